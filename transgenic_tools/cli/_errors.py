@@ -56,7 +56,7 @@ def entry_point(app: typer.Typer, name: str) -> Callable[[], None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except KeyboardInterrupt:
             sys.exit(130)
-        except Exception as error:  # every failure must become a message and a code
+        except Exception as error:  # noqa: BLE001 every failure must become a message and a code
             if os.environ.get("TRANSGENIC_DEBUG"):
                 traceback.print_exc()
             print(f"{name}: error: {_describe(error)}", file=sys.stderr)

@@ -7,6 +7,7 @@ to walk 5' to 3'.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -55,7 +56,7 @@ class Transcript:
         if not self.exons:
             raise ValueError(f"transcript {self.id} has no exons")
         for name, parts in (("exons", self.exons), ("CDS", self.cds)):
-            for left, right in zip(parts, parts[1:], strict=False):
+            for left, right in itertools.pairwise(parts):
                 if right.start < left.end:
                     raise ValueError(f"transcript {self.id}: {name} are unsorted or overlap at {right.start}")
 

@@ -6,6 +6,7 @@ A surprise: an empty interval cannot be built, so `end - start` is never 0.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -84,9 +85,7 @@ def merge(intervals: Iterable[Interval], *, gap: int = 0) -> Intervals:
 def gaps(intervals: Sequence[Interval]) -> Intervals:
     """The introns of sorted, disjoint exons (touching neighbours leave none)."""
     return tuple(
-        Interval(left.end, right.start)
-        for left, right in zip(intervals, intervals[1:], strict=False)
-        if left.end < right.start
+        Interval(left.end, right.start) for left, right in itertools.pairwise(intervals) if left.end < right.start
     )
 
 

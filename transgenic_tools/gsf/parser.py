@@ -6,6 +6,7 @@ A surprise: phases in the text are checked against the GFF3 rule for the first C
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from transgenic_tools.errors import BadInputError
@@ -65,7 +66,9 @@ def parse(text: str, *, seqid: str = "window", gene_id: str = "gene") -> GeneSen
     strand: Strand = "+" if "+" in strands else "-"
     transcripts = []
     for number, chain in enumerate(tail.split(";"), start=1):
-        parts, cds, first_phase = [], [], 0
+        parts: list[Interval] = []
+        cds: list[Interval] = []
+        first_phase = 0
         for name in chain.split("|"):
             if name not in features:
                 raise BadInputError(f"transcript {number} names the feature {name[:40]!r}, which is not listed")
@@ -78,7 +81,7 @@ def parse(text: str, *, seqid: str = "window", gene_id: str = "gene") -> GeneSen
         if not cds:
             raise BadInputError(f"transcript {number} has no CDS")
         ordered = sorted(parts)
-        if any(right.start < left.end for left, right in zip(ordered, ordered[1:], strict=False)):
+        if any(right.start < left.end for left, right in itertools.pairwise(ordered)):
             raise BadInputError(f"the features of transcript {number} overlap")
         try:
             transcripts.append(
