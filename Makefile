@@ -1,0 +1,57 @@
+# The project's commands. `make` alone lists them.
+SHELL := /usr/bin/env bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+# How many pytest workers: the pipeline tests start Nextflow, so two are enough on a small machine.
+WORKERS ?= 2
+OUTDIR ?= results/demo
+
+.PHONY: help setup demo test bench bench-quick model golden-update images test-executors lint clean constraints
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
+
+setup: ## Python, Java and Nextflow into .venv/ and .cache/ (a second run returns at once)
+	@bin/bootstrap
+
+demo: setup ## a slice of A. thaliana chromosome 1 through the whole pipeline; results in results/demo
+	@bin/nextflow run . -profile test --outdir $(OUTDIR) -ansi-log false
+
+test: ## everything that CI checks: unit, property, golden, pipeline, SLURM, one container engine, lint
+	@bin/bootstrap test
+	@$(PYTHON) -m pytest -m "not all_engines" $(PYTEST_ARGS)
+
+test-executors: ## the pipeline on every engine: SLURM, podman, docker, charliecloud, singularity
+	@bin/bootstrap test executors
+	@$(PYTHON) -m pytest tests/executors $(PYTEST_ARGS)
+
+lint: setup ## ruff, mypy, import direction
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+bench: ## side by side with peers on the whole test split; writes benchmarks/results.json
+	@bin/bootstrap python data peers
+	@$(PYTHON) -m benchmarks.run
+
+bench-quick: ## the same on a sample of the test split, in minutes
+	@bin/bootstrap python data peers
+	@$(PYTHON) -m benchmarks.run --quick
+
+model: ## train the embedded model again from public data
+	@bin/bootstrap python data
+	@bin/make-model
+
+golden-update: ## rewrite the golden files, after gt and gffread agree with them
+	@bin/bootstrap python debian
+	@GOLDEN_UPDATE=1 $(PYTHON) -m pytest tests --snapshot-update -m "not executors"
+
+images: ## container images from containers/: thin, and with torch
+	@containers/build
+
+constraints: setup ## pin the dependencies anew (versions only)
+	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate -q -o constraints.txt
+
+clean: ## results and caches of runs; keeps .venv and .cache
+	@rm -rf results work .nextflow .nextflow.log* .pytest_cache .hypothesis .mypy_cache .ruff_cache
