@@ -1,0 +1,39 @@
+// Stored embeddings of one shard, for encoders that are too dear to run again with every decoding.
+process TG_ENCODE {
+    tag "${meta.id}:${shard.baseName}"
+    label 'process_medium'
+    label 'process_gpu'
+    container "${params.torch_image}"
+
+    input:
+    tuple val(meta), path(shard)
+    path model, stageAs: 'model'
+
+    output:
+    tuple val(meta), path("embeddings/*"), emit: embeddings // [ meta, embeddings of the shard ]
+    path "versions.yml"                  , emit: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    tg-encode ${shard} \\
+        --model model \\
+        --outdir embeddings \\
+        ${args}
+
+    cat <<-END_VERSIONS > versions.yml
+    "${task.process}":
+        transgenic_tools: \$(tg-encode --version | sed 's/.* //')
+    END_VERSIONS
+    """
+
+    stub:
+    """
+    mkdir embeddings
+    touch embeddings/${shard.baseName.replaceFirst('genes', 'embeddings')}.parquet
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    """
+}

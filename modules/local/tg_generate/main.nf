@@ -1,0 +1,43 @@
+// One shard to one prediction shard: the only step that wants a GPU, so the only one that is cut into many tasks.
+process TG_GENERATE {
+    tag "${meta.id}:${shard.baseName}"
+    label 'process_medium'
+    label 'process_gpu'
+    container "${params.torch_image}"
+
+    input:
+    tuple val(meta), path(shard)
+    path model, stageAs: 'model'
+
+    output:
+    tuple val(meta), path("predictions/predictions-*.parquet"), emit: predictions // [ meta, predictions-00000.parquet ]
+    tuple val(meta), path("generate.json")                    , emit: summary     // [ meta, generate.json ]
+    path "versions.yml"                                       , emit: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    tg-generate ${shard} \\
+        --model model \\
+        --outdir predictions \\
+        --threads ${task.cpus} \\
+        --json \\
+        ${args} > generate.json
+
+    cat <<-END_VERSIONS > versions.yml
+    "${task.process}":
+        transgenic_tools: \$(tg-generate --version | sed 's/.* //')
+    END_VERSIONS
+    """
+
+    stub:
+    """
+    mkdir predictions
+    touch predictions/${shard.baseName.replaceFirst('genes', 'predictions')}.parquet
+    echo '{"device": "cpu"}' > generate.json
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    """
+}

@@ -1,0 +1,42 @@
+// Shards of all genomes to one model directory; one task a fold.
+process TG_TRAIN {
+    tag "${meta.id}"
+    label 'process_high'
+    label 'process_long'
+    label 'process_gpu'
+    container "${params.torch_image}"
+
+    input:
+    tuple val(meta), path(shards, stageAs: 'shards/?/*') // meta: [ id, fold ], fold null where there are no folds
+
+    output:
+    tuple val(meta), path("${prefix}")  , emit: model // [ meta, model directory ]
+    path "versions.yml"                 , emit: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def fold = meta.fold == null ? '' : "--folds ${meta.folds} --fold ${meta.fold}"
+    prefix   = task.ext.prefix ?: "${meta.id}"
+    """
+    tg-train shards/*/*.parquet \\
+        --outdir ${prefix} \\
+        ${fold} \\
+        ${args}
+
+    cat <<-END_VERSIONS > versions.yml
+    "${task.process}":
+        transgenic_tools: \$(tg-train --version | sed 's/.* //')
+    END_VERSIONS
+    """
+
+    stub:
+    prefix = task.ext.prefix ?: "${meta.id}"
+    """
+    mkdir ${prefix}
+    touch ${prefix}/config.json ${prefix}/model.safetensors
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    """
+}

@@ -1,0 +1,36 @@
+/*
+ * Scatter over shards, gather per genome: each shard is a task of its own, to be retried and resumed alone.
+ */
+include { TG_BACKMAP  } from '../../../modules/local/tg_backmap'
+include { TG_GENERATE } from '../../../modules/local/tg_generate'
+
+workflow ANNOTATE {
+    take:
+    shards // [ meta, [ shard, ... ] ]
+    fastas // [ meta, fasta ]
+    model  // directory
+
+    main:
+    // The longest shard first, so that the last task to finish is a short one; groupKey lets a genome go on as soon
+    // as its own shards are done.
+    tasks = shards.flatMap { meta, files ->
+        def list = files instanceof List ? files : [files]
+        list.sort { a, b -> b.size() <=> a.size() ?: a.name <=> b.name }.collect { shard -> [groupKey(meta, list.size()), shard] }
+    }
+    TG_GENERATE(tasks, model)
+
+    TG_GENERATE.out.summary
+        .map { _meta, json -> new groovy.json.JsonSlurper().parseText(json.text).device }
+        .filter { device -> params.use_gpu && device == 'cpu' }
+        .first()
+        .subscribe { log.warn("--use_gpu was given, but a task found no GPU and ran on the CPU: see docs/troubleshooting.md, 'The GPU is not used'") }
+
+    gathered = TG_GENERATE.out.predictions
+        .groupTuple(sort: { a, b -> a.name <=> b.name })
+        .map { key, files -> [key.target, files] }
+    TG_BACKMAP(gathered.join(fastas))
+
+    emit:
+    gff3     = TG_BACKMAP.out.gff3 // [ meta, gff3 ]
+    versions = TG_GENERATE.out.versions.mix(TG_BACKMAP.out.versions)
+}

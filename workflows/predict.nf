@@ -1,0 +1,39 @@
+/*
+ * Genome -> shards -> predictions -> annotation -> evaluation (where a reference is given) -> report.
+ * Keep this file about order: what a step does stands in its module, with which flags in conf/modules.config.
+ */
+include { TG_PREP                      } from '../modules/local/tg_prep'
+include { TG_EVALUATE                  } from '../modules/local/tg_evaluate'
+include { TG_REPORT                    } from '../modules/local/tg_report'
+include { ANNOTATE                     } from '../subworkflows/local/annotate'
+
+workflow PREDICT {
+    take:
+    genomes // [ meta, fasta, annotation, regions, reads ]
+    model   // directory
+
+    main:
+    TG_PREP(genomes.map { meta, fasta, annotation, regions, _reads -> [meta, fasta, annotation, regions] })
+
+    ANNOTATE(
+        TG_PREP.out.shards,
+        genomes.map { meta, fasta, _annotation, _regions, _reads -> [meta, fasta] },
+        model,
+    )
+
+    references = genomes
+        .filter { _meta, _fasta, annotation, _regions, _reads -> annotation }
+        .map { meta, _fasta, annotation, _regions, _reads -> [meta, annotation] }
+    TG_EVALUATE(ANNOTATE.out.gff3.join(references))
+
+    TG_REPORT(
+        ANNOTATE.out.gff3.map { _meta, gff3 -> gff3 }.collect(sort: { it.name }),
+        TG_EVALUATE.out.json.map { _meta, json -> json }.collect(sort: { it.name }).ifEmpty([]),
+    )
+
+    emit:
+    annotation = ANNOTATE.out.gff3    // [ meta, gff3 ]
+    evaluation = TG_EVALUATE.out.json // [ meta, json ]
+    report     = TG_REPORT.out.html   // html
+    versions   = TG_PREP.out.versions.mix(ANNOTATE.out.versions, TG_EVALUATE.out.versions, TG_REPORT.out.versions)
+}
