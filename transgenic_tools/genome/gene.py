@@ -34,6 +34,7 @@ class Transcript:
         cds: Left to right, inside exons; includes the stop codon; empty for a non-coding transcript.
         first_phase: Phase of the 5'-most CDS segment; 0 unless the CDS lacks its start.
         score: Probability in [0, 1] where predicted, else None.
+        exon_scores: One probability an exon, in the order of `exons`; empty where unknown.
         attributes: Further GFF3 attributes, values in order.
 
     Raises:
@@ -49,6 +50,7 @@ class Transcript:
     type: str = "mRNA"
     score: float | None = None
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    exon_scores: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.strand not in STRANDS:
@@ -135,6 +137,7 @@ class Gene:
         id: ID as in the annotation.
         transcripts: In the order of the source; may be empty for a bare locus.
         interval: Span of the gene line (or of the BED record, or of its transcripts).
+        score: Probability that the best transcript's CDS is exact, where predicted, else None.
 
     Raises:
         ValueError: a transcript lies on another seqid or strand.
@@ -147,6 +150,7 @@ class Gene:
     transcripts: tuple[Transcript, ...] = ()
     biotype: str | None = None
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    score: float | None = None
 
     def __post_init__(self) -> None:
         for transcript in self.transcripts:
