@@ -1,0 +1,229 @@
+"""FASTA: names, lengths and random access, never a whole genome in memory.
+
+In: FASTA, plain, gzip or bgzip; descriptions, bars, lower case, IUPAC letters, Windows line ends, uneven lines.
+Out: upper-case stretches by name and 0-based half-open coordinates.
+A surprise: the bases are copied once, without line ends, into memory (small genomes) or an unnamed temporary file
+(large ones), because plain gzip has no random access; the input directory is never written to.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.io.files import open_text
+
+_BLOCK = 1 << 24
+#: Genomes up to this size stay in memory.
+MEMORY_LIMIT = 256 << 20
+_LETTERS = b"ACGTURYSWKMBDHVNacgturyswkmbdhvn"
+_LINE_ENDS = b"\r\n \t"
+_UPPER = bytes.maketrans(b"acgturyswkmbdhvnU", b"ACGTTRYSWKMBDHVNT")
+
+
+class Fasta:
+    """Random access to one FASTA file; use as a context manager.
+
+    Args:
+        path: Plain, gzip or bgzip, told by content.
+        stage_dir: Where a genome above `MEMORY_LIMIT` bases is staged; the system's temporary directory by default.
+
+    Attributes:
+        lengths: Bases of each sequence, in file order.
+
+    Raises:
+        MissingInputError: no such file.
+        BadInputError: not FASTA, a letter that is no IUPAC base, a name twice, an empty sequence name.
+    """
+
+    def __init__(self, path: str | Path, *, stage_dir: str | Path | None = None) -> None:
+        self.path = Path(path)
+        self._offsets: dict[str, int] = {}
+        self._lengths: dict[str, int] = {}
+        self._memory: bytearray | None = bytearray()
+        self._file: int | None = None
+        self._stage_dir = stage_dir
+        self._size = 0
+        try:
+            self._stage()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        return self._lengths
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names up to the first white space, in file order."""
+        return tuple(self._lengths)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._lengths
+
+    def fetch(self, name: str, start: int = 0, end: int | None = None) -> str:
+        """Upper-case bases `[start, end)`, plus strand, clipped to the sequence; U reads as T.
+
+        Raises:
+            KeyError: no sequence of that name.
+        """
+        length = self._lengths[name]
+        start, end = max(start, 0), length if end is None else min(end, length)
+        if end <= start:
+            return ""
+        offset = self._offsets[name] + start
+        if self._memory is not None:
+            data = bytes(self._memory[offset : offset + end - start])
+        else:
+            assert self._file is not None
+            data = os.pread(self._file, end - start, offset)
+            while len(data) < end - start:
+                data += os.pread(self._file, end - start - len(data), offset + len(data))
+        return data.translate(_UPPER).decode("ascii")
+
+    def padded(self, name: str, start: int, end: int) -> str:
+        """Like `fetch`, with N where the stretch leaves the sequence."""
+        length = self._lengths[name]
+        left, right = max(0, min(end, 0) - start), max(0, end - max(start, length))
+        return "N" * left + self.fetch(name, start, end) + "N" * right
+
+    def close(self) -> None:
+        """Frees the staged copy."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        self._memory = None
+
+    def __enter__(self) -> Fasta:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- staging ---------------------------------------------------------------------------------------------------
+
+    def _append(self, bases: bytes) -> None:
+        if self._memory is not None and len(self._memory) + len(bases) > MEMORY_LIMIT:
+            descriptor, name = tempfile.mkstemp(prefix=".genome.", dir=self._stage_dir)
+            os.unlink(name)
+            self._file = descriptor
+            _write_all(descriptor, self._memory)
+            self._memory = None
+        if self._memory is not None:
+            self._memory += bases
+        else:
+            assert self._file is not None
+            _write_all(self._file, bases)
+        self._size += len(bases)
+
+    def _stage(self) -> None:
+        name: str | None = None
+        for header, chunk in _records(self.path):
+            if header is not None:
+                self._end(name)
+                name = self._begin(header)
+            if chunk:
+                if name is None:
+                    first = chunk.split(b"\n", 1)[0][:40].decode("latin1")
+                    raise BadInputError(
+                        f"this is not FASTA: it begins with {first!r}, not with '>'",
+                        path=self.path,
+                        line=1,
+                        hint="give a genome in FASTA, plain or gzip",
+                    )
+                bases = chunk.translate(None, _LINE_ENDS)
+                foreign = bases.translate(None, _LETTERS)
+                if foreign:
+                    letter = chr(foreign[0])
+                    raise BadInputError(
+                        f"the letter {letter!r} is not a base (IUPAC nucleotide letters only)",
+                        path=self.path,
+                        line=_line_of_letter(self.path, name, letter),
+                        feature=name,
+                        hint="give the genome's DNA, not proteins or an alignment",
+                    )
+                self._append(bases)
+        self._end(name)
+        if not self._lengths:
+            raise BadInputError("the file holds no sequence", path=self.path, hint="give a genome in FASTA")
+
+    def _begin(self, header: bytes) -> str:
+        words = header[1:].decode("utf-8", "replace").split()
+        if not words:
+            raise BadInputError("a sequence without a name", path=self.path, hint="write a name after '>'")
+        if words[0] in self._lengths:
+            raise BadInputError(
+                f"two sequences have the name {words[0]!r}", path=self.path, hint="give each sequence its own name"
+            )
+        self._offsets[words[0]] = self._size
+        self._lengths[words[0]] = 0
+        return words[0]
+
+    def _end(self, name: str | None) -> None:
+        if name is not None:
+            self._lengths[name] = self._size - self._offsets[name]
+
+
+def _write_all(descriptor: int, data: bytes | bytearray) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _records(path: Path) -> Iterator[tuple[bytes | None, bytes]]:
+    """(header or None, text up to the next header or block end), in file order."""
+    with open_text(path) as handle:
+        rest = b""
+        while True:
+            try:
+                data = handle.read(_BLOCK)
+            except (EOFError, OSError) as error:
+                raise BadInputError(
+                    f"the compressed file is cut short or damaged ({error})", path=path, hint="copy it again"
+                ) from error
+            if not data:
+                break
+            block = rest + data
+            cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+            block, rest = block[:cut], block[cut:]
+            yield from _split(block)
+        yield from _split(rest)
+
+
+def _split(block: bytes) -> Iterator[tuple[bytes | None, bytes]]:
+    if b"\r" in block and b"\n" not in block:
+        block = block.replace(b"\r", b"\n")
+    position = 0
+    if not block.startswith(b">"):
+        stop = block.find(b"\n>")
+        stop = len(block) if stop < 0 else stop + 1
+        if block[:stop].strip():
+            yield None, block[:stop]
+        position = stop
+    while position < len(block):
+        line_end = block.find(b"\n", position)
+        line_end = len(block) if line_end < 0 else line_end
+        stop = block.find(b"\n>", line_end)
+        stop = len(block) if stop < 0 else stop + 1
+        yield block[position:line_end], block[line_end:stop]
+        position = stop
+
+
+def _line_of_letter(path: Path, name: str, letter: str) -> int | None:
+    """Line of the first `letter` inside sequence `name`; a second, slow reading for the error message."""
+    inside = False
+    wanted = letter.encode("latin1")
+    with open_text(path) as handle:
+        for number, line in enumerate(handle, start=1):
+            if line.startswith(b">"):
+                inside = line[1:].split()[:1] == [name.encode()]
+            elif inside and wanted in line:
+                return number
+    return None

@@ -1,0 +1,33 @@
+"""Open a text file that may be compressed.
+
+In: a path. Out: its bytes as a stream.
+A surprise: gzip and bgzip are told by content, so a wrong suffix does no harm.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from typing import IO
+
+from transgenic_tools.errors import BadInputError, MissingInputError
+
+
+def open_text(path: Path) -> IO[bytes]:
+    """The file's bytes, unzipped where it is gzip or bgzip (by content, not by name).
+
+    Raises:
+        MissingInputError: no such file.
+    """
+    try:
+        handle = open(path, "rb")  # noqa: SIM115 handed to the caller
+    except FileNotFoundError as error:
+        raise MissingInputError("the file does not exist", path=path, hint="check the path") from error
+    except IsADirectoryError as error:
+        raise BadInputError("a directory, not a file", path=path, hint="name the file itself") from error
+    magic = handle.read(2)
+    handle.seek(0)
+    if magic == b"\x1f\x8b":
+        return io.BufferedReader(gzip.GzipFile(fileobj=handle), 1 << 20)  # type: ignore[arg-type]
+    return handle

@@ -1,0 +1,454 @@
+"""Columns into the domain model: parts to transcripts, transcripts to genes.
+
+In: `Lines`. Out: genes and findings. Nothing is dropped without a finding.
+A surprise: IDs are looked up per seqid, so the same ID on two seqids is two features; GFF3's Parent may come before
+or after the parent's line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from transgenic_tools.genome.checks import Finding
+from transgenic_tools.genome.gene import Gene, Transcript
+from transgenic_tools.genome.interval import Interval, Intervals, Strand, span, subtract
+from transgenic_tools.genome.phase import next_phase
+from transgenic_tools.io.gff3.attributes import Attributes, parse_gff3, parse_gtf
+from transgenic_tools.io.gff3.lines import CDS, EXON, STOP, UTR, Lines, NodeLine
+
+Key = tuple[str, str]
+
+_GENE_TYPES = {"gene", "pseudogene"}
+_BIOTYPE_KEYS = ("gene_biotype", "biotype", "gene_type", "locus_type")
+_GENE_OF_TRANSCRIPT = ("geneID", "gene_id", "gene_name", "locus_tag")
+
+
+def is_gene_type(feature_type: str) -> bool:
+    """gene, pseudogene, ncRNA_gene, protein_coding_gene, transposable_element_gene and the like."""
+    lowered = feature_type.lower()
+    return lowered in _GENE_TYPES or (lowered.endswith("gene") and not lowered.startswith("mrna"))
+
+
+class Part(NamedTuple):
+    kind: int
+    start: int
+    end: int
+    strand: int
+    phase: int
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Exons and CDS of one transcript as they came out of its part lines."""
+
+    strand: Strand
+    exons: Intervals
+    cds: Intervals
+    first_phase: int
+
+
+@dataclass
+class _Node:
+    seqid: str
+    id: str
+    type: str
+    start: int
+    end: int
+    strand: str
+    score: str
+    attributes: Attributes
+    parents: tuple[str, ...]
+
+
+@dataclass
+class _Draft:
+    """A gene while its transcripts are collected."""
+
+    id: str
+    seqid: str
+    strand: str
+    start: int
+    end: int
+    type: str
+    attributes: Attributes
+    transcripts: list[Transcript] = field(default_factory=list)
+    bare: list[_Node] = field(default_factory=list)
+
+
+def _strand_of(parts: Iterable[Part]) -> tuple[Strand | None, str]:
+    strands = {part.strand for part in parts}
+    if strands == {1}:
+        return "+", ""
+    if strands == {-1}:
+        return "-", ""
+    return None, "no_strand" if strands <= {0} else "mixed_strands"
+
+
+def _join(parts: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], bool, bool]:
+    """Sorted parts with duplicates and touching ones joined; whether any were joined; whether any overlap."""
+    joined: list[tuple[int, int]] = []
+    changed = overlap = False
+    for start, end in parts:
+        if joined and start <= joined[-1][1]:
+            changed = True
+            overlap = overlap or (start < joined[-1][1] and (start, end) != joined[-1])
+            if end > joined[-1][1]:
+                joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined, changed, overlap
+
+
+def _phases_wrong(cds: list[Part], strand: Strand) -> tuple[int, str | None]:
+    """The first phase to keep, and the code of what is wrong with the column."""
+    ordered = cds if strand == "+" else cds[::-1]
+    first = max(ordered[0].phase, 0)
+    expected, missing, wrong = first, False, False
+    for part in ordered:
+        if part.phase < 0:
+            missing = True
+        elif part.phase != expected:
+            wrong = True
+        expected = next_phase(expected, part.end - part.start)
+    return first, "phase_recomputed" if wrong else "phase_missing" if missing else None
+
+
+def assemble(parts: list[Part], report: Callable[[str, str], None]) -> Structure | None:
+    """Exons and CDS from the part lines of one transcript, sorted by start.
+
+    Args:
+        parts: Sorted by start, then end.
+        report: Called with (code, detail) for each finding.
+
+    Returns:
+        None where the transcript is rejected.
+    """
+    strand, code = _strand_of(parts)
+    if strand is None:
+        report(code, f"parts between {parts[0].start + 1} and {max(p.end for p in parts)}")
+        return None
+    by_kind: dict[int, list[tuple[int, int]]] = {EXON: [], CDS: [], UTR: [], STOP: []}
+    for part in parts:
+        by_kind[part.kind].append((part.start, part.end))
+    exons, exons_joined, _ = _join(by_kind[EXON])
+    cds, cds_joined, overlap = _join(by_kind[CDS])
+    if overlap:
+        report("overlapping_parts", f"CDS lines overlap near {cds[0][0] + 1}-{cds[-1][1]}")
+        return None
+    first_phase = 0
+    if cds:
+        first_phase, wrong = _phases_wrong([p for p in parts if p.kind == CDS], strand)
+        if wrong and not cds_joined:
+            report(wrong, f"{len(cds)} CDS lines")
+    if exons_joined or cds_joined:
+        report("exons_joined", f"{len(by_kind[EXON])} exon and {len(by_kind[CDS])} CDS lines")
+    if cds and by_kind[STOP]:
+        cds, _, _ = _join(sorted(cds + by_kind[STOP]))  # GTF's CDS ends before the stop codon
+    exons = _with_everything(exons, cds, by_kind[UTR], report)
+    coding = tuple(Interval(s, e) for s, e in cds)
+    whole = tuple(Interval(s, e) for s, e in exons)
+    if coding and len(coding) > 1:
+        hole = subtract(tuple(p for p in (i.intersect(span(coding)) for i in whole) if p), coding)
+        if hole:
+            report("cds_gap_in_exon", f"non-coding bases {hole[0].start + 1}-{hole[0].end} inside the CDS")
+            return None
+    return Structure(strand, whole, coding, first_phase)
+
+
+def _with_everything(
+    exons: list[tuple[int, int]],
+    cds: list[tuple[int, int]],
+    utr: list[tuple[int, int]],
+    report: Callable[[str, str], None],
+) -> list[tuple[int, int]]:
+    """Exons that hold all CDS and UTR bases."""
+    union, _, _ = _join(sorted(exons + cds + utr))
+    if not exons:
+        report("exons_made", f"from {len(cds)} CDS and {len(utr)} UTR lines")
+    elif union != exons:
+        report("exon_extended", f"exons now span {union[0][0] + 1}-{union[-1][1]}")
+    return union
+
+
+def _texts_at(texts: pa.ChunkedArray, slots: npt.NDArray[np.intp]) -> list[str]:
+    return [texts[int(slot)].as_py() for slot in slots]
+
+
+class Builder:
+    """Collects genes from `Lines`; `build` is called once."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self.gff3 = lines.dialect == "gff3"
+        self.findings: list[Finding] = list(lines.findings)
+        self.nodes: dict[Key, _Node] = {}
+        self.drafts: dict[Key, _Draft] = {}
+        self.intervals: dict[tuple[int, int], Interval] = {}
+
+    # -- nodes -------------------------------------------------------------------------------------------------
+
+    def _node(self, line: NodeLine) -> _Node | None:
+        if self.gff3:
+            attributes = parse_gff3(line.text)
+            ids, parents = attributes.pop("ID", ()), attributes.pop("Parent", ())
+            identifier = ids[0] if ids else ""
+        else:
+            attributes = parse_gtf(line.text)
+            bare = "" if attributes else line.text.strip().strip(";").strip('"')
+            gene = attributes.get("gene_id", ("",))[0]
+            if is_gene_type(line.type):
+                identifier, parents = gene or bare, ()
+            else:
+                identifier = attributes.get("transcript_id", ("",))[0] or bare
+                parents = (gene,) if gene else ()
+            attributes = {k: v for k, v in attributes.items() if k not in ("gene_id", "transcript_id")}
+        if not identifier:
+            return None
+        return _Node(
+            line.seqid, identifier, line.type, line.start, line.end, line.strand, line.score, attributes, parents
+        )
+
+    def _read_nodes(self) -> None:
+        for line in self.lines.nodes:
+            node = self._node(line)
+            if node is None:
+                continue
+            key = (node.seqid, node.id)
+            first = self.nodes.setdefault(key, node)
+            if first is not node:
+                self._same_id(first, node)
+        for key, node in self.nodes.items():
+            if is_gene_type(node.type):
+                self.drafts[key] = _Draft(
+                    node.id, node.seqid, node.strand, node.start, node.end, node.type, node.attributes
+                )
+
+    def _same_id(self, first: _Node, again: _Node) -> None:
+        if is_gene_type(first.type):
+            if again.strand == first.strand:
+                self.findings.append(Finding("multi_part_gene", first.id, f"also at {again.start + 1}-{again.end}"))
+                first.start, first.end = min(first.start, again.start), max(first.end, again.end)
+            else:
+                self.findings.append(
+                    Finding("mixed_strands", first.id, f"a gene line on the other strand at {again.start + 1}")
+                )
+        first.parents = tuple(dict.fromkeys((*first.parents, *again.parents)))
+
+    # -- parts -------------------------------------------------------------------------------------------------
+
+    def _groups(self) -> Iterable[tuple[Key, list[Part], Callable[[], list[str]]]]:
+        """Part lines by (seqid, transcript key), each sorted by start; and a way to their column 9."""
+        lines = self.lines
+        if not lines.part_key:
+            return
+        seqids = list(lines.seqids)
+        seqid = np.concatenate(lines.part_seqid).astype(np.int64)
+        keys = pa.array(lines.part_key, pa.large_string()).dictionary_encode()
+        names = keys.dictionary.to_pylist()
+        group = keys.indices.to_numpy().astype(np.int64) * len(seqids) + seqid
+        start, end, kind = (np.concatenate(c) for c in (lines.part_start, lines.part_end, lines.part_kind))
+        strand, phase = np.concatenate(lines.part_strand), np.concatenate(lines.part_phase)
+        order = np.lexsort((end, start, group))
+        group = group[order]
+        first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+        bounds = [*first.tolist(), len(group)]
+        columns = [c[order].tolist() for c in (kind, start, end, strand, phase)]
+        rows = [Part(*values) for values in zip(*columns, strict=True)]
+        texts = pa.chunked_array(lines.part_text)
+        # order of appearance, so that the transcripts of a gene without transcript lines keep the source's order
+        appearance = np.minimum.reduceat(order, first)
+        for i in np.argsort(appearance, kind="stable").tolist():
+            code = int(group[bounds[i]])
+            name, where = names[code // len(seqids)], seqids[code % len(seqids)]
+            if self.gff3 and "%" in name:
+                name = unquote(name)
+            slots = order[bounds[i] : bounds[i + 1]]
+            yield (where, name.strip()), rows[bounds[i] : bounds[i + 1]], partial(_texts_at, texts, slots)
+
+    def _transcripts(self) -> None:
+        seen: set[Key] = set()
+        below_gene: list[tuple[Key, list[Part], Callable[[], list[str]]]] = []
+        for key, parts, texts in self._groups():
+            if key in self.lines.protein_ids:
+                continue
+            seen.add(key)
+            node = self.nodes.get(key)
+            if node is not None and is_gene_type(node.type):
+                below_gene.append((key, parts, texts))
+            else:
+                self._one(key, node, parts, texts)
+        for key, node in self.nodes.items():
+            if key not in seen and not is_gene_type(node.type):
+                for draft in self._genes_of(node):
+                    draft.bare.append(node)
+        for key, parts, texts in below_gene:
+            self._parts_of_gene(self.drafts[key], parts, texts)
+
+    def _parts_of_gene(self, draft: _Draft, parts: list[Part], texts: Callable[[], list[str]]) -> None:
+        """CDS or exon lines that name the gene itself (NCBI organelles, CDS without mRNA)."""
+        if draft.transcripts:
+            self.findings.append(Finding("gene_parts", draft.id, f"{len(parts)} lines"))
+            return
+        groups = [parts]
+        if _join([(p.start, p.end) for p in parts if p.kind == CDS])[2]:  # several proteins, told apart by CDS ID
+            by_id: dict[str, list[Part]] = {}
+            for part, text in zip(parts, texts(), strict=True):
+                if part.kind == CDS:
+                    by_id.setdefault(parse_gff3(text).get("ID", ("",))[0], []).append(part)
+            groups = list(by_id.values())
+        names = [f"{draft.id}.t{i}" for i in range(1, len(groups) + 1)]
+        attributes: Attributes = {}
+        if len(groups) == 1 and len(draft.bare) == 1:
+            bare = draft.bare.pop()
+            names, attributes = [bare.id], bare.attributes
+        for name, group in zip(names, groups, strict=True):
+            node = _Node(draft.seqid, name, "mRNA", draft.start, draft.end, draft.strand, ".", attributes, (draft.id,))
+            built = self._build(node, group, draft)
+            if built is not None:
+                self.findings.append(Finding("transcript_made", draft.id, built.id))
+                draft.transcripts.append(built)
+
+    def _one(self, key: Key, node: _Node | None, parts: list[Part], texts: Callable[[], list[str]]) -> None:
+        made = node is None
+        if node is None:
+            parents: tuple[str, ...] = ()
+            if not self.gff3:
+                parents = parse_gtf(texts()[0]).get("gene_id", ())[:1]
+            low, high = parts[0].start, max(part.end for part in parts)
+            strand = {1: "+", -1: "-"}.get(parts[0].strand, ".")
+            node = _Node(key[0], key[1], "mRNA", low, high, strand, ".", {}, tuple(p for p in parents if p))
+        for draft in self._genes_of(node):
+            if made and self.gff3:
+                self.findings.append(Finding("transcript_made", draft.id, node.id))
+            built = self._build(node, parts, draft)
+            if built is not None:
+                draft.transcripts.append(built)
+
+    def _build(self, node: _Node, parts: list[Part], draft: _Draft) -> Transcript | None:
+        found = assemble(
+            parts, lambda code, detail: self.findings.append(Finding(code, draft.id, f"{node.id}: {detail}"))
+        )
+        if found is None:
+            return None
+        if draft.strand not in "+-":
+            draft.strand = found.strand
+        if found.strand != draft.strand:
+            self.findings.append(Finding("mixed_strands", draft.id, f"{node.id} lies on {found.strand}"))
+            return None
+        feature_type = "mRNA" if found.cds and node.type == "transcript" else node.type
+        share = self.intervals.setdefault
+        return Transcript(
+            id=node.id,
+            seqid=node.seqid,
+            strand=found.strand,
+            exons=tuple(share((i.start, i.end), i) for i in found.exons),
+            cds=tuple(share((i.start, i.end), i) for i in found.cds),
+            first_phase=found.first_phase,
+            type=feature_type,
+            score=_probability(node.score),
+            attributes=node.attributes,
+        )
+
+    # -- genes -------------------------------------------------------------------------------------------------
+
+    def _genes_of(self, node: _Node) -> list[_Draft]:
+        """The genes of a transcript, made where the file has none."""
+        drafts: list[_Draft] = []
+        for parent in node.parents or ("",):
+            top = parent
+            for _ in range(8):  # transcripts may hang below transcripts (miRNA below primary_transcript)
+                above = self.nodes.get((node.seqid, top))
+                if above is None or is_gene_type(above.type) or not above.parents:
+                    break
+                top = above.parents[0]
+            drafts.append(self.drafts.get((node.seqid, top)) or self._make_gene(node, top))
+        return drafts
+
+    def _make_gene(self, node: _Node, name: str) -> _Draft:
+        if name and (node.seqid, name) in self.nodes:  # the parent is a transcript without a gene
+            above = self.nodes[node.seqid, name]
+            name = ""
+        else:
+            above = node
+        if not name:
+            named = (above.attributes.get(k, ("",))[0] for k in _GENE_OF_TRANSCRIPT)
+            name = next((n for n in named if n and (node.seqid, n) not in self.nodes), "") or f"gene-{above.id}"
+        key = (node.seqid, name)
+        draft = self.drafts.get(key)
+        if draft is None:
+            biotype = {k: v for k, v in above.attributes.items() if k in _BIOTYPE_KEYS}
+            draft = _Draft(name, node.seqid, node.strand, node.start, node.end, "gene", biotype)
+            self.drafts[key] = draft
+            if self.gff3:
+                self.findings.append(Finding("gene_made", name, node.id))
+        draft.start, draft.end = min(draft.start, node.start), max(draft.end, node.end)
+        return draft
+
+    def _finish(self, draft: _Draft) -> Gene | None:
+        interval = Interval(draft.start, draft.end)
+        transcripts = draft.transcripts
+        if transcripts:
+            around = span([interval, *(t.interval for t in transcripts)])
+            if around != interval:
+                self.findings.append(Finding("gene_span", draft.id, f"{around.start + 1}-{around.end}"))
+                interval = around
+            if any(t.cds for t in transcripts):
+                self.findings += [Finding("no_parts", draft.id, node.id) for node in draft.bare]
+        if draft.strand not in ("+", "-"):
+            self.findings.append(Finding("no_strand", draft.id, f"strand {draft.strand!r}"))
+            return None
+        return Gene(
+            id=draft.id,
+            seqid=draft.seqid,
+            strand="+" if draft.strand == "+" else "-",
+            interval=interval,
+            transcripts=tuple(transcripts),
+            biotype=_biotype(draft),
+            attributes=draft.attributes,
+        )
+
+    def build(self) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
+        """Genes sorted by seqid (order of appearance), start, end; IDs unique."""
+        self._read_nodes()
+        self._transcripts()
+        genes = [gene for gene in map(self._finish, self.drafts.values()) if gene is not None]
+        rank = self.lines.seqids
+        genes.sort(key=lambda g: (rank[g.seqid], g.interval.start, g.interval.end))
+        taken: set[str] = set()
+        for i, gene in enumerate(genes):
+            if gene.id in taken:
+                new = f"{gene.id}@{gene.seqid}"
+                while new in taken:
+                    new += "'"
+                self.findings.append(Finding("id_renamed", new, f"was {gene.id}"))
+                genes[i] = gene = replace(gene, id=new)
+            taken.add(gene.id)
+        return tuple(genes), tuple(self.findings)
+
+
+def _probability(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0.0 <= value <= 1.0 else None
+
+
+def _biotype(draft: _Draft) -> str | None:
+    value = next((draft.attributes[k][0] for k in _BIOTYPE_KEYS if draft.attributes.get(k)), None)
+    pseudo = "pseudogene" in draft.type.lower() or draft.attributes.get("pseudo", ("",))[0] == "true"
+    if pseudo and (value is None or "pseudogene" not in value):
+        return "pseudogene"
+    if value is not None:
+        return value
+    if draft.type.lower() in ("ncrna_gene", "transposable_element_gene"):
+        return draft.type
+    return "protein_coding" if any(t.cds for t in draft.transcripts) else None

@@ -1,0 +1,336 @@
+"""Text of GFF3 or GTF into columns: the lines that carry structure, in one pass.
+
+In: a file, plain, gzip or bgzip. Out: `Lines`: part lines (exon, CDS, UTR, stop codon) as arrays with the key of
+their transcript, and node lines (gene, transcript, anything that may be a parent) with column 9.
+A surprise: coordinates are already 0-based half-open here; 1-based numbers live in `_intervals_of` alone.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.genome.checks import Finding
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.io.files import open_text
+
+Dialect = Literal["gff3", "gtf"]
+
+EXON, CDS, UTR, STOP = 0, 1, 2, 3
+NODE, PROTEIN, IGNORED = -1, -2, -3
+
+PART_TYPES = {
+    "exon": EXON,
+    "pseudogenic_exon": EXON,
+    "noncoding_exon": EXON,
+    "coding_exon": EXON,
+    "cds": CDS,
+    "five_prime_utr": UTR,
+    "three_prime_utr": UTR,
+    "utr": UTR,
+    "5utr": UTR,
+    "3utr": UTR,
+    "5'-utr": UTR,
+    "3'-utr": UTR,
+    "stop_codon": STOP,
+}
+_PROTEIN_TYPES = {"protein", "polypeptide"}
+_IGNORED_TYPES = {
+    "intron", "start_codon", "region", "chromosome", "contig", "scaffold", "supercontig", "biological_region", "tss",
+    "tts", "transcription_start_site", "transcription_end_site", "codon", "sequence_feature", "cdna_match", "match",
+    "match_part", "expressed_sequence_match", "protein_match", "nucleotide_to_protein_match", "similarity",
+    "repeat_region", "dispersed_repeat", "gap", "assembly_gap", "centromere", "telomere", "polya_site",
+    "polya_signal_sequence", "selenocysteine", "initial", "internal", "terminal", "single",
+}  # fmt: skip
+_COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
+_BLOCK = 1 << 24
+_FASTA = re.compile(rb"^(?:##FASTA|>)", re.MULTILINE)
+_REGION = re.compile(r"##sequence-region\s+(\S+)\s+(\d+)\s+(\d+)")
+_GFF3_PARENT = r"(?:^|;)\s*Parent\s*=\s*(?P<key>[^;]*)"
+_GTF_TRANSCRIPT = r'(?:^|;)\s*transcript_id\s+"?(?P<key>[^";]*)'
+_GFF3_LINE = re.compile(r"(?:^|;)\s*[A-Za-z_][\w.:-]*=")
+_GTF_LINE = re.compile(r'(?:^|;)\s*(?:gene_id|transcript_id)\s+"?')
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """A line that may be a gene or a transcript, column 9 still text."""
+
+    seqid: str
+    type: str
+    start: int
+    end: int
+    score: str
+    strand: str
+    text: str
+
+
+@dataclass
+class Lines:
+    """Columns of all lines that carry structure; part arrays have one entry a (line, parent) pair.
+
+    Attributes:
+        seqids: In the order of appearance; `part_seqid` indexes it.
+        part_key: Transcript key of a part, percent-encoded as in the file.
+        part_text: Column 9 of the part lines, for the few that need more than the key.
+    """
+
+    dialect: Dialect = "gff3"
+    seqids: dict[str, int] = field(default_factory=dict)
+    nodes: list[NodeLine] = field(default_factory=list)
+    protein_ids: set[tuple[str, str]] = field(default_factory=set)
+    part_kind: list[npt.NDArray[np.int8]] = field(default_factory=list)
+    part_seqid: list[npt.NDArray[np.int32]] = field(default_factory=list)
+    part_start: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    part_end: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    part_strand: list[npt.NDArray[np.int8]] = field(default_factory=list)
+    part_phase: list[npt.NDArray[np.int8]] = field(default_factory=list)
+    part_key: list[str] = field(default_factory=list)
+    part_text: list[pa.Array] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    regions: dict[str, Interval] = field(default_factory=dict)
+    n_lines: int = 0
+    n_features: int = 0
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Whole lines in blocks of about 16 MB, up to an embedded FASTA section."""
+    with open_text(path) as handle:
+        rest = b""
+        while True:
+            try:
+                data = handle.read(_BLOCK)
+            except (EOFError, gzip.BadGzipFile, OSError) as error:
+                raise BadInputError(
+                    f"the compressed file is cut short or damaged ({error})", path=path, hint="copy it again"
+                ) from error
+            block = rest + data if rest else data
+            if data:
+                cut = block.rfind(b"\n") + 1
+                block, rest = block[:cut], block[cut:]
+            if b"\r" in block:
+                block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            if b"##FASTA" in block or b"\n>" in block or block.startswith(b">"):
+                match = _FASTA.search(block)
+                if match:
+                    yield block[: match.start()]
+                    return
+            if block:
+                yield block
+            if not data:
+                return
+
+
+def _class_of(feature_type: str) -> int:
+    lowered = feature_type.lower()
+    if lowered in PART_TYPES:
+        return PART_TYPES[lowered]
+    if lowered in _PROTEIN_TYPES:
+        return PROTEIN
+    return IGNORED if lowered in _IGNORED_TYPES else NODE
+
+
+def _line_number(block: bytes, before: int, text: str) -> int:
+    position = block.find(text.encode("utf-8", "surrogateescape"))
+    return before + block.count(b"\n", 0, max(position, 0)) + 1
+
+
+def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
+    """Whole numbers; -1 where the text is none."""
+    try:
+        return column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        good = pc.match_substring_regex(column, r"^[0-9]{1,15}$")
+        return pc.if_else(good, column, "-1").cast(pa.int64()).to_numpy(zero_copy_only=False)
+
+
+class _BlockReader:
+    """Turns blocks of text into `Lines`; holds what must be known across blocks."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines = Lines()
+        self.dialect_known = False
+
+    def feed(self, block: bytes) -> None:
+        before = self.lines.n_lines
+        skipped: list[str] = []
+
+        def on_invalid(row: pacsv.InvalidRow) -> str:
+            skipped.append(row.text)
+            return "skip"
+
+        try:
+            table = self._parse(block, on_invalid, "utf8")
+        except (pa.ArrowInvalid, UnicodeDecodeError):
+            skipped.clear()
+            table = self._parse(block, on_invalid, "latin1")
+        for text in skipped:
+            self._comment_or_bad(block, before, text)
+        if table.num_rows:
+            self._rows(table, block, before)
+        self.lines.n_lines += block.count(b"\n") + (not block.endswith(b"\n"))
+
+    @staticmethod
+    def _parse(block: bytes, on_invalid: object, encoding: str) -> pa.Table:
+        try:
+            return pacsv.read_csv(
+                pa.BufferReader(block),
+                read_options=pacsv.ReadOptions(
+                    column_names=_COLUMNS, use_threads=False, block_size=max(len(block), 1), encoding=encoding
+                ),
+                parse_options=pacsv.ParseOptions(
+                    delimiter="\t", quote_char=False, double_quote=False, invalid_row_handler=on_invalid
+                ),
+                convert_options=pacsv.ConvertOptions(
+                    column_types={name: pa.string() for name in _COLUMNS}, strings_can_be_null=False
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return pa.table({name: pa.array([], pa.string()) for name in _COLUMNS})
+            raise
+
+    def _comment_or_bad(self, block: bytes, before: int, text: str) -> None:
+        if text.startswith("#"):
+            match = _REGION.match(text)
+            if match and int(match[3]) > 0:
+                self.lines.regions[match[1]] = Interval(max(int(match[2]) - 1, 0), int(match[3]))
+        elif text.strip():
+            self._bad("bad_line", block, before, text, f"{text.count(chr(9)) + 1} columns: {text[:60]!r}")
+
+    def _bad(self, code: str, block: bytes, before: int, text: str, detail: str) -> None:
+        self.lines.findings.append(Finding(code, "", detail, _line_number(block, before, text)))
+
+    def _rows(self, table: pa.Table, block: bytes, before: int) -> None:
+        columns = {name: table[name].combine_chunks() for name in _COLUMNS if name not in ("source",)}
+        start, end = _numbers(columns["start"]) - 1, _numbers(columns["end"])
+        seqid = columns["seqid"].dictionary_encode()
+        types = columns["type"].dictionary_encode()
+        strand = columns["strand"].dictionary_encode()
+        phase = columns["phase"].dictionary_encode()
+        kind = np.array([_class_of(t) for t in types.dictionary.to_pylist()], np.int8)[types.indices.to_numpy()]
+        names = seqid.dictionary.to_pylist()
+        comment = np.array([name.startswith("#") for name in names])[seqid.indices.to_numpy()]
+        wrong = ((start < 0) | (end <= start)) & ~comment
+        self.lines.n_features += int((~comment).sum())
+        for row in np.flatnonzero(wrong).tolist():
+            text = "\t".join(table[name][row].as_py() for name in _COLUMNS)
+            spans = f"{columns['start'][row].as_py()}-{columns['end'][row].as_py()}"
+            self._bad("bad_coordinates", block, before, text, f"{types[row].as_py()} at {spans}")
+        usable = ~wrong & ~comment
+        if not self.dialect_known and usable.any():
+            self._learn_dialect(columns["attributes"], np.flatnonzero(usable)[:200])
+        used = np.unique(seqid.indices.to_numpy()[usable])
+        for code in used.tolist():
+            self.lines.seqids.setdefault(names[code], len(self.lines.seqids))
+        seqid_of = np.array([self.lines.seqids.get(name, -1) for name in names], np.int32)[seqid.indices.to_numpy()]
+        strand_of = np.array([{"+": 1, "-": -1}.get(s, 0) for s in strand.dictionary.to_pylist()], np.int8)
+        phase_of = np.array([int(p) if p in ("0", "1", "2") else -1 for p in phase.dictionary.to_pylist()], np.int8)
+        self._parts(
+            np.flatnonzero(usable & (kind >= 0)), columns["attributes"], block, before,
+            (kind, seqid_of, start, end, strand_of[strand.indices.to_numpy()], phase_of[phase.indices.to_numpy()]),
+        )  # fmt: skip
+        rows = np.flatnonzero(usable & ((kind == NODE) | (kind == PROTEIN)))
+        self._nodes(rows, kind, columns, start, end)
+
+    def _learn_dialect(self, attributes: pa.Array, rows: npt.NDArray[np.intp]) -> None:
+        texts = attributes.take(pa.array(rows)).to_pylist()
+        gtf = sum(_GTF_LINE.search(text) is not None for text in texts)
+        gff3 = sum(_GFF3_LINE.search(text) is not None for text in texts)
+        self.lines.dialect = "gtf" if gtf > gff3 else "gff3"
+        self.dialect_known = gtf + gff3 > 0
+
+    def _parts(
+        self,
+        rows: npt.NDArray[np.intp],
+        attributes: pa.Array,
+        block: bytes,
+        before: int,
+        columns: tuple[npt.NDArray[np.signedinteger], ...],
+    ) -> None:
+        if not len(rows):
+            return
+        kind, seqid, start, end, strand, phase = columns
+        texts = attributes.take(pa.array(rows))
+        pattern = _GFF3_PARENT if self.lines.dialect == "gff3" else _GTF_TRANSCRIPT
+        keys = pc.struct_field(pc.extract_regex(texts, pattern), "key").to_pylist()
+        if self.lines.dialect == "gff3" and any(key and "," in key for key in keys):
+            pairs = [(i, k) for i, key in enumerate(keys) for k in (key.split(",") if key else [None])]
+            rows, keys = rows[[i for i, _ in pairs]], [k for _, k in pairs]
+            texts = texts.take(pa.array([i for i, _ in pairs]))
+        missing = [i for i, key in enumerate(keys) if not key]
+        for i in missing:
+            row = rows[i]
+            name = "Parent" if self.lines.dialect == "gff3" else "transcript_id"
+            where = f"at {int(start[row]) + 1}-{int(end[row])} without {name}"
+            self._bad("orphan_part", block, before, texts[i].as_py(), where)
+        if missing:
+            kept = np.setdiff1d(np.arange(len(keys)), missing)
+            rows, keys, texts = rows[kept], [keys[i] for i in kept], texts.take(pa.array(kept))
+        lines = self.lines
+        lines.part_key += keys
+        lines.part_text.append(texts)
+        lines.part_kind.append(kind[rows])
+        lines.part_seqid.append(seqid[rows])
+        lines.part_start.append(start[rows])
+        lines.part_end.append(end[rows])
+        lines.part_strand.append(strand[rows])
+        lines.part_phase.append(phase[rows])
+
+    def _nodes(
+        self,
+        rows: npt.NDArray[np.intp],
+        kind: npt.NDArray[np.int8],
+        columns: dict[str, pa.Array],
+        start: npt.NDArray[np.int64],
+        end: npt.NDArray[np.int64],
+    ) -> None:
+        index = pa.array(rows)
+        taken = [columns[n].take(index).to_pylist() for n in ("seqid", "type", "score", "strand", "attributes")]
+        for row, seqid, feature_type, score, strand, text in zip(rows.tolist(), *taken, strict=True):
+            if kind[row] == PROTEIN:
+                match = re.search(r"(?:^|;)\s*ID=([^;]*)", text)
+                if match:
+                    self.lines.protein_ids.add((seqid, match[1]))
+                continue
+            self.lines.nodes.append(NodeLine(seqid, feature_type, int(start[row]), int(end[row]), score, strand, text))
+
+
+def read_lines(path: Path) -> Lines:
+    """All structural lines of one annotation.
+
+    Raises:
+        MissingInputError: no such file.
+        BadInputError: damaged gzip, or not one line with nine columns in a file that is not empty.
+    """
+    reader = _BlockReader(path)
+    for block in _blocks(path):
+        reader.feed(block)
+    lines = reader.lines
+    if not lines.n_features and any(f.code == "bad_line" for f in lines.findings):
+        first = next(f for f in lines.findings if f.code == "bad_line")
+        raise BadInputError(
+            f"this is neither GFF3 nor GTF: no line has nine tab-separated columns ({first.detail})",
+            path=path,
+            line=first.line,
+            hint="give an annotation in GFF3 or GTF, plain or gzip",
+        )
+    if lines.n_features and not reader.dialect_known and not lines.part_key:
+        raise BadInputError(
+            'column 9 holds neither GFF3 (key=value) nor GTF (key "value") attributes',
+            path=path,
+            hint="give an annotation in GFF3 or GTF, plain or gzip",
+        )
+    return lines

@@ -1,0 +1,64 @@
+"""Read GFF3 or GTF, any dialect, into genes.
+
+In: a path, plain, gzip or bgzip. Out: `Annotation`: genes in domain form and every finding on the way.
+A surprise: all genes are returned, non-coding ones too; choosing is the caller's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from transgenic_tools.genome.checks import Finding, count_findings
+from transgenic_tools.genome.gene import Gene
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.io.gff3.build import Builder
+from transgenic_tools.io.gff3.lines import Dialect, read_lines
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """All genes of one file.
+
+    Attributes:
+        genes: Sorted by seqid in order of appearance, then start, then end; IDs unique.
+        problems: Findings in the order of the reading; their codes are in `genome.checks.RULES`.
+        sequence_regions: From `##sequence-region`.
+        seqids: In order of appearance.
+        n_features: Feature lines read.
+    """
+
+    path: Path
+    dialect: Dialect
+    genes: tuple[Gene, ...]
+    problems: tuple[Finding, ...] = ()
+    sequence_regions: Mapping[str, Interval] = field(default_factory=dict)
+    seqids: tuple[str, ...] = ()
+    n_features: int = 0
+
+    @cached_property
+    def problem_counts(self) -> dict[str, int]:
+        """Findings by code."""
+        return count_findings(self.problems)
+
+
+def read_annotation(path: str | Path) -> Annotation:
+    """Read one annotation.
+
+    Raises:
+        MissingInputError: no such file.
+        BadInputError: the file is damaged, or is no GFF3 and no GTF.
+    """
+    lines = read_lines(Path(path))
+    genes, findings = Builder(lines).build()
+    return Annotation(
+        path=Path(path),
+        dialect=lines.dialect,
+        genes=genes,
+        problems=findings,
+        sequence_regions=lines.regions,
+        seqids=tuple(lines.seqids),
+        n_features=lines.n_features,
+    )

@@ -1,0 +1,348 @@
+"""Gene shards and prediction shards: typed rows in Parquet.
+
+In: rows in a fixed order. Out: numbered files of about equal size in bases, byte-identical for equal rows; and back,
+one row group at a time.
+A surprise: a set of shards appears as a whole or not at all, and replaces an older set of the same name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.interval import Strand
+from transgenic_tools.genome.window import Window
+from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
+from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
+
+ROWS_PER_GROUP = 128
+BASES_PER_GROUP = 16_000_000
+DEFAULT_SHARD_BASES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GeneRow:
+    """One gene with its window; the columns of `schemas.GENE_SHARD` in the same order.
+
+    Attributes:
+        start, end: Locus, 0-based half-open on the plus strand.
+        window_start, window_end: Window; may leave the contig, the sequence is N there.
+        sequence: Window 5' to 3' on the gene's strand.
+        gsf: Gene sentence, None where the structure is unknown.
+        fold: Of k folds, None where none were asked for.
+    """
+
+    gene_id: str
+    sample: str
+    seqid: str
+    start: int
+    end: int
+    strand: Strand
+    window_start: int
+    window_end: int
+    sequence: str
+    gsf: str | None
+    n_transcripts: int
+    primary_transcript: str | None
+    split: str | None = None
+    fold: int | None = None
+    flags: tuple[str, ...] = ()
+
+    @property
+    def window(self) -> Window:
+        return Window(self.seqid, self.window_start, self.window_end, self.strand)
+
+    @property
+    def bases(self) -> int:
+        return self.window_end - self.window_start
+
+    def transcripts(self) -> tuple[Transcript, ...]:
+        """The gene sentence's transcripts in genome coordinates; empty where `gsf` is None."""
+        from transgenic_tools.gsf import parse
+
+        if self.gsf is None:
+            return ()
+        parsed = parse(self.gsf, seqid=self.seqid, gene_id=self.gene_id)
+        return tuple(self.window.transcript_to_genome(t) for t in parsed.transcripts)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRow:
+    """One predicted gene; the columns of `schemas.PREDICTION_SHARD` in the same order.
+
+    Attributes:
+        gsf: None where nothing could be predicted; `flags` then says why.
+        scores: One probability a transcript, in the order of the gene sentence.
+        exon_scores, donor_scores, acceptor_scores: One tuple a transcript, 5' to 3'.
+        confidence: Probability that the best transcript's CDS is exact.
+    """
+
+    gene_id: str
+    sample: str
+    seqid: str
+    start: int
+    end: int
+    strand: Strand
+    window_start: int
+    window_end: int
+    gsf: str | None
+    scores: tuple[float, ...] = ()
+    exon_scores: tuple[tuple[float, ...], ...] = ()
+    donor_scores: tuple[tuple[float, ...], ...] = ()
+    acceptor_scores: tuple[tuple[float, ...], ...] = ()
+    confidence: float | None = None
+    flags: tuple[str, ...] = ()
+    model_hash: str = ""
+
+    @property
+    def window(self) -> Window:
+        return Window(self.seqid, self.window_start, self.window_end, self.strand)
+
+    @property
+    def bases(self) -> int:
+        return self.window_end - self.window_start
+
+
+Row = TypeVar("Row", GeneRow, PredictionRow)
+
+
+@dataclass(frozen=True)
+class _Kind(Generic[Row]):
+    name: str
+    row: type[Row]
+    schema: pa.Schema
+
+
+_GENES: _Kind[GeneRow] = _Kind("gene_shard", GeneRow, GENE_SHARD)
+_PREDICTIONS: _Kind[PredictionRow] = _Kind("prediction_shard", PredictionRow, PREDICTION_SHARD)
+_SMALL = ("sample", "seqid", "strand", "split", "fold", "model_hash")
+
+
+def _table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    columns = [pa.array([getattr(row, name) for row in rows], schema.field(name).type) for name in schema.names]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+class _FileWriter(Generic[Row]):
+    """One Parquet file, row groups cut by rows and bases."""
+
+    def __init__(self, path: Path, kind: _Kind[Row], provenance: Provenance) -> None:
+        self.schema = with_metadata(kind.schema, kind=kind.name, provenance=provenance)
+        self.writer = pq.ParquetWriter(
+            path, self.schema, compression="zstd", compression_level=3, use_dictionary=[*_SMALL, "flags.list.element"],
+            write_statistics=["gene_id", "seqid", "start"], write_page_index=False, data_page_size=1 << 20,
+        )  # fmt: skip
+        self.rows: list[Row] = []
+        self.bases = 0
+        self.group_bases = 0
+
+    def add(self, row: Row) -> None:
+        self.rows.append(row)
+        self.bases += row.bases
+        self.group_bases += row.bases
+        if len(self.rows) >= ROWS_PER_GROUP or self.group_bases >= BASES_PER_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.rows:
+            self.writer.write_table(_table(self.rows, self.schema), row_group_size=len(self.rows))
+            self.rows, self.group_bases = [], 0
+
+    def close(self) -> None:
+        self.flush()
+        self.writer.close()
+
+
+def _write_set(
+    rows: Iterable[Row], outdir: str | Path, *, kind: _Kind[Row], stem: str, shard_bases: int, provenance: Provenance
+) -> tuple[Path, ...]:
+    target = Path(outdir)
+    target.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{stem}.", suffix=".part", dir=target))
+    try:
+        names: list[str] = []
+        current: _FileWriter[Row] | None = None
+        for row in rows:
+            if current is not None and current.bases + row.bases > shard_bases:
+                current.close()
+                current = None
+            if current is None:
+                names.append(f"{stem}-{len(names):05d}.parquet")
+                current = _FileWriter(aside / names[-1], kind, provenance)
+            current.add(row)
+        if current is None:
+            names.append(f"{stem}-00000.parquet")
+            current = _FileWriter(aside / names[-1], kind, provenance)
+        current.close()
+        for name in names:
+            os.replace(aside / name, target / name)
+        for old in target.glob(f"{stem}-[0-9][0-9][0-9][0-9][0-9].parquet"):
+            if old.name not in names:
+                old.unlink()
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return tuple(target / name for name in names)
+
+
+def write_gene_shards(
+    rows: Iterable[GeneRow],
+    outdir: str | Path,
+    *,
+    provenance: Provenance,
+    shard_bases: int = DEFAULT_SHARD_BASES,
+    stem: str = "genes",
+) -> tuple[Path, ...]:
+    """Write `<outdir>/<stem>-00000.parquet` and so on; no rows give one empty shard.
+
+    Args:
+        rows: Read once, in order; never all in memory.
+        shard_bases: A shard ends before its windows would pass this many bases (one longer window is one shard).
+    """
+    return _write_set(rows, outdir, kind=_GENES, stem=stem, shard_bases=shard_bases, provenance=provenance)
+
+
+def write_gene_shard(rows: Iterable[GeneRow], path: str | Path, *, provenance: Provenance) -> None:
+    """Write one gene shard of any size under the given name."""
+    _write_one(rows, path, kind=_GENES, provenance=provenance)
+
+
+def write_prediction_shard(rows: Iterable[PredictionRow], path: str | Path, *, provenance: Provenance) -> None:
+    """Write one prediction shard under the given name (generate writes one for each gene shard)."""
+    _write_one(rows, path, kind=_PREDICTIONS, provenance=provenance)
+
+
+def _write_one(rows: Iterable[Row], path: str | Path, *, kind: _Kind[Row], provenance: Provenance) -> None:
+    with write_aside(path) as aside:
+        writer = _FileWriter(aside, kind, provenance)
+        for row in rows:
+            writer.add(row)
+        writer.close()
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def expand_shards(paths: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
+    """Files as they are, a directory as its `*.parquet` files sorted by name.
+
+    Raises:
+        MissingInputError: a path does not exist, or a directory holds no shard.
+    """
+    listed = [paths] if isinstance(paths, str | Path) else list(paths)
+    found: list[Path] = []
+    for path in map(Path, listed):
+        if path.is_dir():
+            inside = sorted(path.glob("*.parquet"))
+            if not inside:
+                raise MissingInputError("the directory holds no shard (*.parquet)", path=path, hint="run tg-prep first")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise MissingInputError("the shard does not exist", path=path, hint="check the path")
+    return tuple(found)
+
+
+def _open(path: Path, kind: _Kind[Row]) -> pq.ParquetFile:
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise BadInputError(f"this is no Parquet file ({error})", path=path, hint="give a shard of tg-prep") from error
+    metadata = {k.decode(): v.decode() for k, v in (file.schema_arrow.metadata or {}).items()}
+    expected = f"transgenic_tools/{kind.name}"
+    if metadata.get("format") != expected:
+        file.close()
+        hint = "gene shards come from tg-prep, prediction shards from tg-generate"
+        raise BadInputError(f"the format is {metadata.get('format')!r}, not {expected!r}", path=path, hint=hint)
+    version = metadata.get("format_version")
+    if version != FORMAT_VERSION:
+        file.close()
+        raise BadInputError(
+            f"format version {version!r} is not {FORMAT_VERSION!r}, the one this release reads",
+            path=path,
+            hint="write the shard again with this release, or read it with the release that wrote it",
+        )
+    return file
+
+
+def _freeze(value: Any) -> Any:
+    return tuple(_freeze(v) for v in value) if isinstance(value, list) else value
+
+
+def _rows_of(table: pa.Table, row: Callable[..., Row], names: Sequence[str]) -> Iterator[Row]:
+    columns = [table[name].to_pylist() for name in names]
+    for values in zip(*columns, strict=True):
+        yield row(*map(_freeze, values))
+
+
+def _read(paths: str | Path | Iterable[str | Path], kind: _Kind[Row]) -> Iterator[Row]:
+    names = [f.name for f in fields(kind.row)]
+    for path in expand_shards(paths):
+        with _open(path, kind) as file:
+            for group in range(file.num_row_groups):
+                yield from _rows_of(file.read_row_group(group, columns=names, use_threads=False), kind.row, names)
+
+
+def read_shard(paths: str | Path | Iterable[str | Path]) -> Iterator[GeneRow]:
+    """Genes of one or more shards (or of directories of shards), one row group in memory at a time.
+
+    Raises:
+        MissingInputError: a shard does not exist.
+        BadInputError: not a gene shard, or of an unknown format version.
+    """
+    return _read(paths, _GENES)
+
+
+def read_predictions(paths: str | Path | Iterable[str | Path]) -> Iterator[PredictionRow]:
+    """Predictions of one or more shards, one row group in memory at a time. Raises as `read_shard`."""
+    return _read(paths, _PREDICTIONS)
+
+
+def shard_provenance(path: str | Path) -> str:
+    """The provenance line (JSON) of a shard."""
+    metadata = pq.read_schema(path).metadata or {}
+    return metadata.get(b"provenance", b"{}").decode()
+
+
+class ShardIndex:
+    """Random access by gene ID over a set of gene shards.
+
+    Reads the `gene_id` column of every shard once; each `get` then reads one row group.
+    """
+
+    def __init__(self, paths: str | Path | Iterable[str | Path]) -> None:
+        self._files: list[pq.ParquetFile] = []
+        self._where: dict[str, tuple[int, int, int]] = {}
+        for number, path in enumerate(expand_shards(paths)):
+            file = _open(path, _GENES)
+            self._files.append(file)
+            for group in range(file.num_row_groups):
+                ids = file.read_row_group(group, columns=["gene_id"], use_threads=False)["gene_id"].to_pylist()
+                self._where.update((gene_id, (number, group, row)) for row, gene_id in enumerate(ids))
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def __contains__(self, gene_id: object) -> bool:
+        return gene_id in self._where
+
+    def get(self, gene_id: str) -> GeneRow:
+        """One gene. Raises KeyError for an unknown ID."""
+        number, group, row = self._where[gene_id]
+        names = [f.name for f in fields(GeneRow)]
+        table = self._files[number].read_row_group(group, columns=names, use_threads=False)
+        return next(_rows_of(table.slice(row, 1), GeneRow, names))
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
