@@ -1,0 +1,158 @@
+"""Which genes take part: coding transcripts, a region, the genes of a split.
+
+In: annotations and the config. Out: the genes of both sides.
+A surprise: under a restriction a prediction counts if it names a kept gene as its source, or, silent about its source,
+overlaps a kept gene on either strand; so a prediction on the wrong strand of a kept gene still costs precision.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.evaluate.config import Config, Region
+from transgenic_tools.evaluate.pairing import source_gene
+from transgenic_tools.genome.gene import Gene, Transcript
+from transgenic_tools.genome.interval import Intervals, merge
+
+
+def keep_transcripts(genes: Sequence[Gene], *, all_transcripts: bool) -> tuple[Gene, ...]:
+    """Genes with their coding transcripts (or all), those left without any dropped."""
+    out = []
+    for gene in genes:
+        kept = gene.transcripts if all_transcripts else gene.coding_transcripts
+        if kept:
+            out.append(gene if len(kept) == len(gene.transcripts) else replace(gene, transcripts=kept))
+    return tuple(out)
+
+
+def shard_paths(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Parquet files, directories opened. Raises MissingInputError where nothing is found."""
+    found: list[Path] = []
+    for path in paths:
+        found += sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    missing = [p for p in found if not p.exists()]
+    if missing or not found:
+        raise MissingInputError(
+            "no gene shards here", path=missing[0] if missing else paths[0], hint="give tg-prep's --outdir"
+        )
+    return tuple(found)
+
+
+def shard_gene_ids(paths: Sequence[Path], split: str | None) -> frozenset[str]:
+    """IDs of the genes in the shards, of one split where given."""
+    import pyarrow.parquet as pq
+
+    ids: set[str] = set()
+    for path in shard_paths(paths):
+        table = pq.read_table(path, columns=["gene_id", "split"])
+        rows = zip(table["gene_id"].to_pylist(), table["split"].to_pylist(), strict=True)
+        ids.update(gene for gene, of in rows if split is None or of == split)
+    if not ids:
+        raise BadInputError(f"the shards hold no gene of split {split!r}", path=paths[0])
+    return frozenset(ids)
+
+
+def read_gene_list(path: Path) -> frozenset[str]:
+    """First column of a text file, `#` lines and a `gene_id` header left out."""
+    lines = (line.split("\t")[0].strip() for line in path.read_text().splitlines())
+    return frozenset(line for line in lines if line and not line.startswith("#") and line != "gene_id")
+
+
+def read_homologs(path: Path) -> Mapping[str, bool]:
+    """Gene ID -> has a homolog in the training split."""
+    words = {"yes": True, "no": False}
+    out: dict[str, bool] = {}
+    header: list[str] | None = None
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line or line.startswith("#"):
+            continue
+        fields = line.split("\t")
+        if header is None:
+            header = fields
+            if not {"gene_id", "has_homolog"} <= set(header):
+                raise BadInputError(
+                    f"the header {line[:80]!r} lacks gene_id or has_homolog", path=path, line=number,
+                    hint="a TSV with the columns gene_id and has_homolog (yes or no)",
+                )  # fmt: skip
+            continue
+        row = dict(zip(header, fields, strict=False))
+        if row.get("has_homolog") not in words:
+            raise BadInputError(
+                f"has_homolog is {row.get('has_homolog')!r}", path=path, line=number, hint="write yes or no"
+            )
+        out[row["gene_id"]] = words[row["has_homolog"]]
+    return out
+
+
+def select_reference(genes: Sequence[Gene], config: Config, path: Path) -> tuple[Gene, ...]:
+    """The reference genes that count. Raises BadInputError where none is left."""
+    kept = keep_transcripts(genes, all_transcripts=config.all_transcripts)
+    if not config.region.is_whole:
+        kept = tuple(g for g in kept if config.region.holds(g.seqid, g.interval.start))
+    for ids in _wanted(config):
+        kept = tuple(g for g in kept if g.id in ids)
+    if not kept:
+        raise BadInputError(
+            "no reference gene is left to compare with", path=path,
+            hint="the annotation needs CDS lines, and the gene IDs and seqids of the filter must be the annotation's",
+        )  # fmt: skip
+    return kept
+
+
+def _wanted(config: Config) -> list[frozenset[str]]:
+    wanted = []
+    if config.shards:
+        wanted.append(shard_gene_ids(config.shards, config.split))
+    if config.gene_list is not None:
+        wanted.append(read_gene_list(config.gene_list))
+    return wanted
+
+
+def is_restricted(config: Config) -> bool:
+    return bool(config.shards) or config.gene_list is not None or not config.region.is_whole
+
+
+class _Spans:
+    """Loci of kept genes, merged, per seqid."""
+
+    def __init__(self, genes: Sequence[Gene]) -> None:
+        rows = defaultdict(list)
+        for gene in genes:
+            rows[gene.seqid].append(gene.interval)
+        self._merged: dict[str, Intervals] = {seqid: merge(group) for seqid, group in rows.items()}
+        self._starts = {seqid: [i.start for i in group] for seqid, group in self._merged.items()}
+
+    def touch(self, transcript: Transcript) -> bool:
+        group = self._merged.get(transcript.seqid, ())
+        last = bisect_left(self._starts.get(transcript.seqid, []), transcript.interval.end)
+        return last > 0 and group[last - 1].end > transcript.interval.start
+
+
+def select_prediction(genes: Sequence[Gene], reference: Sequence[Gene], config: Config) -> tuple[Gene, ...]:
+    """The predictions that count against the kept reference genes."""
+    has_cds = any(gene.coding_transcripts for gene in genes)
+    kept = keep_transcripts(genes, all_transcripts=config.all_transcripts or not has_cds)
+    if not is_restricted(config):
+        return kept
+    ids, spans, region = {g.id for g in reference}, _Spans(reference), config.region
+    only_region = not config.shards and config.gene_list is None
+    out = []
+    for gene in kept:
+        chosen = tuple(t for t in gene.transcripts if _counts(gene, t, ids, spans, region if only_region else None))
+        if chosen:
+            out.append(replace(gene, transcripts=chosen))
+    return tuple(out)
+
+
+def _counts(gene: Gene, transcript: Transcript, ids: set[str], spans: _Spans, region: Region | None) -> bool:
+    named = source_gene(gene, transcript)
+    if named is not None:
+        return named in ids
+    if region is not None and region.holds(gene.seqid, transcript.interval.start):
+        return True
+    return spans.touch(transcript)
