@@ -7,14 +7,19 @@ A surprise: `docs/formats.md` holds the same list in the same order, and a test 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Action = Literal["mended", "rejected", "transcript_rejected", "filtered", "flagged", "skipped"]
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.sequence import SPLICE_PAIRS, START_CODON, STOP_CODONS
+
+#: What follows from a rule, the gravest first.
+ACTIONS = ("rejected", "filtered", "transcript_rejected", "transcript_filtered", "mended", "skipped", "flagged")
+Action = Literal["skipped", "mended", "transcript_rejected", "rejected", "transcript_filtered", "filtered", "flagged"]
 
 MIN_INTRON = 20
-MIN_EXON = 2
+MIN_EXON = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Rule:
     Attributes:
         code: Stands in `rejects.tsv`, `prep.json` and the `flags` of a shard.
         action: `skipped` a line; `mended` and kept; `transcript_rejected` while the gene may stay; `rejected` the
-            gene; `filtered` on the user's wish; `flagged` and kept as it is.
+            gene; `transcript_filtered` or `filtered` by choice, nothing is wrong; `flagged` and kept as it is.
         text: What was found and what is done.
     """
 
@@ -51,14 +56,35 @@ RULES: tuple[Rule, ...] = (
     Rule("multi_part_gene", "mended", "several lines of one gene ID on one strand; their span is taken"),
     Rule("id_renamed", "mended", "the gene ID is taken by another locus; `@seqid` (and a number) is added"),
     Rule("no_strand", "transcript_rejected", "neither + nor -"),
-    Rule(
-        "mixed_strands",
-        "transcript_rejected",
-        "parts on both strands or on another strand than the gene: trans-splicing",
-    ),
+    Rule("mixed_strands", "transcript_rejected", "parts on both strands, or not on that of the gene: trans-splicing"),
     Rule("overlapping_parts", "transcript_rejected", "CDS lines of one transcript that overlap, unequal"),
     Rule("cds_gap_in_exon", "transcript_rejected", "exonic bases between two CDS parts that are not coding"),
     Rule("no_parts", "transcript_rejected", "a transcript line without exon, CDS or UTR lines in a coding gene"),
+    # genome
+    Rule("unknown_seqid", "rejected", "the FASTA has no sequence of this name"),
+    Rule("past_contig_end", "rejected", "the gene reaches past the end of its sequence"),
+    Rule("all_transcripts_rejected", "rejected", "no transcript of a coding gene is left"),
+    Rule("stop_added", "mended", "GTF without stop codon lines; the stop codon after the CDS is joined to it"),
+    # choice
+    Rule("no_cds", "filtered", "a non-coding gene: no transcript has a CDS"),
+    Rule("pseudogene", "filtered", "a pseudogene with a CDS"),
+    Rule("biotype", "filtered", "the biotype is not among those asked for"),
+    Rule("length", "filtered", "the locus is shorter or longer than asked for"),
+    Rule("isoforms", "filtered", "fewer or more transcripts than asked for"),
+    Rule("unclean", "filtered", "no transcript has a clean CDS, and clean ones were asked for"),
+    Rule("noncoding_transcript", "transcript_filtered", "a transcript without CDS in a coding gene"),
+    Rule("same_structure", "transcript_filtered", "exons and CDS equal those of another transcript of the gene"),
+    Rule("unclean_transcript", "transcript_filtered", "not a clean CDS, and clean ones were asked for"),
+    Rule("not_longest", "transcript_filtered", "not the longest CDS, and the longest alone was asked for"),
+    # sequence; a CDS with none of these is clean
+    Rule("no_start", "flagged", "the CDS does not begin with ATG"),
+    Rule("no_stop", "flagged", "the CDS does not end with TAA, TAG or TGA"),
+    Rule("partial_codon", "flagged", "the CDS, less its first phase, is no whole number of codons"),
+    Rule("in_frame_stop", "flagged", "a stop codon before the last codon"),
+    Rule("odd_intron", "flagged", "a CDS intron whose ends are not GT-AG, GC-AG or AT-AC"),
+    Rule("short_intron", "flagged", f"an intron below {MIN_INTRON} bases"),
+    Rule("short_exon", "flagged", f"a CDS part between two introns below {MIN_EXON} bases"),
+    Rule("unknown_bases", "flagged", "a letter other than A, C, G, T in the CDS"),
 )
 RULE_BY_CODE: Mapping[str, Rule] = {rule.code: rule for rule in RULES}
 
@@ -88,3 +114,56 @@ def count_findings(findings: Iterable[Finding]) -> dict[str, int]:
     """Number of findings by code, in the order of `RULES`."""
     counts = Counter(finding.code for finding in findings)
     return {rule.code: counts[rule.code] for rule in RULES if counts[rule.code]}
+
+
+def _has_in_frame_stop(coding: str) -> bool:
+    """A stop codon before the last whole codon; `coding` begins in frame."""
+    last = len(coding) - len(coding) % 3 - 3
+    for codon in STOP_CODONS:
+        position = coding.find(codon)
+        while 0 <= position < last:
+            if position % 3 == 0:
+                return True
+            position = coding.find(codon, position + 1)
+    return False
+
+
+def check_transcript(transcript: Transcript, sequence: str) -> tuple[str, ...]:
+    """Codes of the sequence rules that a coding transcript breaks, in the order of `RULES`; none for a clean CDS.
+
+    Args:
+        transcript: In window coordinates, strand `+` there.
+        sequence: The window, upper case.
+    """
+    cds = transcript.cds
+    coding = "".join([sequence[p.start : p.end] for p in cds])[transcript.first_phase :]
+    found: list[str] = []
+    if transcript.first_phase or not coding.startswith(START_CODON):
+        found.append("no_start")
+    if len(coding) % 3 or coding[-3:] not in STOP_CODONS:
+        found.append("no_stop")
+    if len(coding) % 3:
+        found.append("partial_codon")
+    if _has_in_frame_stop(coding):
+        found.append("in_frame_stop")
+    pairs = {(sequence[i.start : i.start + 2], sequence[i.end - 2 : i.end]) for i in transcript.cds_introns}
+    if not pairs.issubset(SPLICE_PAIRS):
+        found.append("odd_intron")
+    if any(len(i) < MIN_INTRON for i in transcript.introns):
+        found.append("short_intron")
+    if any(len(p) < MIN_EXON for p in cds[1:-1]):
+        found.append("short_exon")
+    if coding.strip("ACGT"):
+        found.append("unknown_bases")
+    return tuple(found)
+
+
+def ordered_codes(codes: Iterable[str]) -> tuple[str, ...]:
+    """Distinct codes in the order of `RULES`."""
+    wanted = set(codes)
+    return tuple(rule.code for rule in RULES if rule.code in wanted)
+
+
+def blocking(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings that `--strict` does not accept: whatever was skipped, mended or rejected."""
+    return tuple(f for f in findings if f.action in ("skipped", "mended", "transcript_rejected", "rejected"))

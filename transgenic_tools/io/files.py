@@ -29,5 +29,5 @@ def open_text(path: Path) -> IO[bytes]:
     magic = handle.read(2)
     handle.seek(0)
     if magic == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=handle), 1 << 20)  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.GzipFile(fileobj=handle), 1 << 20)
     return handle

@@ -1,0 +1,1 @@
+"""tg-prep: genomes and annotations into gene shards."""

@@ -1,0 +1,121 @@
+"""tg-prep: genomes and annotations into gene shards.
+
+In: flags. Out: files in the output directory and a summary.
+A surprise: nothing heavy is imported before a command runs, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from transgenic_tools.cli._errors import entry_point
+from transgenic_tools.cli._options import (
+    JsonOption,
+    OutdirOption,
+    QuietOption,
+    SeedOption,
+    ThreadsOption,
+    VerboseOption,
+    VersionOption,
+    new_app,
+    set_up_logging,
+)
+
+app = new_app("Prepare genomes: FASTA and annotation (or loci) into gene shards.")
+log = logging.getLogger("tg-prep")
+
+
+@app.callback()
+def about(version: VersionOption = False) -> None:
+    """Prepare genomes: FASTA and annotation (or loci) into gene shards."""
+
+
+FastaOption = Annotated[Path, typer.Option("--fasta", "-f", help="Genome, FASTA, plain, gzip or bgzip.")]
+
+
+@app.command()
+def genes(
+    fasta: FastaOption,
+    outdir: OutdirOption,
+    annotation: Annotated[Path | None, typer.Option("--annotation", "-a", help="Gene models, GFF3 or GTF.")] = None,
+    regions: Annotated[Path | None, typer.Option("--regions", "-r", help="Loci alone: BED3-BED12, GFF3, GTF.")] = None,
+    sample: Annotated[str, typer.Option("--sample", "-s", help="Name of the genome, in each row.")] = "sample",
+    upstream: Annotated[int, typer.Option(help="Bases before the gene's 5' end.")] = 200,
+    downstream: Annotated[int, typer.Option(help="Bases after the gene's 3' end.")] = 200,
+    flank: Annotated[int | None, typer.Option(help="Bases on both sides; short for the two above.")] = None,
+    jitter: Annotated[
+        tuple[int, int] | None, typer.Option(metavar="MIN MAX", help="Draw each flank from this range instead.")
+    ] = None,
+    seed: SeedOption = 1,
+    contig_end: Annotated[str, typer.Option(help="Windows past a sequence's end: pad (with N) or clip.")] = "pad",
+    routine: Annotated[str, typer.Option(help="whole, cds_overlap, intron_overlap or junctions.")] = "whole",
+    overlap: Annotated[int, typer.Option(help="Bases beside each kept part (not for whole).")] = 200,
+    split: Annotated[
+        str | None,
+        typer.Option(help="fraction[:75/10/15], block:SEQID:A:B, seqid:test=S, species:test=NAME, homology, all:test."),
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Cross-validation folds; 0 for none.")] = 0,
+    aliases: Annotated[Path | None, typer.Option(help="Table: names of one sequence on a line, tabs between.")] = None,
+    clean_cds: Annotated[bool, typer.Option(help="Only transcripts with a faultless CDS.")] = False,
+    biotype: Annotated[list[str] | None, typer.Option(help="Only genes of this biotype (repeatable).")] = None,
+    min_length: Annotated[int, typer.Option(help="Shortest locus in bases.")] = 0,
+    max_length: Annotated[int | None, typer.Option(help="Longest locus in bases.")] = None,
+    min_isoforms: Annotated[int, typer.Option(help="Fewest distinct coding transcripts.")] = 0,
+    max_isoforms: Annotated[int | None, typer.Option(help="Most distinct coding transcripts.")] = None,
+    longest: Annotated[bool, typer.Option(help="Keep each gene's longest CDS alone.")] = False,
+    shard_bases: Annotated[int, typer.Option(help="Bases of windows in one shard.")] = 50_000_000,
+    strict: Annotated[bool, typer.Option(help="Fail where anything would be mended or rejected.")] = False,
+    threads: ThreadsOption = 1,
+    json_summary: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Write OUTDIR/genes-*.parquet, rejects.tsv and prep.json for one genome."""
+    set_up_logging(verbose, quiet)
+    from transgenic_tools.prep.config import Config, FilterConfig, WindowConfig
+    from transgenic_tools.prep.run import run
+
+    config = Config(
+        fasta=fasta, outdir=outdir, annotation=annotation, regions=regions, sample=sample, aliases=aliases,
+        window=WindowConfig(
+            upstream=upstream if flank is None else flank, downstream=downstream if flank is None else flank,
+            jitter=jitter, seed=seed, contig_end=contig_end, routine=routine, overlap=overlap,  # type: ignore[arg-type]
+        ),
+        filters=FilterConfig(
+            clean_cds=clean_cds, biotypes=tuple(biotype or ()), min_length=min_length, max_length=max_length,
+            min_isoforms=min_isoforms, max_isoforms=max_isoforms, longest_only=longest,
+        ),
+        split=split, folds=folds, shard_bases=shard_bases, strict=strict, threads=threads,
+    )  # fmt: skip
+    _report(run(config).to_json(timed=True), json_summary)
+
+
+def _report(summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(summary, default=list))
+        return
+    log.info(
+        "%s: %d of %d genes, %d transcripts, %d bases in %d shards, %.1f s",
+        *(summary[k] for k in ("sample", "genes", "genes_read", "transcripts", "bases")),
+        len(summary["shards"]),
+        summary["seconds"],
+    )
+    for action in (
+        "rejected",
+        "filtered",
+        "transcript_rejected",
+        "transcript_filtered",
+        "mended",
+        "skipped",
+        "flagged",
+    ):
+        if summary[action]:
+            log.info("%s: %s", action, ", ".join(f"{n} {code}" for code, n in summary[action].items()))
+
+
+main = entry_point(app, "tg-prep")

@@ -1,0 +1,119 @@
+"""Which genes go on: sequence names matched, non-coding genes and filtered ones set aside.
+
+In: an annotation, the FASTA's names, the filters. Out: genes to prepare, and a finding for every other.
+A surprise: where not one name matches, this is an error that lists both sides, not a long list of rejects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.genome.checks import Finding
+from transgenic_tools.genome.gene import Gene
+from transgenic_tools.io.files import open_text
+from transgenic_tools.prep.config import FilterConfig
+
+
+def read_aliases(path: Path, fasta_names: Iterable[str]) -> dict[str, str]:
+    """Every name of a table's line to the one that the FASTA has.
+
+    The table has one sequence a line, its names in tab-separated columns, in any order; `#` begins a comment. NCBI's
+    assembly report is such a table.
+
+    Raises:
+        BadInputError: a line names two sequences of the FASTA.
+    """
+    known = set(fasta_names)
+    aliases: dict[str, str] = {}
+    with open_text(path) as handle:
+        for number, raw in enumerate(handle, start=1):
+            line = raw.decode("utf-8", "replace").strip("\r\n")
+            names = [name.strip() for name in line.split("\t") if name.strip()]
+            if not names or line.startswith("#"):
+                continue
+            targets = dict.fromkeys(name for name in names if name in known)
+            if len(targets) > 1:
+                raise BadInputError(
+                    f"one line names two sequences of the FASTA: {', '.join(targets)}",
+                    path=path,
+                    line=number,
+                    hint="write one sequence a line",
+                )
+            for target in targets:
+                aliases.update((name, target) for name in names if name not in known)
+    return aliases
+
+
+def rename_seqids(genes: Iterable[Gene], aliases: Mapping[str, str]) -> list[Gene]:
+    """Genes with the FASTA's sequence names."""
+    renamed = []
+    for gene in genes:
+        new = aliases.get(gene.seqid)
+        if new is not None:
+            transcripts = tuple(replace(t, seqid=new) for t in gene.transcripts)
+            gene = replace(gene, seqid=new, transcripts=transcripts)
+        renamed.append(gene)
+    return renamed
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(n) for n in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+
+
+def check_seqids(genes: Sequence[Gene], fasta_names: Sequence[str], *, source: Path) -> list[Finding]:
+    """Findings for genes on sequences that the FASTA lacks.
+
+    Raises:
+        BadInputError: not one sequence name is shared.
+    """
+    known = set(fasta_names)
+    used = list(dict.fromkeys(gene.seqid for gene in genes))
+    if used and not any(name in known for name in used):
+        raise BadInputError(
+            f"no sequence name of the annotation ({_listed(used)}) is in the FASTA ({_listed(fasta_names)})",
+            path=source,
+            hint="give --aliases FILE, a table with the names of one sequence on each line, tab between them",
+        )
+    return [Finding("unknown_seqid", g.id, g.seqid) for g in genes if g.seqid not in known]
+
+
+def _reason(gene: Gene, filters: FilterConfig, rejected: set[str]) -> Finding | None:
+    coding = gene.coding_transcripts
+    biotype = gene.biotype or ""
+    if not coding:
+        code = "all_transcripts_rejected" if gene.id in rejected and not gene.transcripts else "no_cds"
+        return Finding(code, gene.id, biotype or "no biotype")
+    if filters.biotypes and biotype not in filters.biotypes:
+        return Finding("biotype", gene.id, biotype or "no biotype")
+    if "pseudogene" in biotype and not filters.biotypes:
+        return Finding("pseudogene", gene.id, biotype)
+    length = len(gene.interval)
+    if length < filters.min_length or (filters.max_length is not None and length > filters.max_length):
+        return Finding("length", gene.id, f"{length} bases")
+    isoforms = len({(t.exons, t.cds) for t in coding})
+    if isoforms < filters.min_isoforms or (filters.max_isoforms is not None and isoforms > filters.max_isoforms):
+        return Finding("isoforms", gene.id, f"{isoforms} distinct coding transcripts")
+    return None
+
+
+def choose(
+    genes: Iterable[Gene], filters: FilterConfig, findings: Iterable[Finding]
+) -> tuple[list[Gene], list[Finding]]:
+    """Coding genes that pass the filters, and a finding for each other gene.
+
+    Args:
+        findings: Of the reader; a gene all of whose transcripts were rejected there counts as rejected.
+    """
+    rejected = {f.gene for f in findings if f.action == "transcript_rejected"}
+    kept, dropped = [], []
+    for gene in genes:
+        reason = _reason(gene, filters, rejected)
+        if reason is None:
+            kept.append(gene)
+        else:
+            dropped.append(reason)
+    return kept, dropped

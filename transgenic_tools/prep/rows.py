@@ -1,0 +1,121 @@
+"""One gene into one row of a shard: window, sequence, checks, gene sentence.
+
+In: a gene, its split, an open FASTA. Out: a `Prepared`: the row, or none, and the findings.
+A surprise: this runs in worker processes; it depends on the gene alone, so the number of workers changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transgenic_tools import gsf
+from transgenic_tools.genome.checks import Finding, check_transcript, ordered_codes
+from transgenic_tools.genome.gene import Gene, Transcript
+from transgenic_tools.genome.sequence import reverse_complement
+from transgenic_tools.genome.window import Window
+from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.prep.config import Config
+from transgenic_tools.prep.split import Split
+from transgenic_tools.prep.windows import window_of
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A gene with everything that was decided about it beforehand."""
+
+    gene: Gene
+    split: Split | None
+    fold: int | None
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What became of one gene; `row` is None where it was rejected or filtered."""
+
+    row: GeneRow | None
+    findings: tuple[Finding, ...] = ()
+
+
+def window_sequence(fasta: Fasta, window: Window) -> str:
+    """The window 5' to 3' on its strand, N outside the sequence."""
+    plus = fasta.padded(window.seqid, window.start, window.end)
+    return plus if window.strand == "+" else reverse_complement(plus)
+
+
+def _distinct(gene: Gene, findings: list[Finding]) -> list[Transcript]:
+    """Coding transcripts of different structure, in the order of the source."""
+    kept: dict[object, Transcript] = {}
+    for transcript in gene.transcripts:
+        if not transcript.cds:
+            findings.append(Finding("noncoding_transcript", gene.id, transcript.id))
+            continue
+        first = kept.setdefault((transcript.exons, transcript.cds), transcript)
+        if first is not transcript:
+            findings.append(Finding("same_structure", gene.id, f"{transcript.id} equals {first.id}"))
+    return list(kept.values())
+
+
+def prepare(task: Task, fasta: Fasta, config: Config) -> Prepared:
+    """The row of one gene."""
+    gene = task.gene
+    length = fasta.lengths[gene.seqid]
+    if gene.interval.end > length:
+        detail = f"the gene ends at {gene.interval.end}, {gene.seqid} at {length}"
+        return Prepared(None, (Finding("past_contig_end", gene.id, detail),))
+    window = window_of(gene, config.window, contig_length=length)
+    sequence = window_sequence(fasta, window)
+    findings: list[Finding] = []
+    sentence, chosen = None, None
+    transcripts: list[Transcript] = []
+    if config.annotation is not None:
+        transcripts = _distinct(gene, findings)
+        inside = {t.id: window.transcript_to_window(t) for t in transcripts}
+        faults = {t.id: check_transcript(inside[t.id], sequence) for t in transcripts}
+        transcripts = _wanted(gene, transcripts, faults, config, findings)
+        if not transcripts:
+            return Prepared(None, (*findings, Finding("unclean", gene.id)))
+        findings += [Finding(code, gene.id, t.id) for t in transcripts for code in faults[t.id]]
+        sentence = gsf.write([inside[t.id] for t in transcripts], strand=gene.strand)
+        chosen = max(transcripts, key=lambda t: (t.cds_length, sum(map(len, t.exons)))).id
+    row = GeneRow(
+        gene_id=gene.id,
+        sample=config.sample,
+        seqid=gene.seqid,
+        start=gene.interval.start,
+        end=gene.interval.end,
+        strand=gene.strand,
+        window_start=window.start,
+        window_end=window.end,
+        sequence=sequence,
+        gsf=sentence,
+        n_transcripts=len(transcripts),
+        primary_transcript=chosen,
+        split=task.split,
+        fold=task.fold,
+        flags=ordered_codes((*task.codes, *(f.code for f in findings))),
+    )
+    return Prepared(row, tuple(findings))
+
+
+def _wanted(
+    gene: Gene,
+    transcripts: list[Transcript],
+    faults: dict[str, tuple[str, ...]],
+    config: Config,
+    findings: list[Finding],
+) -> list[Transcript]:
+    """Transcripts after the filters that need the sequence."""
+    wanted = transcripts
+    if config.filters.clean_cds:
+        for transcript in wanted:
+            if faults[transcript.id]:
+                detail = f"{transcript.id}: {', '.join(faults[transcript.id])}"
+                findings.append(Finding("unclean_transcript", gene.id, detail))
+        wanted = [t for t in wanted if not faults[t.id]]
+    if config.filters.longest_only and len(wanted) > 1:
+        longest = max(wanted, key=lambda t: (t.cds_length, sum(map(len, t.exons))))
+        findings += [Finding("not_longest", gene.id, t.id) for t in wanted if t is not longest]
+        wanted = [longest]
+    return wanted

@@ -1,0 +1,37 @@
+"""The window of a gene: locus and flanks, fixed or jittered.
+
+In: a gene, the window settings, the length of its sequence. Out: a `Window`.
+A surprise: a jittered flank depends on (seed, gene ID, side) alone, so neither order nor shards nor workers change it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from transgenic_tools.genome.gene import Gene
+from transgenic_tools.genome.window import Window, window_around
+from transgenic_tools.prep.config import WindowConfig
+
+
+def uniform_hash(*parts: object) -> float:
+    """A number in [0, 1) from the parts' text, the same on every machine."""
+    digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / (1 << 48)
+
+
+def jittered_flank(low: int, high: int, *, seed: int, gene_id: str, side: str) -> int:
+    """Bases of one flank, uniform in [low, high]."""
+    return low + int(uniform_hash(seed, gene_id, side) * (high - low + 1))
+
+
+def window_of(gene: Gene, config: WindowConfig, *, contig_length: int) -> Window:
+    """The gene's window, clipped to the sequence where asked for."""
+    upstream, downstream = config.upstream, config.downstream
+    if config.jitter is not None:
+        low, high = config.jitter
+        upstream = jittered_flank(low, high, seed=config.seed, gene_id=gene.id, side="upstream")
+        downstream = jittered_flank(low, high, seed=config.seed, gene_id=gene.id, side="downstream")
+    window = window_around(gene, upstream=upstream, downstream=downstream)
+    if config.contig_end == "clip":
+        window = Window(window.seqid, max(window.start, 0), min(window.end, contig_length), window.strand)
+    return window
