@@ -1,0 +1,73 @@
+"""Settings of the backmapping stage.
+
+In: flags. Out: a frozen `Config`.
+A surprise: nothing here changes the order or the IDs of genes; both follow from the predictions alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to map back, and where to.
+
+    Attributes:
+        predictions: Prediction shards or directories of them, of one genome, in any order.
+        out: GFF3 (gzip where the name ends in .gz).
+        into: The user's GFF3; new isoforms are added to its genes, its own lines stay as they are.
+        fasta: Genome, for `##sequence-region`, the check of contig ends, and sequences.
+        rejects: Table of genes that were left out; beside `out` by default.
+        min_confidence: Genes below it are left out.
+        max_isoforms: Best transcripts kept for a gene; 0 keeps all.
+        id_prefix: Put before every ID.
+        rows_in_memory: Predictions sorted at once; the result does not depend on it.
+    """
+
+    predictions: tuple[Path, ...]
+    out: Path
+    into: Path | None = None
+    fasta: Path | None = None
+    gtf: Path | None = None
+    bed: Path | None = None
+    proteins: Path | None = None
+    cds: Path | None = None
+    cdna: Path | None = None
+    rejects: Path | None = None
+    min_confidence: float = 0.0
+    max_isoforms: int = 0
+    id_prefix: str = ""
+    rows_in_memory: int = 20_000
+
+    def __post_init__(self) -> None:
+        if self.fasta is None:
+            for flag, path in (("--proteins", self.proteins), ("--cds", self.cds), ("--cdna", self.cdna)):
+                if path is not None:
+                    raise UsageError(f"{flag} needs the genome", hint="add --fasta GENOME.fa")
+        if self.into is not None and any((self.gtf, self.bed, self.proteins, self.cds, self.cdna)):
+            raise UsageError(
+                "--into writes the augmented GFF3 alone", hint="run once more without --into for the other formats"
+            )
+        if not 0.0 <= self.min_confidence <= 1.0:
+            raise UsageError(f"--min-confidence {self.min_confidence} is not between 0 and 1")
+        if self.max_isoforms < 0 or self.rows_in_memory < 1:
+            raise UsageError(f"--max-isoforms {self.max_isoforms} is below 0", hint="0 keeps all isoforms")
+
+    @property
+    def rejects_path(self) -> Path:
+        """`--rejects`, or `<out without suffix>.rejects.tsv`."""
+        name = self.out.name.removesuffix(".gz").removesuffix(".gff3").removesuffix(".gff")
+        return self.rejects or self.out.with_name(f"{name}.rejects.tsv")
+
+    def parameters(self) -> dict[str, Any]:
+        """What goes into the provenance: settings that change the content, no paths."""
+        return {
+            "min_confidence": self.min_confidence,
+            "max_isoforms": self.max_isoforms,
+            "id_prefix": self.id_prefix,
+        }

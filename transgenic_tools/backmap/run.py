@@ -1,0 +1,171 @@
+"""Prediction shards to an annotation: gather, place, write every format in one pass.
+
+In: `Config`. Out: GFF3 and what else was asked for, `rejects.tsv`, and a `Result` with the counts.
+A surprise: all files appear together at the end; a failed run leaves the old ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.backmap.augment import augment
+from transgenic_tools.backmap.config import Config
+from transgenic_tools.backmap.gather import sorted_rows
+from transgenic_tools.backmap.genes import place_all
+from transgenic_tools.backmap.reasons import REJECTS_HEADER, Reject
+from transgenic_tools.io.exports import GeneWriter, bed_writer, fasta_writer
+from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.gff3.writer import create_text, gff3_writer, gtf_writer
+from transgenic_tools.io.shards import PredictionRow, expand_shards, read_predictions
+from transgenic_tools.provenance import Provenance
+
+
+@dataclass(frozen=True)
+class Result:
+    """Counts and paths of one run.
+
+    Attributes:
+        genes, transcripts: Written (with `--into`: genes that got a new transcript, and new transcripts).
+        known: With `--into`, predicted transcripts that the user's annotation already has.
+        rejects: Number by reason code.
+    """
+
+    out: Path
+    rejects_path: Path
+    predictions: int
+    genes: int
+    transcripts: int
+    known: int = 0
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+    def sentence(self) -> str:
+        """One line for the log."""
+        left_out = ", ".join(f"{count} {reason}" for reason, count in self.rejects.items())
+        known = f", {self.known} known already" if self.known else ""
+        return f"{self.out}: {self.genes} genes, {self.transcripts} transcripts{known}; left out: {left_out or 'none'}"
+
+    def summary(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "out": str(self.out),
+            "predictions": self.predictions,
+            "genes": self.genes,
+            "transcripts": self.transcripts,
+            "known": self.known,
+            "rejects": dict(self.rejects),
+            "rejects_path": str(self.rejects_path),
+            "files": [str(path) for path in self.files],
+        }
+
+
+class _Watch:
+    """Passes rows through; remembers how many, from which models, on which seqids."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.models: set[str] = set()
+        self.seqids: set[str] = set()
+
+    def through(self, rows: Iterator[PredictionRow]) -> Iterator[PredictionRow]:
+        for row in rows:
+            self.count += 1
+            self.models.add(row.model_hash)
+            self.seqids.add(row.seqid)
+            yield row
+
+
+@contextmanager
+def _genome(path: Path | None) -> Iterator[Fasta | None]:
+    if path is None:
+        yield None
+        return
+    with Fasta(path) as fasta:
+        yield fasta
+
+
+def _provenance(config: Config, watch: _Watch) -> Provenance:
+    return Provenance("tg-backmap", {**config.parameters(), "model_hash": sorted(watch.models)})
+
+
+def _open_writers(
+    stack: ExitStack, config: Config, provenance: Provenance, regions: Mapping[str, int], fasta: Fasta | None
+) -> list[GeneWriter]:
+    writers: list[GeneWriter] = [
+        stack.enter_context(gff3_writer(config.out, provenance=provenance, sequence_regions=regions))
+    ]
+    if config.gtf is not None:
+        writers.append(stack.enter_context(gtf_writer(config.gtf, provenance=provenance, sequence_regions=regions)))
+    if config.bed is not None:
+        writers.append(stack.enter_context(bed_writer(config.bed)))
+    if fasta is not None:
+        if config.proteins is not None:
+            writers.append(stack.enter_context(fasta_writer(config.proteins, kind="protein", fetch=fasta.fetch)))
+        if config.cds is not None:
+            writers.append(stack.enter_context(fasta_writer(config.cds, kind="cds", fetch=fasta.fetch)))
+        if config.cdna is not None:
+            writers.append(stack.enter_context(fasta_writer(config.cdna, kind="cdna", fetch=fasta.fetch)))
+    return writers
+
+
+def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> Result:
+    """Run the stage.
+
+    Raises:
+        MissingInputError, BadInputError: a file is missing or is not what it should be. A gene that fails is a row
+            in `rejects.tsv` instead.
+    """
+    shards = expand_shards(config.predictions)
+    watch, rejects = _Watch(), list[Reject]()
+    genes = transcripts = known = 0
+    with _genome(config.fasta) as fasta, ExitStack() as stack:
+        lengths = None if fasta is None else fasta.lengths
+        # The first row comes only when all shards have been read, so the header can name models and seqids.
+        rows = sorted_rows(
+            watch.through(read_predictions(shards)), rows_in_memory=config.rows_in_memory, spill_beside=config.out
+        )
+        ordered = place_all(
+            rows,
+            rejects,
+            lengths=lengths,
+            min_confidence=config.min_confidence,
+            max_isoforms=config.max_isoforms,
+            id_prefix=config.id_prefix,
+        )
+        first = next(ordered, None)
+        progress(f"{watch.count} predictions in {len(shards)} shards")
+        provenance = _provenance(config, watch)
+        if config.into is not None:
+            added = augment(config.into, config.out, _chained(first, ordered), rejects, provenance=provenance)
+            genes, transcripts, known = added.genes, added.transcripts, added.known
+        else:
+            regions = {s: n for s, n in (lengths or {}).items() if s in watch.seqids}
+            writers = _open_writers(stack, config, provenance, regions, fasta)
+            for gene in _chained(first, ordered):
+                genes, transcripts = genes + 1, transcripts + len(gene.transcripts)
+                for writer in writers:
+                    writer.write(gene)
+        table = stack.enter_context(create_text(config.rejects_path))
+        table.write("\n".join([REJECTS_HEADER, *(reject.line() for reject in rejects)]) + "\n")
+    optional = (config.gtf, config.bed, config.proteins, config.cds, config.cdna)
+    return Result(
+        out=config.out,
+        rejects_path=config.rejects_path,
+        predictions=watch.count,
+        genes=genes,
+        transcripts=transcripts,
+        known=known,
+        rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
+        files=tuple(path for path in (config.out, *optional) if path is not None),
+    )
+
+
+def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    if first is not None:
+        yield first
+    yield from rest

@@ -1,0 +1,68 @@
+"""tg-backmap: prediction shards to GFF3, GTF, BED12 and FASTA.
+
+In: flags. Out: the annotation; a summary on stdout with --json.
+A surprise: neither torch nor a model is ever loaded here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from transgenic_tools.cli._errors import entry_point
+from transgenic_tools.cli._options import JsonOption, QuietOption, VerboseOption, VersionOption, new_app, set_up_logging
+
+_LOG = logging.getLogger(__name__)
+
+app = new_app("Write the predicted isoforms as GFF3, in genome coordinates, or add them to your own GFF3.")
+
+
+PredictionsArgument = Annotated[
+    list[Path], typer.Argument(help="Prediction shards of tg-generate, or directories of them.", show_default=False)
+]
+
+
+def _file(flag: str, text: str, *more: str) -> Any:
+    return typer.Option(flag, *more, help=text, show_default=False)
+
+
+@app.command()
+def backmap(
+    predictions: PredictionsArgument,
+    out: Annotated[Path, _file("--out", "GFF3 to write (.gz compresses).", "-o")],
+    into: Annotated[Path | None, _file("--into", "Your GFF3: its lines stay, new isoforms are added.")] = None,
+    fasta: Annotated[Path | None, _file("--fasta", "The genome, for contig ends and sequences.", "-f")] = None,
+    gtf: Annotated[Path | None, _file("--gtf", "GTF to write as well.")] = None,
+    bed: Annotated[Path | None, _file("--bed", "BED12 to write as well.")] = None,
+    proteins: Annotated[Path | None, _file("--proteins", "Protein FASTA to write as well.")] = None,
+    cds: Annotated[Path | None, _file("--cds", "CDS FASTA to write as well.")] = None,
+    cdna: Annotated[Path | None, _file("--cdna", "FASTA of spliced transcripts to write as well.")] = None,
+    rejects: Annotated[Path | None, _file("--rejects", "Table of genes left out; beside --out by default.")] = None,
+    min_confidence: Annotated[float, typer.Option(help="Leave out genes below this confidence (0 to 1).")] = 0.0,
+    max_isoforms: Annotated[int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")] = 0,
+    id_prefix: Annotated[str, typer.Option(help="Text put before every ID.")] = "",
+    version: VersionOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    json_summary: JsonOption = False,
+) -> None:
+    """Write predicted genes as GFF3 (and more), sorted, with stable IDs; genes that fail go to a table."""
+    from transgenic_tools.backmap.config import Config
+    from transgenic_tools.backmap.run import run
+
+    set_up_logging(verbose, quiet)
+    config = Config(
+        predictions=tuple(predictions), out=out, into=into, fasta=fasta, gtf=gtf, bed=bed, proteins=proteins, cds=cds,
+        cdna=cdna, rejects=rejects, min_confidence=min_confidence, max_isoforms=max_isoforms, id_prefix=id_prefix,
+    )  # fmt: skip
+    result = run(config, progress=_LOG.info)
+    _LOG.info("%s", result.sentence())
+    if json_summary:
+        typer.echo(json.dumps(result.summary(), sort_keys=True))
+
+
+main = entry_point(app, "tg-backmap")

@@ -1,0 +1,102 @@
+"""Write genes as BED12 and as FASTA of proteins, CDS and cDNA.
+
+In: sorted `Gene` records, one at a time. Out: one record a transcript.
+A surprise: BED carries no UTR kind and no phase; the thick part is the CDS, and a non-coding transcript has none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Literal, Protocol
+
+from transgenic_tools.genome.gene import Gene, Transcript
+from transgenic_tools.genome.sequence import translate
+from transgenic_tools.io.gff3.writer import create_text, format_score
+
+FASTA_WIDTH = 60
+SequenceKind = Literal["protein", "cds", "cdna"]
+Fetch = Callable[[str, int, int], str]
+_WHITE = re.compile(r"\s")
+
+
+class GeneWriter(Protocol):
+    """What takes genes one by one."""
+
+    def write(self, gene: Gene) -> None: ...
+
+
+def bed12_line(transcript: Transcript) -> str:
+    """One BED12 record, without line end; the score is the probability times 1000."""
+    whole = transcript.interval
+    thick_start, thick_end = (
+        (transcript.cds[0].start, transcript.cds[-1].end) if transcript.cds else (whole.start, whole.start)
+    )
+    score = 0 if transcript.score is None else round(min(max(transcript.score, 0.0), 1.0) * 1000)
+    sizes = ",".join(str(len(exon)) for exon in transcript.exons)
+    starts = ",".join(str(exon.start - whole.start) for exon in transcript.exons)
+    columns = (
+        _WHITE.sub("_", transcript.seqid), whole.start, whole.end, _WHITE.sub("_", transcript.id), score,
+        transcript.strand, thick_start, thick_end, 0, len(transcript.exons), sizes, starts,
+    )  # fmt: skip
+    return "\t".join(map(str, columns))
+
+
+def spliced_record(transcript: Transcript, fetch: Fetch, kind: SequenceKind) -> str:
+    """Protein (without the final stop), CDS or cDNA, 5' to 3'; empty for a non-coding transcript's CDS and protein."""
+    whole = transcript.interval
+    if kind != "cdna" and not transcript.cds:
+        return ""
+    sequence = fetch(transcript.seqid, whole.start, whole.end)
+    spliced = transcript.spliced(sequence, offset=whole.start, coding=kind != "cdna")
+    if kind != "protein":
+        return spliced
+    return translate(spliced[transcript.first_phase :]).removesuffix("*")
+
+
+class _BedWriter:
+    def __init__(self, handle: IO[str]) -> None:
+        self._handle = handle
+
+    def write(self, gene: Gene) -> None:
+        for transcript in gene.transcripts:
+            self._handle.write(bed12_line(transcript) + "\n")
+
+
+class _FastaWriter:
+    def __init__(self, handle: IO[str], kind: SequenceKind, fetch: Fetch) -> None:
+        self._handle = handle
+        self._kind: SequenceKind = kind
+        self._fetch = fetch
+
+    def write(self, gene: Gene) -> None:
+        for transcript in gene.transcripts:
+            sequence = spliced_record(transcript, self._fetch, self._kind)
+            if not sequence:
+                continue
+            source = ",".join(transcript.attributes.get("source_gene", ()))
+            words = [f">{_WHITE.sub('_', transcript.id)}", f"gene={gene.id}"]
+            words += [f"source_gene={source}"] if source else []
+            words += [f"score={format_score(transcript.score)}"] if transcript.score is not None else []
+            lines = [sequence[i : i + FASTA_WIDTH] for i in range(0, len(sequence), FASTA_WIDTH)]
+            self._handle.write("\n".join([" ".join(words), *lines]) + "\n")
+
+
+@contextmanager
+def bed_writer(path: str | Path) -> Iterator[GeneWriter]:
+    """BED12, one line a transcript; the file appears when the block ends without an error."""
+    with create_text(path) as handle:
+        yield _BedWriter(handle)
+
+
+@contextmanager
+def fasta_writer(path: str | Path, *, kind: SequenceKind, fetch: Fetch) -> Iterator[GeneWriter]:
+    """FASTA of spliced sequences.
+
+    Args:
+        fetch: Plus-strand bases of `(seqid, start, end)`, as `io.fasta.Fasta.fetch`.
+    """
+    with create_text(path) as handle:
+        yield _FastaWriter(handle, kind, fetch)

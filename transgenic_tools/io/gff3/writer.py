@@ -1,0 +1,348 @@
+"""Write genes as GFF3 or GTF: the only writer, and with the reader the only place where coordinates are 1-based.
+
+In: `Gene` records sorted by `sort_key`, one at a time, so memory does not grow with the genome. Out: a file that
+`gt gff3validator` and `gffread` accept; provenance stands in the header, scores in column 6.
+A surprise: GFF3's CDS includes the stop codon and GTF's does not; a stop codon that an intron splits is two lines.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from transgenic_tools.genome.gene import Gene, Transcript, in_transcription_order
+from transgenic_tools.genome.interval import Interval, Intervals, Strand, span, subtract, total_length
+from transgenic_tools.genome.phase import segment_phases
+from transgenic_tools.provenance import Provenance, write_aside
+
+DEFAULT_SOURCE = "transgenic_tools"
+SCORE_DECIMALS = 4
+
+#: GFF3 1.26: column 1 keeps these, all else is %-escaped.
+_SEQID_ESCAPED = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
+#: GFF3 1.26: tab, line ends, control characters, `%` everywhere; `;`, `=`, `&`, `,` in column 9.
+_COLUMN_ESCAPED = re.compile(r"[\x00-\x1f\x7f%]")
+_ATTRIBUTE_ESCAPED = re.compile(r"[\x00-\x1f\x7f%;=&,]")
+_WRITTEN_HERE = frozenset({"ID", "Parent"})
+
+GeneLines = Callable[[Gene, str], list[str]]
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode())
+
+
+def escape_seqid(text: str) -> str:
+    """Column 1 of GFF3."""
+    escaped = _SEQID_ESCAPED.sub(_percent, text)
+    return escaped.replace(">", "%3E", 1) if escaped.startswith(">") else escaped
+
+
+def escape_column(text: str) -> str:
+    """Columns 2 and 3 of GFF3."""
+    return _COLUMN_ESCAPED.sub(_percent, text)
+
+
+def escape_attribute(text: str) -> str:
+    """A key or one value of GFF3's column 9."""
+    return _ATTRIBUTE_ESCAPED.sub(_percent, text)
+
+
+def format_score(score: float | None) -> str:
+    """Column 6: fixed decimals, `.` where unknown."""
+    return "." if score is None or math.isnan(score) else f"{score:.{SCORE_DECIMALS}f}"
+
+
+def sort_key(gene: Gene) -> tuple[str, int, int, str, str]:
+    """Order of genes in a file: seqid, start, end, strand, ID."""
+    return (gene.seqid, gene.interval.start, gene.interval.end, gene.strand, gene.id)
+
+
+class _Part(NamedTuple):
+    """One line below a transcript, 0-based."""
+
+    interval: Interval
+    type: str
+    rank: int
+    score: float | None
+    phase: int | None
+    number: int
+
+
+_RANKS = {"exon": 0, "five_prime_UTR": 1, "CDS": 2, "three_prime_UTR": 3}
+
+
+def _numbered(intervals: Intervals, strand: Strand) -> Iterator[tuple[int, Interval]]:
+    """Numbers from 1 in transcription order, yielded left to right."""
+    total = len(intervals)
+    for index, interval in enumerate(intervals):
+        yield (index + 1 if strand == "+" else total - index), interval
+
+
+def _parts(transcript: Transcript) -> list[_Part]:
+    scores: Sequence[float | None] = transcript.exon_scores or (None,) * len(transcript.exons)
+    if len(scores) != len(transcript.exons):
+        raise ValueError(f"transcript {transcript.id}: {len(scores)} exon scores for {len(transcript.exons)} exons")
+    strand = transcript.strand
+    rows = [
+        _Part(exon, "exon", 0, score, None, number)
+        for (number, exon), score in zip(_numbered(transcript.exons, strand), scores, strict=True)
+    ]
+    rows += [
+        _Part(part, "CDS", _RANKS["CDS"], None, phase, number)
+        for (number, part), phase in zip(_numbered(transcript.cds, strand), transcript.cds_phases, strict=True)
+    ]
+    for kind, utr in (("five_prime_UTR", transcript.five_prime_utr), ("three_prime_UTR", transcript.three_prime_utr)):
+        rows += [_Part(part, kind, _RANKS[kind], None, None, number) for number, part in _numbered(utr, strand)]
+    rows.sort(key=lambda row: (row.interval.start, row.rank))
+    return rows
+
+
+def _check_inside(gene: Gene, transcript: Transcript) -> None:
+    if not gene.interval.contains(transcript.interval):
+        raise ValueError(f"gene {gene.id}: transcript {transcript.id} {transcript.interval} reaches out of the gene")
+
+
+def _attributes(
+    given: Mapping[str, tuple[str, ...]], *, id: str, parent: str | None, more: Mapping[str, str] | None = None
+) -> str:
+    pairs = [f"ID={escape_attribute(id)}"]
+    if parent is not None:
+        pairs.append(f"Parent={escape_attribute(parent)}")
+    for key, value in (more or {}).items():
+        if key not in given:
+            pairs.append(f"{key}={escape_attribute(value)}")
+    for key, values in given.items():
+        if key not in _WRITTEN_HERE and values:
+            pairs.append(f"{escape_attribute(key)}={','.join(escape_attribute(value) for value in values)}")
+    return ";".join(pairs)
+
+
+_GFF3_ID = {"exon": "exon{}", "CDS": "cds", "five_prime_UTR": "utr5p{}", "three_prime_UTR": "utr3p{}"}
+
+
+def transcript_lines(transcript: Transcript, *, gene_id: str, source: str = DEFAULT_SOURCE) -> list[str]:
+    """GFF3 lines of one transcript and its parts, without line ends; left to right below the mRNA line."""
+    head = f"{escape_seqid(transcript.seqid)}\t{escape_column(source)}"
+    strand, own_id = transcript.strand, escape_attribute(transcript.id)
+    interval = transcript.interval
+    lines = [
+        f"{head}\t{escape_column(transcript.type)}\t{interval.start + 1}\t{interval.end}\t"
+        f"{format_score(transcript.score)}\t{strand}\t.\t"
+        f"{_attributes(transcript.attributes, id=transcript.id, parent=gene_id)}"
+    ]
+    for part in _parts(transcript):
+        phase = "." if part.phase is None else str(part.phase)
+        part_id = _GFF3_ID[part.type].format(part.number)
+        lines.append(
+            f"{head}\t{part.type}\t{part.interval.start + 1}\t{part.interval.end}\t{format_score(part.score)}\t{strand}"
+            f"\t{phase}\tID={own_id}.{part_id};Parent={own_id}"
+        )
+    return lines
+
+
+def gene_lines(gene: Gene, source: str = DEFAULT_SOURCE) -> list[str]:
+    """GFF3 lines of one gene, without line ends."""
+    more = {"biotype": gene.biotype} if gene.biotype else {}
+    lines = [
+        f"{escape_seqid(gene.seqid)}\t{escape_column(source)}\tgene\t{gene.interval.start + 1}\t{gene.interval.end}\t"
+        f"{format_score(gene.score)}\t{gene.strand}\t.\t"
+        f"{_attributes(gene.attributes, id=gene.id, parent=None, more=more)}"
+    ]
+    for transcript in gene.transcripts:
+        _check_inside(gene, transcript)
+        lines += transcript_lines(transcript, gene_id=gene.id, source=source)
+    return lines
+
+
+# --- GTF -----------------------------------------------------------------------------------------------------------
+
+
+def _gtf_text(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", " ").replace("\n", " ")
+
+
+def _five_prime_bases(parts: Intervals, strand: Strand, count: int) -> Intervals:
+    """The first `count` bases along the transcript, left to right."""
+    taken: list[Interval] = []
+    for part in in_transcription_order(parts, strand):
+        size = min(count, len(part))
+        taken.append(Interval(part.start, part.start + size) if strand == "+" else Interval(part.end - size, part.end))
+        count -= size
+        if not count:
+            break
+    return tuple(sorted(taken))
+
+
+def _gtf_coding(transcript: Transcript) -> Iterator[tuple[Interval, str, int | None]]:
+    """CDS without the stop codon, start and stop codons, with phases."""
+    strand = transcript.strand
+    complete = (total_length(transcript.cds) - transcript.first_phase) % 3 == 0
+    stop: Intervals = ()
+    if complete and total_length(transcript.cds) > 3:
+        stop = _five_prime_bases(transcript.cds, "-" if strand == "+" else "+", 3)
+    coding = subtract(transcript.cds, stop)
+    ordered = in_transcription_order(coding, strand)
+    phases = segment_phases([len(part) for part in ordered], first=transcript.first_phase)
+    yield from ((part, "CDS", phase) for part, phase in zip(ordered, phases, strict=True))
+    start = _five_prime_bases(coding, strand, 3) if transcript.first_phase == 0 else ()
+    for name, codon in (("start_codon", start), ("stop_codon", stop)):
+        pieces = in_transcription_order(codon, strand)
+        codon_phases = segment_phases([len(piece) for piece in pieces])
+        yield from ((piece, name, phase) for piece, phase in zip(pieces, codon_phases, strict=True))
+
+
+_GTF_RANKS = {"exon": 0, "five_prime_utr": 1, "start_codon": 2, "CDS": 3, "stop_codon": 4, "three_prime_utr": 5}
+
+
+def _gtf_transcript(transcript: Transcript, gene_text: str, head: str) -> list[str]:
+    strand = transcript.strand
+    names = f'{gene_text} transcript_id "{_gtf_text(transcript.id)}";'
+    source_gene = "".join(f' source_gene "{_gtf_text(v)}";' for v in transcript.attributes.get("source_gene", ()))
+    interval = transcript.interval
+    lines = [
+        f"{head}\ttranscript\t{interval.start + 1}\t{interval.end}\t{format_score(transcript.score)}\t{strand}\t.\t"
+        f"{names}{source_gene}"
+    ]
+    scores: Sequence[float | None] = transcript.exon_scores or (None,) * len(transcript.exons)
+    rows: list[tuple[Interval, str, str, str, str]] = [
+        (exon, "exon", format_score(score), ".", f' exon_number "{number}";')
+        for (number, exon), score in zip(_numbered(transcript.exons, strand), scores, strict=True)
+    ]
+    rows += [(part, kind, ".", str(phase), "") for part, kind, phase in _gtf_coding(transcript)]
+    for kind, utr in (("five_prime_utr", transcript.five_prime_utr), ("three_prime_utr", transcript.three_prime_utr)):
+        rows += [(part, kind, ".", ".", "") for part in utr]
+    rows.sort(key=lambda row: (row[0].start, _GTF_RANKS[row[1]]))
+    lines += [
+        f"{head}\t{kind}\t{part.start + 1}\t{part.end}\t{score}\t{strand}\t{phase}\t{names}{more}"
+        for part, kind, score, phase, more in rows
+    ]
+    return lines
+
+
+def gtf_lines(gene: Gene, source: str = DEFAULT_SOURCE) -> list[str]:
+    """GTF lines of one gene, without line ends: CDS without the stop codon, start_codon and stop_codon lines."""
+    head = f"{_gtf_text(gene.seqid)}\t{_gtf_text(source)}"
+    gene_text = f'gene_id "{_gtf_text(gene.id)}";'
+    lines = [
+        f"{head}\tgene\t{gene.interval.start + 1}\t{gene.interval.end}\t{format_score(gene.score)}\t{gene.strand}\t.\t"
+        f"{gene_text}"
+    ]
+    for transcript in gene.transcripts:
+        _check_inside(gene, transcript)
+        lines += _gtf_transcript(transcript, gene_text, head)
+    return lines
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def create_text(path: str | Path) -> Iterator[IO[str]]:
+    """Text to a temporary file, renamed when complete; gzip (without a time stamp) where the name ends in .gz."""
+    with ExitStack() as stack:
+        aside = stack.enter_context(write_aside(path))
+        raw = stack.enter_context(open(aside, "wb", buffering=1 << 20))
+        binary = cast("IO[bytes]", raw)
+        if str(path).endswith(".gz"):
+            binary = cast("IO[bytes]", stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0)))
+        yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=False))
+
+
+class AnnotationWriter:
+    """Writes one gene after the other; use `gff3_writer` or `gtf_writer` to get one.
+
+    Raises:
+        ValueError: genes out of order, an interval outside its seqid, a transcript outside its gene.
+    """
+
+    def __init__(self, handle: IO[str], lines: GeneLines, *, regions: Mapping[str, int], source: str) -> None:
+        self._handle = handle
+        self._lines = lines
+        self._regions = regions
+        self._source = source
+        self._last: tuple[str, int, int, str, str] | None = None
+
+    def write(self, gene: Gene) -> None:
+        """Append one gene."""
+        key = sort_key(gene)
+        if self._last is not None and key < self._last:
+            raise ValueError(f"gene {gene.id} stands after {self._last[-1]}; genes must be sorted by seqid and start")
+        length = self._regions.get(gene.seqid)
+        if length is not None and gene.interval.end > length:
+            raise ValueError(f"gene {gene.id} ends at {gene.interval.end}, past {gene.seqid} of {length} bases")
+        self._last = key
+        self._handle.write("\n".join(self._lines(gene, self._source)) + "\n")
+
+
+def header_lines(provenance: Provenance, sequence_regions: Mapping[str, int]) -> list[str]:
+    """GFF3 directives and provenance, without line ends."""
+    lines = ["##gff-version 3"]
+    lines += [f"##sequence-region {escape_seqid(s)} 1 {sequence_regions[s]}" for s in sorted(sequence_regions)]
+    return [*lines, f"# provenance {provenance.to_json()}"]
+
+
+@contextmanager
+def gff3_writer(
+    path: str | Path,
+    *,
+    provenance: Provenance,
+    sequence_regions: Mapping[str, int] | None = None,
+    source: str = DEFAULT_SOURCE,
+) -> Iterator[AnnotationWriter]:
+    """A writer of sorted genes; the file appears when the block ends without an error.
+
+    Args:
+        sequence_regions: Length in bases of each seqid, for `##sequence-region` and the check of the gene's end.
+    """
+    regions = dict(sequence_regions or {})
+    with create_text(path) as handle:
+        handle.write("\n".join(header_lines(provenance, regions)) + "\n")
+        yield AnnotationWriter(handle, gene_lines, regions=regions, source=source)
+
+
+@contextmanager
+def gtf_writer(
+    path: str | Path,
+    *,
+    provenance: Provenance,
+    sequence_regions: Mapping[str, int] | None = None,
+    source: str = DEFAULT_SOURCE,
+) -> Iterator[AnnotationWriter]:
+    """As `gff3_writer`, in GTF 2.2 with gene and transcript lines."""
+    with create_text(path) as handle:
+        handle.write(f"# provenance {provenance.to_json()}\n")
+        yield AnnotationWriter(handle, gtf_lines, regions=dict(sequence_regions or {}), source=source)
+
+
+def write_genes(
+    path: str | Path,
+    genes: Iterable[Gene],
+    *,
+    provenance: Provenance,
+    sequence_regions: Mapping[str, int] | None = None,
+    source: str = DEFAULT_SOURCE,
+) -> int:
+    """Sort genes and write them as GFF3 (GTF where `path` ends in .gtf or .gtf.gz).
+
+    Returns:
+        The number of genes written.
+    """
+    opener = gtf_writer if Path(str(path).removesuffix(".gz")).suffix == ".gtf" else gff3_writer
+    count = 0
+    with opener(path, provenance=provenance, sequence_regions=sequence_regions, source=source) as writer:
+        for gene in sorted(genes, key=sort_key):
+            writer.write(gene)
+            count += 1
+    return count
+
+
+def covering_interval(transcripts: Iterable[Transcript]) -> Interval:
+    """The span of a gene line over its transcripts."""
+    return span([transcript.interval for transcript in transcripts])
