@@ -10,13 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from transgenic_tools.errors import MissingInputError
 from transgenic_tools.genome.window import Window
+from transgenic_tools.io.shards import read_shard
 from transgenic_tools.provenance import write_aside
-
-_COLUMNS = ["gene_id", "seqid", "strand", "window_start", "window_end", "sequence", "split"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +28,10 @@ class BenchWindow:
 
 def read_windows(shards: Sequence[Path], *, split: str | None = "test") -> tuple[BenchWindow, ...]:
     """The windows of one split, in the order of the shards. Raises MissingInputError where none is found."""
-    found: list[BenchWindow] = []
-    for shard in sorted(shards):
-        for row in pq.read_table(shard, columns=_COLUMNS).to_pylist():
-            if split is not None and row["split"] != split:
-                continue
-            window = Window(row["seqid"], row["window_start"], row["window_end"], row["strand"])
-            found.append(BenchWindow(f"w{len(found):06d}", row["gene_id"], window, row["sequence"].upper()))
+    found = [
+        BenchWindow(f"w{number:06d}", row.gene_id, row.window, row.sequence)
+        for number, row in enumerate(r for r in read_shard(shards) if split is None or r.split == split)
+    ]
     if not found:
         raise MissingInputError(f"no window of the split {split!r} in {[str(s) for s in shards]}")
     return tuple(found)

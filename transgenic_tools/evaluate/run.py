@@ -24,13 +24,10 @@ from transgenic_tools.evaluate.pairing import Pairing, pair
 from transgenic_tools.evaluate.reads import ReadAlignments, ReadComparison, align_reads, compare_with_reads
 from transgenic_tools.evaluate.selection import read_homologs, select_prediction, select_reference
 from transgenic_tools.evaluate.structures import VIEWS, Structure, View, distinct_structures, structure_of
-from transgenic_tools.genome.gene import Gene, Transcript, in_transcription_order
+from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.io.gff3 import Annotation, read_annotation
 
 log = logging.getLogger(__name__)
-
-#: mRNA attribute with one probability an exon, in transcription order.
-EXON_SCORES = "exon_scores"
 
 
 @dataclass(frozen=True)
@@ -89,14 +86,14 @@ def _transcript_calibration(prediction: Sequence[Gene], exact: set[Structure]) -
 
 def _exon_calibration(prediction: Sequence[Gene], reference: Sequence[Structure]) -> Calibration | None:
     known = {(s.seqid, s.strand, p) for s in reference for p in s.parts}
-    scores, right = [], []
+    scores: list[float] = []
+    right: list[bool] = []
     for transcript in _transcripts(prediction):
-        values = [float(v) for text in transcript.attributes.get(EXON_SCORES, ()) for v in text.split(",") if v]
+        values = transcript.exon_scores
         if len(values) != len(transcript.exons) or any(not 0 <= v <= 1 for v in values):
             continue
         scores += values
-        ordered = in_transcription_order(transcript.exons, transcript.strand)
-        right += [(transcript.seqid, transcript.strand, exon) in known for exon in ordered]
+        right += [(transcript.seqid, transcript.strand, exon) in known for exon in transcript.exons]
     return calibrate(scores, right)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.errors import BadInputError
 from transgenic_tools.evaluate.config import Config, Region
 from transgenic_tools.evaluate.pairing import source_gene
 from transgenic_tools.genome.gene import Gene, Transcript
@@ -30,25 +30,14 @@ def keep_transcripts(genes: Sequence[Gene], *, all_transcripts: bool) -> tuple[G
     return tuple(out)
 
 
-def shard_paths(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """Parquet files, directories opened. Raises MissingInputError where nothing is found."""
-    found: list[Path] = []
-    for path in paths:
-        found += sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    missing = [p for p in found if not p.exists()]
-    if missing or not found:
-        raise MissingInputError(
-            "no gene shards here", path=missing[0] if missing else paths[0], hint="give tg-prep's --outdir"
-        )
-    return tuple(found)
-
-
 def shard_gene_ids(paths: Sequence[Path], split: str | None) -> frozenset[str]:
     """IDs of the genes in the shards, of one split where given."""
     import pyarrow.parquet as pq
 
+    from transgenic_tools.io.shards import expand_shards
+
     ids: set[str] = set()
-    for path in shard_paths(paths):
+    for path in expand_shards(paths):
         table = pq.read_table(path, columns=["gene_id", "split"])
         rows = zip(table["gene_id"].to_pylist(), table["split"].to_pylist(), strict=True)
         ids.update(gene for gene, of in rows if split is None or of == split)
