@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from transgenic_tools.genome.interval import STRANDS, Interval, Intervals, Strand, gaps, span, subtract, total_length
+from transgenic_tools.genome.interval import STRANDS, Interval, Intervals, Strand, gaps, total_length
 from transgenic_tools.genome.phase import segment_phases
 from transgenic_tools.genome.sequence import reverse_complement
 
@@ -91,9 +91,11 @@ class Transcript:
     def _utr(self, *, left: bool) -> Intervals:
         if not self.cds:
             return ()
-        coding = span(self.cds)
-        outside = subtract(self.exons, (coding,))
-        return tuple(p for p in outside if (p.end <= coding.start) == left)
+        if left:
+            stop = self.cds[0].start
+            return tuple(e if e.end <= stop else Interval(e.start, stop) for e in self.exons if e.start < stop)
+        begin = self.cds[-1].end
+        return tuple(e if e.start >= begin else Interval(begin, e.end) for e in self.exons if e.end > begin)
 
     @cached_property
     def five_prime_utr(self) -> Intervals:

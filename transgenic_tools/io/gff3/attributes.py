@@ -7,6 +7,7 @@ A surprise: AUGUSTUS and BRAKER write the bare ID there on gene and transcript l
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 Attributes = dict[str, tuple[str, ...]]
@@ -25,6 +26,56 @@ def parse_gff3(text: str) -> Attributes:
         name = unquote(key) if "%" in key else key
         found[name] = found[name] + values if name in found else values
     return found
+
+
+class LazyAttributes(Mapping[str, tuple[str, ...]]):
+    """Column 9 of GFF3 without ID and Parent, parsed when first looked at: most are never looked at."""
+
+    __slots__ = ("_found", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._found: Attributes | None = None
+
+    def _parsed(self) -> Attributes:
+        if self._found is None:
+            self._found = parse_gff3(self._text)
+            self._found.pop("ID", None)
+            self._found.pop("Parent", None)
+        return self._found
+
+    def __getitem__(self, key: str) -> tuple[str, ...]:
+        return self._parsed()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parsed())
+
+    def __len__(self) -> int:
+        return len(self._parsed())
+
+    def __repr__(self) -> str:
+        return repr(self._parsed())
+
+
+_ID = re.compile(r"(?:^|;)\s*ID\s*=([^;]*)")
+_PARENT = re.compile(r"(?:^|;)\s*Parent\s*=([^;]*)")
+
+
+def gff3_id(text: str) -> str:
+    """The ID of a line, or ""."""
+    match = _ID.search(text)
+    return _decoded(match[1]) if match else ""
+
+
+def gff3_parents(text: str) -> tuple[str, ...]:
+    """The IDs that a line names as its parents."""
+    match = _PARENT.search(text)
+    return tuple(_decoded(part) for part in match[1].split(",") if part.strip()) if match else ()
+
+
+def _decoded(text: str) -> str:
+    text = text.strip()
+    return unquote(text) if "%" in text else text
 
 
 def parse_gtf(text: str) -> Attributes:

@@ -7,7 +7,7 @@ or after the parent's line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
@@ -19,22 +19,15 @@ import pyarrow as pa
 
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene, Transcript
-from transgenic_tools.genome.interval import Interval, Intervals, Strand, span, subtract
+from transgenic_tools.genome.interval import Interval, Intervals, Strand, span
 from transgenic_tools.genome.phase import next_phase
-from transgenic_tools.io.gff3.attributes import Attributes, parse_gff3, parse_gtf
-from transgenic_tools.io.gff3.lines import CDS, EXON, STOP, UTR, Lines, NodeLine
+from transgenic_tools.io.gff3.attributes import LazyAttributes, gff3_id, gff3_parents, parse_gtf
+from transgenic_tools.io.gff3.lines import CDS, EXON, STOP, UTR, Lines, NodeLine, is_gene_type
 
 Key = tuple[str, str]
 
-_GENE_TYPES = {"gene", "pseudogene"}
 _BIOTYPE_KEYS = ("gene_biotype", "biotype", "gene_type", "locus_type")
 _GENE_OF_TRANSCRIPT = ("geneID", "gene_id", "gene_name", "locus_tag")
-
-
-def is_gene_type(feature_type: str) -> bool:
-    """gene, pseudogene, ncRNA_gene, protein_coding_gene, transposable_element_gene and the like."""
-    lowered = feature_type.lower()
-    return lowered in _GENE_TYPES or (lowered.endswith("gene") and not lowered.startswith("mrna"))
 
 
 class Part(NamedTuple):
@@ -50,8 +43,8 @@ class Structure:
     """Exons and CDS of one transcript as they came out of its part lines."""
 
     strand: Strand
-    exons: Intervals
-    cds: Intervals
+    exons: list[tuple[int, int]]
+    cds: list[tuple[int, int]]
     first_phase: int
 
 
@@ -64,7 +57,7 @@ class _Node:
     end: int
     strand: str
     score: str
-    attributes: Attributes
+    attributes: Mapping[str, tuple[str, ...]]
     parents: tuple[str, ...]
 
 
@@ -78,7 +71,7 @@ class _Draft:
     start: int
     end: int
     type: str
-    attributes: Attributes
+    attributes: Mapping[str, tuple[str, ...]]
     transcripts: list[Transcript] = field(default_factory=list)
     bare: list[_Node] = field(default_factory=list)
 
@@ -152,15 +145,30 @@ def assemble(parts: list[Part], report: Callable[[str, str], None]) -> Structure
         report("exons_joined", f"{len(by_kind[EXON])} exon and {len(by_kind[CDS])} CDS lines")
     if cds and by_kind[STOP]:
         cds, _, _ = _join(sorted(cds + by_kind[STOP]))  # GTF's CDS ends before the stop codon
-    exons = _with_everything(exons, cds, by_kind[UTR], report)
-    coding = tuple(Interval(s, e) for s, e in cds)
-    whole = tuple(Interval(s, e) for s, e in exons)
-    if coding and len(coding) > 1:
-        hole = subtract(tuple(p for p in (i.intersect(span(coding)) for i in whole) if p), coding)
-        if hole:
-            report("cds_gap_in_exon", f"non-coding bases {hole[0].start + 1}-{hole[0].end} inside the CDS")
+    if by_kind[UTR] or not _fits(exons, cds):
+        exons = _with_everything(exons, cds, by_kind[UTR], report)
+        if not _fits(exons, cds):
+            report("cds_gap_in_exon", f"{len(cds)} CDS parts, {len(exons)} exons: exonic bases between CDS parts")
             return None
-    return Structure(strand, whole, coding, first_phase)
+    return Structure(strand, exons, cds, first_phase)
+
+
+def _fits(exons: list[tuple[int, int]], cds: list[tuple[int, int]]) -> bool:
+    """Whether each CDS part lies in an exon and all introns inside the CDS are introns of the transcript."""
+    if not cds:
+        return bool(exons)
+    starts = {start: i for i, (start, _) in enumerate(exons)}
+    at = next((i for i, (start, end) in enumerate(exons) if start <= cds[0][0] < end), None)
+    if at is None:
+        return False
+    for number, (start, end) in enumerate(cds):
+        if number and starts.get(start) != at:
+            return False
+        last = number == len(cds) - 1
+        if at >= len(exons) or end > exons[at][1] or (not last and end != exons[at][1]):
+            return False
+        at += 1
+    return True
 
 
 def _with_everything(
@@ -178,8 +186,8 @@ def _with_everything(
     return union
 
 
-def _texts_at(texts: pa.ChunkedArray, slots: npt.NDArray[np.intp]) -> list[str]:
-    return [texts[int(slot)].as_py() for slot in slots]
+def _texts_at(texts: Mapping[int, str], slots: npt.NDArray[np.intp]) -> list[str]:
+    return [texts.get(int(slot), "") for slot in slots]
 
 
 class Builder:
@@ -197,19 +205,18 @@ class Builder:
 
     def _node(self, line: NodeLine) -> _Node | None:
         if self.gff3:
-            attributes = parse_gff3(line.text)
-            ids, parents = attributes.pop("ID", ()), attributes.pop("Parent", ())
-            identifier = ids[0] if ids else ""
+            attributes: Mapping[str, tuple[str, ...]] = LazyAttributes(line.text)
+            identifier, parents = gff3_id(line.text), gff3_parents(line.text)
         else:
-            attributes = parse_gtf(line.text)
-            bare = "" if attributes else line.text.strip().strip(";").strip('"')
-            gene = attributes.get("gene_id", ("",))[0]
+            found = parse_gtf(line.text)
+            bare = "" if found else line.text.strip().strip(";").strip('"')
+            gene = found.get("gene_id", ("",))[0]
             if is_gene_type(line.type):
                 identifier, parents = gene or bare, ()
             else:
-                identifier = attributes.get("transcript_id", ("",))[0] or bare
+                identifier = found.get("transcript_id", ("",))[0] or bare
                 parents = (gene,) if gene else ()
-            attributes = {k: v for k, v in attributes.items() if k not in ("gene_id", "transcript_id")}
+            attributes = {k: v for k, v in found.items() if k not in ("gene_id", "transcript_id")}
         if not identifier:
             return None
         return _Node(
@@ -262,7 +269,6 @@ class Builder:
         bounds = [*first.tolist(), len(group)]
         columns = [c[order].tolist() for c in (kind, start, end, strand, phase)]
         rows = [Part(*values) for values in zip(*columns, strict=True)]
-        texts = pa.chunked_array(lines.part_text)
         # order of appearance, so that the transcripts of a gene without transcript lines keep the source's order
         appearance = np.minimum.reduceat(order, first)
         for i in np.argsort(appearance, kind="stable").tolist():
@@ -271,7 +277,7 @@ class Builder:
             if self.gff3 and "%" in name:
                 name = unquote(name)
             slots = order[bounds[i] : bounds[i + 1]]
-            yield (where, name.strip()), rows[bounds[i] : bounds[i + 1]], partial(_texts_at, texts, slots)
+            yield (where, name.strip()), rows[bounds[i] : bounds[i + 1]], partial(_texts_at, lines.part_text, slots)
 
     def _transcripts(self) -> None:
         seen: set[Key] = set()
@@ -302,10 +308,10 @@ class Builder:
             by_id: dict[str, list[Part]] = {}
             for part, text in zip(parts, texts(), strict=True):
                 if part.kind == CDS:
-                    by_id.setdefault(parse_gff3(text).get("ID", ("",))[0], []).append(part)
+                    by_id.setdefault(gff3_id(text), []).append(part)
             groups = list(by_id.values())
         names = [f"{draft.id}.t{i}" for i in range(1, len(groups) + 1)]
-        attributes: Attributes = {}
+        attributes: Mapping[str, tuple[str, ...]] = {}
         if len(groups) == 1 and len(draft.bare) == 1:
             bare = draft.bare.pop()
             names, attributes = [bare.id], bare.attributes
@@ -344,18 +350,25 @@ class Builder:
             self.findings.append(Finding("mixed_strands", draft.id, f"{node.id} lies on {found.strand}"))
             return None
         feature_type = "mRNA" if found.cds and node.type == "transcript" else node.type
-        share = self.intervals.setdefault
         return Transcript(
             id=node.id,
             seqid=node.seqid,
             strand=found.strand,
-            exons=tuple(share((i.start, i.end), i) for i in found.exons),
-            cds=tuple(share((i.start, i.end), i) for i in found.cds),
+            exons=self._intervals(found.exons),
+            cds=self._intervals(found.cds),
             first_phase=found.first_phase,
             type=feature_type,
             score=_probability(node.score),
             attributes=node.attributes,
         )
+
+    def _intervals(self, parts: list[tuple[int, int]]) -> Intervals:
+        """Isoforms share most of their exons, so equal intervals are one object."""
+        known = self.intervals
+        for part in parts:
+            if part not in known:
+                known[part] = Interval(*part)
+        return tuple([known[part] for part in parts])
 
     # -- genes -------------------------------------------------------------------------------------------------
 

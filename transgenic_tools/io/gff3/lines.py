@@ -11,6 +11,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.files import open_text
+from transgenic_tools.io.gff3.attributes import gff3_id
 
 Dialect = Literal["gff3", "gtf"]
 
@@ -54,11 +56,12 @@ _IGNORED_TYPES = {
     "polya_signal_sequence", "selenocysteine", "initial", "internal", "terminal", "single",
 }  # fmt: skip
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
 _FASTA = re.compile(rb"^(?:##FASTA|>)", re.MULTILINE)
 _REGION = re.compile(r"##sequence-region\s+(\S+)\s+(\d+)\s+(\d+)")
 _GFF3_PARENT = r"(?:^|;)\s*Parent\s*=\s*(?P<key>[^;]*)"
 _GTF_TRANSCRIPT = r'(?:^|;)\s*transcript_id\s+"?(?P<key>[^";]*)'
+_GTF_ID = re.compile(_GTF_TRANSCRIPT)
 _GFF3_LINE = re.compile(r"(?:^|;)\s*[A-Za-z_][\w.:-]*=")
 _GTF_LINE = re.compile(r'(?:^|;)\s*(?:gene_id|transcript_id)\s+"?')
 
@@ -83,7 +86,8 @@ class Lines:
     Attributes:
         seqids: In the order of appearance; `part_seqid` indexes it.
         part_key: Transcript key of a part, percent-encoded as in the file.
-        part_text: Column 9 of the part lines, for the few that need more than the key.
+        part_text: Column 9 of the few parts that need more than the key, by their place in `part_key`: those that
+            name a gene (GFF3), those without a transcript line before them (GTF).
     """
 
     dialect: Dialect = "gff3"
@@ -97,7 +101,7 @@ class Lines:
     part_strand: list[npt.NDArray[np.int8]] = field(default_factory=list)
     part_phase: list[npt.NDArray[np.int8]] = field(default_factory=list)
     part_key: list[str] = field(default_factory=list)
-    part_text: list[pa.Array] = field(default_factory=list)
+    part_text: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     regions: dict[str, Interval] = field(default_factory=dict)
     n_lines: int = 0
@@ -132,6 +136,13 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 return
 
 
+@lru_cache(maxsize=1024)
+def is_gene_type(feature_type: str) -> bool:
+    """gene, pseudogene, ncRNA_gene, protein_coding_gene, transposable_element_gene and the like."""
+    return feature_type.lower().endswith("gene")
+
+
+@lru_cache(maxsize=1024)
 def _class_of(feature_type: str) -> int:
     lowered = feature_type.lower()
     if lowered in PART_TYPES:
@@ -162,6 +173,8 @@ class _BlockReader:
         self.path = path
         self.lines = Lines()
         self.dialect_known = False
+        self.gene_ids: set[str] = set()
+        self.transcript_ids: set[str] = set()
 
     def feed(self, block: bytes) -> None:
         before = self.lines.n_lines
@@ -238,12 +251,11 @@ class _BlockReader:
         seqid_of = np.array([self.lines.seqids.get(name, -1) for name in names], np.int32)[seqid.indices.to_numpy()]
         strand_of = np.array([{"+": 1, "-": -1}.get(s, 0) for s in strand.dictionary.to_pylist()], np.int8)
         phase_of = np.array([int(p) if p in ("0", "1", "2") else -1 for p in phase.dictionary.to_pylist()], np.int8)
-        self._parts(
-            np.flatnonzero(usable & (kind >= 0)), columns["attributes"], block, before,
-            (kind, seqid_of, start, end, strand_of[strand.indices.to_numpy()], phase_of[phase.indices.to_numpy()]),
-        )  # fmt: skip
         rows = np.flatnonzero(usable & ((kind == NODE) | (kind == PROTEIN)))
         self._nodes(rows, kind, columns, start, end)
+        rows = np.flatnonzero(usable & (kind >= 0))
+        codes = (strand_of[strand.indices.to_numpy()], phase_of[phase.indices.to_numpy()])
+        self._parts(rows, table, block, before, (kind, seqid_of, start, end, *codes))
 
     def _learn_dialect(self, attributes: pa.Array, rows: npt.NDArray[np.intp]) -> None:
         texts = attributes.take(pa.array(rows)).to_pylist()
@@ -255,7 +267,7 @@ class _BlockReader:
     def _parts(
         self,
         rows: npt.NDArray[np.intp],
-        attributes: pa.Array,
+        table: pa.Table,
         block: bytes,
         before: int,
         columns: tuple[npt.NDArray[np.signedinteger], ...],
@@ -263,25 +275,28 @@ class _BlockReader:
         if not len(rows):
             return
         kind, seqid, start, end, strand, phase = columns
-        texts = attributes.take(pa.array(rows))
-        pattern = _GFF3_PARENT if self.lines.dialect == "gff3" else _GTF_TRANSCRIPT
-        keys = pc.struct_field(pc.extract_regex(texts, pattern), "key").to_pylist()
-        if self.lines.dialect == "gff3" and any(key and "," in key for key in keys):
+        lines = self.lines
+        gff3 = lines.dialect == "gff3"
+        attributes = table["attributes"].combine_chunks()
+        found = pc.struct_field(pc.extract_regex(attributes, _GFF3_PARENT if gff3 else _GTF_TRANSCRIPT), "key")
+        keys = found.take(pa.array(rows)).to_pylist()
+        if gff3 and any(key and "," in key for key in keys):
             pairs = [(i, k) for i, key in enumerate(keys) for k in (key.split(",") if key else [None])]
             rows, keys = rows[[i for i, _ in pairs]], [k for _, k in pairs]
-            texts = texts.take(pa.array([i for i, _ in pairs]))
         missing = [i for i, key in enumerate(keys) if not key]
         for i in missing:
-            row = rows[i]
-            name = "Parent" if self.lines.dialect == "gff3" else "transcript_id"
-            where = f"at {int(start[row]) + 1}-{int(end[row])} without {name}"
-            self._bad("orphan_part", block, before, texts[i].as_py(), where)
+            row = int(rows[i])
+            text = "\t".join(table[name][row].as_py() for name in _COLUMNS)
+            where = f"at {int(start[row]) + 1}-{int(end[row])} without {'Parent' if gff3 else 'transcript_id'}"
+            self._bad("orphan_part", block, before, text, where)
         if missing:
             kept = np.setdiff1d(np.arange(len(keys)), missing)
-            rows, keys, texts = rows[kept], [keys[i] for i in kept], texts.take(pa.array(kept))
-        lines = self.lines
+            rows, keys = rows[kept], [keys[i] for i in kept]
+        base = len(lines.part_key)
+        for i, key in enumerate(keys):
+            if (key in self.gene_ids) if gff3 else (key not in self.transcript_ids):
+                lines.part_text[base + i] = attributes[int(rows[i])].as_py()
         lines.part_key += keys
-        lines.part_text.append(texts)
         lines.part_kind.append(kind[rows])
         lines.part_seqid.append(seqid[rows])
         lines.part_start.append(start[rows])
@@ -305,6 +320,11 @@ class _BlockReader:
                 if match:
                     self.lines.protein_ids.add((seqid, match[1]))
                 continue
+            if self.lines.dialect == "gff3" and is_gene_type(feature_type):
+                self.gene_ids.add(gff3_id(text))
+            elif self.lines.dialect == "gtf" and not is_gene_type(feature_type):
+                match = _GTF_ID.search(text)
+                self.transcript_ids.add(match[1] if match else text.strip())
             self.lines.nodes.append(NodeLine(seqid, feature_type, int(start[row]), int(end[row]), score, strand, text))
 
 
