@@ -1,0 +1,285 @@
+"""The pointing decoder: a transformer whose steps choose the next state of the graph of valid transcripts.
+
+In: graphs of windows with the trunk's features at their sites, and the states visited so far (all transcripts of the
+gene, one after another). Out: log-probabilities of the edges that leave the current state, and after END the logit of
+"one more transcript".
+Dims: G genes, S sites of a gene, N states and M edges of all genes, R rows (hypotheses), T steps, D channels.
+
+A surprise: the graph's exact conditional probability is the starting point of every step; the transformer learns a
+correction to it. Untrained, the decoder samples from the semi-Markov model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from transgenic_tools.model.config import PointerDecoderConfig
+from transgenic_tools.model.encoders.embedded import rotary_angles, rotate
+from transgenic_tools.model.grammar import N_KINDS, SITE_OF_KIND, Kind
+from transgenic_tools.model.graph import Graph
+from transgenic_tools.model.vocabulary import N_SITES
+
+STATIC_FEATURES = 6
+HISTORY_FEATURES = 5
+MAX_ORDINAL = 7
+
+
+@dataclass(frozen=True)
+class SiteGraph:
+    """A graph with what the trunk says at its sites.
+
+    Attributes:
+        graph: States and edges of one window.
+        site_of_state: (N,) index of the state's site, -1 for BEGIN and END.
+        site_type, site_logit, site_position: (S,).
+        features: (S, C) trunk features.
+        static: (M, STATIC_FEATURES) float32 edge features.
+        base: (M,) float32 conditional log-probability of each edge.
+    """
+
+    graph: Graph
+    site_of_state: npt.NDArray[np.int64]
+    site_type: npt.NDArray[np.int64]
+    site_logit: npt.NDArray[np.float32]
+    site_position: npt.NDArray[np.int64]
+    features: npt.NDArray[np.float32]
+    static: npt.NDArray[np.float32]
+    base: npt.NDArray[np.float32]
+
+
+def site_graph(graph: Graph, features: npt.NDArray[np.float32]) -> SiteGraph:
+    """Join a graph with the trunk's features.
+
+    Args:
+        features: (C, L) of the window.
+    """
+    kind_site = np.array(SITE_OF_KIND)[graph.kind]
+    inner = np.flatnonzero(kind_site >= 0)
+    keys = graph.position[inner] * N_SITES + kind_site[inner]
+    unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    site_of_state = np.full(graph.n_states, -1, dtype=np.int64)
+    site_of_state[inner] = inverse
+    position, site_type = unique // N_SITES, unique % N_SITES
+    source = np.repeat(np.arange(graph.n_states), np.diff(graph.first))
+    base = graph.log_probability()
+    static = np.stack(
+        [
+            np.clip(base, -20, 0) / 5,
+            np.clip(graph.score, -30, 30) / 10,
+            graph.content / np.maximum(graph.length, 1),
+            np.log1p(graph.length) / 5,
+            np.clip(graph.logit[graph.target], -15, 15) / 5,
+            np.clip(graph.logit[source], -15, 15) / 5,
+        ],
+        axis=1,
+    )
+    return SiteGraph(
+        graph,
+        site_of_state,
+        site_type,
+        graph.logit[inner][first].astype(np.float32),
+        position,
+        np.ascontiguousarray(features[:, position].T, dtype=np.float32),
+        static.astype(np.float32),
+        base.astype(np.float32),
+    )
+
+
+@dataclass
+class History:
+    """Which edges and states of one graph the transcripts written so far have used."""
+
+    n_edges: int
+    n_states: int
+    transcripts: int = 0
+    edge_count: npt.NDArray[np.float32] = field(init=False)
+    edge_last: npt.NDArray[np.float32] = field(init=False)
+    state_count: npt.NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.edge_count = np.zeros(self.n_edges, dtype=np.float32)
+        self.edge_last = np.zeros(self.n_edges, dtype=np.float32)
+        self.state_count = np.zeros(self.n_states, dtype=np.float32)
+
+    def add(self, edges: Sequence[int], states: Sequence[int]) -> None:
+        """Note one finished transcript."""
+        self.edge_last[:] = 0
+        self.edge_last[list(edges)] = 1
+        self.edge_count[list(edges)] += 1
+        self.state_count[list(states)] += 1
+        self.transcripts += 1
+
+    def features(self, edges: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """(E, HISTORY_FEATURES) for some edges and the states they enter."""
+        written = max(self.transcripts, 1)
+        ordinal = np.full(len(edges), min(self.transcripts, 4) / 4, dtype=np.float32)
+        return np.stack(
+            [
+                self.edge_last[edges],
+                self.edge_count[edges] / written,
+                (self.edge_count[edges] > 0).astype(np.float32),
+                (self.state_count[targets] > 0).astype(np.float32),
+                ordinal,
+            ],
+            axis=1,
+        )
+
+
+class Attention(nn.Module):
+    """Self-attention with rotary positions, whole or one step with a cache."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
+
+    def project(self, x: Tensor) -> Tensor:
+        """(R, T, D) -> (3, R, H, T, D / H)."""
+        rows, steps, dim = x.shape
+        return self.qkv(x).view(rows, steps, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, causal: bool = False) -> Tensor:
+        q, k, v = self.project(x)
+        q, k = rotate(q, *rotary), rotate(k, *rotary)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def step(self, x: Tensor, rotary: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, at: Tensor) -> Tensor:
+        """One new step of every row: x (R, 1, D); keys and values (R, H, Tmax, D / H) are written at index `at` (R,)."""
+        q, k, v = self.project(x)
+        q, k = rotate(q, *rotary), rotate(k, *rotary)
+        rows = torch.arange(len(at), device=x.device)
+        keys[rows, :, at], values[rows, :, at] = k[:, :, 0], v[:, :, 0]
+        scores = (q @ keys.transpose(-1, -2)) * (q.shape[-1] ** -0.5)
+        future = torch.arange(keys.shape[2], device=x.device)[None] > at[:, None]
+        mixed = scores.masked_fill(future[:, None, None], -torch.inf).softmax(-1) @ values
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class Layer(nn.Module):
+    """Pre-norm transformer layer."""
+
+    def __init__(self, config: PointerDecoderConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.dim, config.heads)
+        self.attention_norm = nn.RMSNorm(config.dim)
+        self.ffn_norm = nn.RMSNorm(config.dim)
+        self.up = nn.Linear(config.dim, config.expansion * config.dim)
+        self.down = nn.Linear(config.expansion * config.dim, config.dim)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def _ffn(self, x: Tensor) -> Tensor:
+        return x + self.dropout(self.down(F.gelu(self.up(self.ffn_norm(x)))))
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, causal: bool = False) -> Tensor:
+        return self._ffn(x + self.dropout(self.attention(self.attention_norm(x), rotary, mask, causal)))
+
+    def step(self, x: Tensor, rotary: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, at: Tensor) -> Tensor:
+        return self._ffn(x + self.attention.step(self.attention_norm(x), rotary, keys, values, at))
+
+
+class PointerDecoder(nn.Module):
+    """See the module docstring."""
+
+    def __init__(self, config: PointerDecoderConfig, channels: int) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.dim
+        self.site_in = nn.Linear(channels, dim)
+        self.site_type = nn.Embedding(N_SITES, dim)
+        self.site_logit = nn.Linear(1, dim)
+        self.site_layers = nn.ModuleList(Layer(config) for _ in range(config.node_layers))
+        self.kind = nn.Embedding(N_KINDS, dim)
+        self.ordinal = nn.Embedding(MAX_ORDINAL + 1, dim)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(dim)
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.pair_in = nn.Linear(STATIC_FEATURES + HISTORY_FEATURES, 48)
+        self.pair_out = nn.Linear(48, 1, bias=False)
+        self.base_scale = nn.Parameter(torch.ones(()))
+        self.more = nn.Linear(dim, 1)
+        self.dropout = nn.Dropout(config.dropout)
+        for layer in (self.query, self.pair_out, self.more):
+            nn.init.zeros_(layer.weight)
+        for embedding in (self.site_type, self.kind, self.ordinal):
+            nn.init.normal_(embedding.weight, std=0.3)
+
+    def rotary(self, steps: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Angles for `steps` positions."""
+        return rotary_angles(steps, self.config.dim // self.config.heads, device=device)
+
+    def encode_sites(self, features: Tensor, site_type: Tensor, logit: Tensor, valid: Tensor) -> Tensor:
+        """Embeddings of the candidate sites.
+
+        Args:
+            features: (G, S, C).
+            site_type: (G, S) integers.
+            logit: (G, S).
+            valid: (G, S) bool, False at padding.
+
+        Returns:
+            (G, S, D).
+        """
+        x = self.site_in(self.dropout(features)) + self.site_type(site_type) + self.site_logit(logit[..., None] / 5)
+        rotary = self.rotary(x.shape[1], x.device)
+        mask = torch.zeros(valid.shape, device=x.device).masked_fill(~valid, -1e9)[:, None, None]
+        for layer in self.site_layers:
+            x = layer(x, rotary, mask)
+        return x
+
+    def embed_states(self, sites: Tensor, site_of_state: Tensor, kind: Tensor) -> Tensor:
+        """(N, D) from flat site embeddings (S, D); site -1 (BEGIN, END) has none."""
+        own = torch.where(
+            (site_of_state >= 0)[:, None], sites[site_of_state.clamp(min=0)], torch.zeros((), device=sites.device)
+        )
+        return own + self.kind(kind)
+
+    def token(self, states: Tensor, ordinal: Tensor) -> Tensor:
+        """Decoder input of visited states: state embedding and which transcript it belongs to."""
+        return states + self.ordinal(ordinal.clamp(max=MAX_ORDINAL))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(G, T, D) tokens -> (G, T, D) hidden, causal."""
+        rotary = self.rotary(tokens.shape[1], tokens.device)
+        x = tokens
+        for layer in self.layers:
+            x = layer(x, rotary, None, causal=True)
+        return self.norm(x)
+
+    def edge_logits(self, hidden: Tensor, keys: Tensor, base: Tensor, pair: Tensor) -> Tensor:
+        """Unnormalised score of edges.
+
+        Args:
+            hidden: (E, D) hidden state of the step that each edge belongs to.
+            keys: (E, D) `self.key` of the state that it enters.
+            base: (E,) conditional log-probability in the graph.
+            pair: (E, STATIC_FEATURES + HISTORY_FEATURES).
+        """
+        pointed = (self.query(hidden) * keys).sum(-1) * (hidden.shape[-1] ** -0.5)
+        return self.base_scale * base + pointed + self.pair_out(F.gelu(self.pair_in(pair)))[:, 0]
+
+    def more_logit(self, hidden: Tensor) -> Tensor:
+        """Logit of one more transcript after END. (..., D) -> (...)."""
+        return self.more(hidden)[..., 0]
+
+
+def segment_log_softmax(logits: Tensor, segment: Tensor, n_segments: int) -> Tensor:
+    """Log-softmax within segments. `segment` (E,) is sorted or not; shape (E,)."""
+    peak = torch.full((n_segments,), -torch.inf, device=logits.device, dtype=logits.dtype)
+    peak = peak.scatter_reduce(0, segment, logits.detach(), "amax")
+    shifted = logits - peak[segment]
+    total = torch.zeros(n_segments, device=logits.device, dtype=logits.dtype).scatter_add(0, segment, shifted.exp())
+    return shifted - total.log()[segment]
+
+
+#: States whose hidden vector decides on one more transcript.
+FINAL_KIND = int(Kind.END)

@@ -1,0 +1,103 @@
+"""Known transcripts as paths through a graph: for training labels and for prompts.
+
+In: a graph and transcripts in window coordinates. Out: `Path`s (states and edges), or None where a transcript does not
+follow the grammar.
+A surprise: TSS and TTS are fuzzy. A path takes the nearest candidate, so a path read back may begin some bases off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.model.grammar import SITE_OF_KIND, Kind, transcript_to_path
+from transgenic_tools.model.graph import Graph
+from transgenic_tools.model.vocabulary import Site
+
+_SITE = np.array(SITE_OF_KIND)
+
+
+@dataclass(frozen=True)
+class Path:
+    """One transcript in a graph.
+
+    Attributes:
+        states: From BEGIN to END.
+        edges: Index of the edge between neighbours in `states`.
+    """
+
+    states: tuple[int, ...]
+    edges: tuple[int, ...]
+
+    def core(self, graph: Graph) -> tuple[int, ...]:
+        """States without TSS and TTS: what makes two transcripts different."""
+        fuzzy = (Kind.TSS, Kind.TTS)
+        return tuple(s for s in self.states if graph.kind[s] not in fuzzy)
+
+
+def exact_sites(transcripts: Sequence[Transcript]) -> list[tuple[Site, int]]:
+    """Starts, donors and acceptors of some transcripts, to be forced into the candidates."""
+    wanted = (Site.START, Site.DONOR, Site.ACCEPTOR)
+    return sorted({step for t in transcripts for step in transcript_to_path(t) if step[0] in wanted})
+
+
+def _edge_to(graph: Graph, state: int, site: Site, position: int) -> int | None:
+    """The edge from a state to a site, None where there is none."""
+    edges = np.arange(graph.first[state], graph.first[state + 1])
+    targets = graph.target[edges]
+    hit = edges[(_SITE[graph.kind[targets]] == site) & (graph.position[targets] == position)]
+    return int(hit[0]) if len(hit) else None
+
+
+def _nearest_tss(graph: Graph, wanted: int, before: int) -> int | None:
+    positions = graph.position[graph.kind == Kind.TSS]
+    positions = positions[positions <= before]
+    return int(positions[np.argmin(np.abs(positions - wanted))]) if len(positions) else None
+
+
+def _nearest_tts(graph: Graph, wanted: int, after: int) -> int | None:
+    positions = graph.position[graph.kind == Kind.TTS]
+    positions = positions[positions > after]
+    return int(positions[np.argmin(np.abs(positions - wanted))]) if len(positions) else None
+
+
+def _snap_ends(graph: Graph, steps: list[tuple[Site, int]]) -> list[tuple[Site, int]]:
+    """TSS and TTS moved to the nearest candidates, or left out where none fits."""
+    if steps[0][0] == Site.TSS:
+        tss = _nearest_tss(graph, steps[0][1], steps[1][1] - (1 if steps[1][0] == Site.DONOR else 0))
+        steps = ([] if tss is None else [(Site.TSS, tss)]) + steps[1:]
+    if steps[-1][0] == Site.TTS:
+        tts = _nearest_tts(graph, steps[-1][1], steps[-2][1])
+        steps = steps[:-1] + ([] if tts is None else [(Site.TTS, tts)])
+    return steps
+
+
+def find_path(graph: Graph, transcript: Transcript) -> Path | None:
+    """The path of a coding transcript in window coordinates, or None."""
+    states, edges = [0], []
+    for site, position in _snap_ends(graph, transcript_to_path(transcript)):
+        edge = _edge_to(graph, states[-1], site, position)
+        if edge is None:
+            return None
+        edges.append(edge)
+        states.append(int(graph.target[edge]))
+    last = graph.n_states - 1
+    closing = [e for e in range(graph.first[states[-1]], graph.first[states[-1] + 1]) if graph.target[e] == last]
+    if not closing:
+        return None
+    return Path((*states, last), (*edges, closing[0]))
+
+
+def find_paths(graph: Graph, transcripts: Sequence[Transcript]) -> list[Path]:
+    """Paths of distinct transcripts in their order; those outside the grammar are left out."""
+    paths: list[Path] = []
+    seen: set[tuple[int, ...]] = set()
+    for transcript in transcripts:
+        path = find_path(graph, transcript)
+        if path is not None and path.core(graph) not in seen:
+            seen.add(path.core(graph))
+            paths.append(path)
+    return paths

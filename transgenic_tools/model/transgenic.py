@@ -1,0 +1,104 @@
+"""The model: encoder -> base scores -> graph of candidate sites -> decoder that points at them.
+
+In: base codes of windows. Out: site and content logits at every base, and site graphs for the decoder.
+A surprise: it is one `PreTrainedModel`, whatever the encoder; `save_pretrained` writes safetensors only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from transgenic_tools.model.config import TransgenicConfig, build_part
+from transgenic_tools.model.decoders.pointer import PointerDecoder, SiteGraph, site_graph
+from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
+from transgenic_tools.model.graph import Graph, build_graph, choose_candidates
+from transgenic_tools.model.head import BaseHead, BaseScores
+from transgenic_tools.model.vocabulary import Site
+
+
+class TransgenicModel(PreTrainedModel):
+    """Sequence to gene structure."""
+
+    config_class = TransgenicConfig
+    base_model_prefix = "transgenic"
+    main_input_name = "codes"
+
+    def __init__(self, config: TransgenicConfig) -> None:
+        super().__init__(config)
+        self.grammar = build_part("grammar", config.grammar)
+        self.scoring = build_part("scoring", config.scoring)
+        self.encoder = EmbeddedEncoder(build_part("encoder", config.encoder))
+        self.head = BaseHead(self.encoder.channels)
+        self.decoder = PointerDecoder(build_part("decoder", config.decoder), self.encoder.channels)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Weights are initialised by the parts themselves."""
+
+    def score_bases(self, codes: Tensor) -> BaseScores:
+        """Features, site logits and content logits of every base. Codes (B, L), PAD_CODE at the right."""
+        return self.head(self.encoder(codes))
+
+    def forward(self, codes: Tensor, **_: Any) -> BaseScores:
+        return self.score_bases(codes)
+
+    @torch.no_grad()
+    def read_window(
+        self, codes: npt.NDArray[np.uint8], *, forced: Sequence[tuple[Site, int]] = ()
+    ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
+        """Trunk and graph of one window.
+
+        Args:
+            codes: (L,) base codes.
+            forced: Sites that must be candidates.
+
+        Returns:
+            The site graph, None where the window holds no valid transcript at all, and the site logits (N_SITES, L).
+        """
+        device = self.head.project.weight.device
+        scores = self.score_bases(torch.from_numpy(codes.astype(np.int64))[None].to(device))
+        return self.graph_of(codes, scores, 0, forced=forced)
+
+    def graph_of(
+        self, codes: npt.NDArray[np.uint8], scores: BaseScores, row: int, *, forced: Sequence[tuple[Site, int]] = ()
+    ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
+        """The graph of one row of a scored batch; see `read_window`."""
+        length = len(codes)
+        sites = scores.sites[row, :, :length].float().cpu().numpy()
+        contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
+        graph = self._build(codes, sites, contents, forced, every_start=False)
+        if graph is None:
+            graph = self._build(codes, sites, contents, forced, every_start=True)
+        if graph is None:
+            return None, sites
+        return site_graph(graph, scores.features[row, :, :length].float().cpu().numpy()), sites
+
+    def _build(
+        self,
+        codes: npt.NDArray[np.uint8],
+        sites: npt.NDArray[np.float32],
+        contents: npt.NDArray[np.float32],
+        forced: Sequence[tuple[Site, int]],
+        *,
+        every_start: bool,
+    ) -> Graph | None:
+        candidates = choose_candidates(codes, sites, self.grammar, forced=forced, every_start=every_start)
+        return build_graph(codes, sites, contents, grammar=self.grammar, scoring=self.scoring, candidates=candidates)
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one, else CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

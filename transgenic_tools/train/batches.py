@@ -1,0 +1,109 @@
+"""Batches by bases: which crops of which genes are computed together.
+
+In: examples and a seed. Out: for every epoch a plan (list of micro-batches), and tensors of one micro-batch.
+A surprise: the plan depends on (seed, epoch) alone, so a resumed or distributed run sees the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from transgenic_tools.genome.hashing import stable_rng
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.model.vocabulary import IGNORE, N_SITES, PAD_CODE, allowed_sites
+from transgenic_tools.train.examples import Example, crop_labels, draw_crop, label_window
+
+
+@dataclass(frozen=True)
+class Item:
+    """One crop of one example."""
+
+    index: int
+    crop: Interval
+
+
+@dataclass(frozen=True)
+class TrunkBatch:
+    """Tensors of one micro-batch (B windows, L bases).
+
+    Attributes:
+        codes: (B, L) int64, PAD_CODE at the right.
+        sites: (B, N_SITES, L) float targets.
+        weight: (B, N_SITES, L) float, 1 where the sequence allows the site and the annotation speaks, else 0.
+        contents: (B, L) int64, IGNORE where unknown or padded.
+    """
+
+    codes: Tensor
+    sites: Tensor
+    weight: Tensor
+    contents: Tensor
+
+    def to(self, device: torch.device) -> TrunkBatch:
+        return TrunkBatch(
+            *(t.to(device, non_blocking=True) for t in (self.codes, self.sites, self.weight, self.contents))
+        )
+
+
+def pack(items: Sequence[Item], batch_bases: int) -> list[list[Item]]:
+    """Neighbours of similar length share a micro-batch of at most `batch_bases` bases, padding included."""
+    batches: list[list[Item]] = []
+    longest = 0
+    for item in items:
+        longest_with = max(longest, len(item.crop))
+        if batches and longest_with * (len(batches[-1]) + 1) <= batch_bases:
+            batches[-1].append(item)
+            longest = longest_with
+        else:
+            batches.append([item])
+            longest = len(item.crop)
+    return batches
+
+
+def plan_epoch(
+    examples: Sequence[Example],
+    *,
+    epoch: int,
+    seed: int,
+    flank_min: int,
+    flank_max: int,
+    max_bases: int,
+    batch_bases: int,
+    pool: int = 512,
+) -> list[list[Item]]:
+    """Micro-batches of one epoch: genes shuffled, sorted by length within pools of `pool`, packed, shuffled again."""
+    rng = stable_rng("plan", seed, epoch)
+    items = []
+    for index in rng.permutation(len(examples)).tolist():
+        own = stable_rng("crop", seed, epoch, examples[index].gene_id)
+        crop = draw_crop(examples[index], flank_min=flank_min, flank_max=flank_max, max_bases=max_bases, rng=own)
+        items.append(Item(index, crop))
+    batches: list[list[Item]] = []
+    for start in range(0, len(items), pool):
+        batches += pack(sorted(items[start : start + pool], key=lambda item: len(item.crop)), batch_bases)
+    return [batches[i] for i in rng.permutation(len(batches)).tolist()]
+
+
+def collate_trunk(examples: Sequence[Example], items: Sequence[Item], *, epoch: int, seed: int) -> TrunkBatch:
+    """Tensors of one micro-batch; the content label's transcript is drawn by (seed, epoch, gene)."""
+    longest = max(len(item.crop) for item in items)
+    batch = len(items)
+    codes = np.full((batch, longest), PAD_CODE, dtype=np.int64)
+    sites = np.zeros((batch, N_SITES, longest), dtype=np.float32)
+    weight = np.zeros((batch, N_SITES, longest), dtype=np.float32)
+    contents = np.full((batch, longest), IGNORE, dtype=np.int64)
+    for row, item in enumerate(items):
+        example = examples[item.index]
+        rng = stable_rng("content", seed, epoch, example.gene_id)
+        labels = crop_labels(label_window(example, rng=rng), item.crop)
+        size = len(item.crop)
+        own = example.codes[item.crop.start : item.crop.end]
+        codes[row, :size] = own
+        sites[row, :, :size] = labels.sites
+        weight[row, :, :size] = labels.known & (allowed_sites(own) | (labels.sites >= 1.0))
+        contents[row, :size] = labels.contents
+    return TrunkBatch(*(torch.from_numpy(a) for a in (codes, sites, weight, contents)))

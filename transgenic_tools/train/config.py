@@ -1,0 +1,65 @@
+"""Settings of one training run.
+
+In: flags of `tg-train` or a preset. Out: the frozen `Config` that `run` takes.
+A surprise: lengths are counted in optimiser steps, not epochs, so a run has the same schedule on any machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Stage = Literal["trunk", "decoder"]
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One training run.
+
+    Attributes:
+        shards: Gene shards with known gene sentences; rows of split `train` are learned, `validation` is measured.
+        outdir: Model directory; checkpoints lie in `outdir/checkpoints`.
+        init: Model directory to start from.
+        stage: `trunk` learns sites and contents, `decoder` the pointing decoder on a frozen trunk.
+        crops: Random crops of every gene that the decoder's examples are prepared from.
+        genes_per_batch: Genes of one micro-batch of the decoder.
+        batch_bases: Bases of one micro-batch, padding included.
+        accumulate: Micro-batches of one optimiser step over all processes.
+        warmup, decay: Shares of `steps` in which the learning rate rises and falls; between them it is constant.
+        flank_min, flank_max: Random flank on each side in bases, drawn anew each epoch.
+        ema: Decay of the averaged weights that are saved and measured.
+        eval_every: Steps between measurements on the validation split.
+    """
+
+    shards: tuple[Path, ...]
+    outdir: Path
+    init: Path | None = None
+    stage: Stage = "trunk"
+    steps: int = 2000
+    batch_bases: int = 14_000
+    accumulate: int = 1
+    learning_rate: float = 2e-3
+    warmup: float = 0.03
+    decay: float = 0.3
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    flank_min: int = 0
+    flank_max: int = 1000
+    max_bases: int = 16_000
+    crops: int = 2
+    genes_per_batch: int = 16
+    seed: int = 1
+    precision: Precision = "fp32"
+    ema: float = 0.999
+    eval_every: int = 500
+    save_every: int = 500
+    log_every: int = 50
+    resume: bool = True
+    threads: int = 0
+    device: str = "auto"
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    site_weight: float = 1.0
+    content_weight: float = 1.0
+    model_overrides: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -1,0 +1,158 @@
+"""Gene shards as training examples: base codes and labels of random crops.
+
+In: `GeneRow`s of gene shards. Out: `Example` records, and `Labels` of a crop as numpy arrays.
+A surprise: what an annotation does not say is not learned as absent. A gene without any 5' UTR gives no TSS label,
+and nothing upstream of its CDS counts as a negative for splice sites; the same holds downstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.sequence import encode
+from transgenic_tools.gsf import parse
+from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.model.vocabulary import IGNORE, N_SITES, Content, Site
+
+#: TSS and TTS are fuzzy: a base at distance d from an annotated one has the target exp(-(d / 8)^2).
+FUZZ = 8.0
+_FUZZ_REACH = 20
+
+
+@dataclass(frozen=True)
+class Example:
+    """One gene for training.
+
+    Attributes:
+        codes: Base codes of the whole window, (L,) uint8.
+        locus: The gene in window coordinates.
+        transcripts: In window coordinates, longest CDS first.
+    """
+
+    gene_id: str
+    codes: npt.NDArray[np.uint8]
+    locus: Interval
+    transcripts: tuple[Transcript, ...]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of a crop of L bases.
+
+    Attributes:
+        sites: Targets (N_SITES, L) float32, the union over transcripts.
+        known: (N_SITES, L) bool; False where the annotation says nothing.
+        contents: (L,) int64 of one transcript, IGNORE where unknown.
+    """
+
+    sites: npt.NDArray[np.float32]
+    known: npt.NDArray[np.bool_]
+    contents: npt.NDArray[np.int64]
+
+
+def example_from_row(row: GeneRow) -> Example:
+    """Raises BadInputError where the row's gene sentence cannot be read."""
+    window = row.window
+    transcripts = parse(row.gsf or "", gene_id=row.gene_id).transcripts
+    ordered = sorted(transcripts, key=lambda t: (-t.cds_length, -sum(map(len, t.exons)), t.exons))
+    return Example(row.gene_id, encode(row.sequence), window.to_window(Interval(row.start, row.end)), tuple(ordered))
+
+
+def examples_from_rows(rows: Iterable[GeneRow], *, split: str) -> list[Example]:
+    """Examples of one split, in the order of the shards; rows without a gene sentence are passed over."""
+    return [example_from_row(row) for row in rows if row.split == split and row.gsf]
+
+
+def draw_crop(
+    example: Example, *, flank_min: int, flank_max: int, max_bases: int, rng: np.random.Generator
+) -> Interval:
+    """A crop with independent random flanks; a locus longer than `max_bases` is cut at random."""
+    left, right = rng.integers(flank_min, flank_max + 1, size=2)
+    start = max(0, example.locus.start - int(left))
+    end = min(len(example.codes), example.locus.end + int(right))
+    if end - start > max_bases:
+        start += int(rng.integers(0, end - start - max_bases + 1))
+        end = start + max_bases
+    return Interval(start, end)
+
+
+def _fill(array: npt.NDArray[np.int64], interval: Interval, value: int | npt.NDArray[np.int64]) -> None:
+    array[interval.start : interval.end] = value
+
+
+def contents_of(transcript: Transcript, length: int) -> npt.NDArray[np.int64]:
+    """Content of every base for one transcript. Shape (length,)."""
+    contents = np.full(length, Content.OUTSIDE, dtype=np.int64)
+    _fill(contents, transcript.interval, Content.INTRON)
+    for part in transcript.five_prime_utr:
+        _fill(contents, part, Content.FIVE_PRIME_UTR)
+    for part in transcript.three_prime_utr:
+        _fill(contents, part, Content.THREE_PRIME_UTR)
+    position = -transcript.first_phase
+    for part in transcript.cds:
+        _fill(contents, part, Content.CODING_1 + (position + np.arange(len(part))) % 3)
+        position += len(part)
+    return contents
+
+
+def site_positions(transcript: Transcript) -> dict[Site, list[int]]:
+    """Index of every site of a transcript (conventions in `model.vocabulary`)."""
+    positions: dict[Site, list[int]] = {site: [] for site in Site}
+    if transcript.five_prime_utr:
+        positions[Site.TSS].append(transcript.interval.start)
+    if transcript.three_prime_utr:
+        positions[Site.TTS].append(transcript.interval.end - 1)
+    positions[Site.START].append(transcript.cds[0].start)
+    positions[Site.STOP].append(transcript.cds[-1].end - 1)
+    for intron in transcript.introns:
+        positions[Site.DONOR].append(intron.start)
+        positions[Site.ACCEPTOR].append(intron.end - 1)
+    return positions
+
+
+def _add_fuzzy(target: npt.NDArray[np.float32], position: int) -> None:
+    low, high = max(0, position - _FUZZ_REACH), min(len(target), position + _FUZZ_REACH + 1)
+    distance = np.arange(low, high) - position
+    target[low:high] = np.maximum(target[low:high], np.exp(-((distance / FUZZ) ** 2)).astype(np.float32))
+
+
+def label_window(example: Example, *, rng: np.random.Generator) -> Labels:
+    """Labels of the whole window; the content is that of one transcript drawn at random."""
+    length = len(example.codes)
+    sites = np.zeros((N_SITES, length), dtype=np.float32)
+    known = np.ones((N_SITES, length), dtype=bool)
+    for transcript in example.transcripts:
+        for site, positions in site_positions(transcript).items():
+            for position in positions:
+                if site in (Site.TSS, Site.TTS):
+                    _add_fuzzy(sites[site], position)
+                else:
+                    sites[site, position] = 1.0
+    chosen = example.transcripts[int(rng.integers(len(example.transcripts)))]
+    contents = contents_of(chosen, length)
+    splice = [Site.DONOR, Site.ACCEPTOR]
+    if not any(t.five_prime_utr for t in example.transcripts):
+        first = min(t.cds[0].start for t in example.transcripts)
+        known[Site.TSS] = False
+        known[splice, :first] = False
+    if not any(t.three_prime_utr for t in example.transcripts):
+        last = max(t.cds[-1].end for t in example.transcripts)
+        known[Site.TTS] = False
+        known[splice, last:] = False
+    if not chosen.five_prime_utr:
+        contents[: chosen.cds[0].start] = IGNORE
+    if not chosen.three_prime_utr:
+        contents[chosen.cds[-1].end :] = IGNORE
+    return Labels(sites, known, contents)
+
+
+def crop_labels(labels: Labels, crop: Interval) -> Labels:
+    """The labels of a part of the window."""
+    part = slice(crop.start, crop.end)
+    return Labels(labels.sites[:, part], labels.known[:, part], labels.contents[part])

@@ -1,0 +1,249 @@
+"""Train the model from gene shards.
+
+In: a `Config`. Out: a model directory (config.json, model.safetensors), `metrics.jsonl` and checkpoints.
+A surprise: batches, crops and labels are functions of (seed, epoch), never of the process, so a killed run continues
+to the same weights and two processes learn what one would.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.io.shards import read_shard
+from transgenic_tools.model.config import TransgenicConfig
+from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.train.config import Config
+from transgenic_tools.train.examples import Example, examples_from_rows
+from transgenic_tools.train.optimizers import build_optimizers
+from transgenic_tools.train.schedule import AveragedWeights, rate_factor
+from transgenic_tools.train.tasks import DecoderTask, Task, TrunkTask
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training run left behind."""
+
+    outdir: Path
+    steps: int
+    metrics: dict[str, float]
+    n_train: int
+    n_validation: int
+
+
+def micro_batches(task: Task) -> Iterator[tuple[int, Any]]:
+    """(epoch, micro-batch) without end."""
+    epoch = 0
+    while True:
+        for planned in task.plan(epoch):
+            yield epoch, planned
+        epoch += 1
+
+
+def load_examples(config: Config) -> tuple[list[Example], list[Example]]:
+    """Train and validation examples.
+
+    Raises:
+        BadInputError: no gene of split `train` has a gene sentence.
+    """
+    rows = list(read_shard(config.shards))
+    train, validation = (examples_from_rows(rows, split=split) for split in ("train", "validation"))
+    if not train:
+        raise BadInputError(
+            "no gene of split 'train' with a gene sentence",
+            path=config.shards[0] if config.shards else None,
+            hint="make the shards with tg-prep genes --annotation ... --split ...",
+        )
+    return train, validation
+
+
+def build_model(config: Config) -> TransgenicModel:
+    """From `init`, or new with `model_overrides`."""
+    if config.init is not None:
+        return TransgenicModel.from_pretrained(config.init, local_files_only=True)
+    return TransgenicModel(TransgenicConfig(**config.model_overrides))
+
+
+class MetricsLog:
+    """`metrics.jsonl`: one JSON object a line; lines after the resumed step are dropped."""
+
+    def __init__(self, path: Path, *, resume_step: int) -> None:
+        self.path = path
+        kept = []
+        if path.exists():
+            kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= resume_step]
+        path.write_text("".join(line + "\n" for line in kept))
+
+    def write(self, **values: Any) -> None:
+        with self.path.open("a") as handle:
+            handle.write(json.dumps(values, sort_keys=True) + "\n")
+
+
+class Trainer:
+    """The loop, with checkpoints; see the module docstring."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.accelerator = Accelerator(
+            cpu=config.device == "cpu", mixed_precision="bf16" if config.precision == "bf16" else "no"
+        )
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        set_seed(config.seed)
+        config.outdir.mkdir(parents=True, exist_ok=True)
+        self.train, self.validation = load_examples(config)
+        model = build_model(config)
+        self.task = self._build_task(model)
+        self.model, *self.optimizers = self.accelerator.prepare(model, *build_optimizers(model, config))
+        self.base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
+        self.average = AveragedWeights(self.plain_model, config.ema)
+        self.accelerator.register_for_checkpointing(self.average)
+        self.step = self._resume()
+        self.log = MetricsLog(config.outdir / "metrics.jsonl", resume_step=self.step)
+
+    @property
+    def plain_model(self) -> TransgenicModel:
+        return self.accelerator.unwrap_model(self.model)
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        return self.config.outdir / "checkpoints" / "last"
+
+    def _resume(self) -> int:
+        progress = self.checkpoint_dir / "progress.json"
+        if not (self.config.resume and progress.exists()):
+            return 0
+        self.accelerator.load_state(str(self.checkpoint_dir))
+        step = int(json.loads(progress.read_text())["step"])
+        logger.info("resumed at step %d from %s", step, self.checkpoint_dir)
+        return step
+
+    def save_checkpoint(self) -> None:
+        """Written aside, then renamed, so that a killed run finds a whole one."""
+        aside = self.checkpoint_dir.with_name("next")
+        self.accelerator.save_state(str(aside))
+        if self.accelerator.is_main_process:
+            (aside / "progress.json").write_text(json.dumps({"step": self.step}))
+            old = self.checkpoint_dir.with_name("old")
+            if self.checkpoint_dir.exists():
+                os.replace(self.checkpoint_dir, old)
+            os.replace(aside, self.checkpoint_dir)
+            _remove_tree(old)
+        self.accelerator.wait_for_everyone()
+
+    def save_model(self) -> None:
+        """The averaged weights as a model directory."""
+        self.average.swap(self.plain_model)
+        if self.accelerator.is_main_process:
+            self.plain_model.save_pretrained(self.config.outdir)
+        self.average.swap(self.plain_model)
+
+    def _set_rate(self) -> None:
+        c = self.config
+        factor = rate_factor(self.step, steps=c.steps, warmup=c.warmup, decay=c.decay)
+        for optimizer, rates in zip(self.optimizers, self.base_rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+
+    def _build_task(self, model: TransgenicModel) -> Task:
+        """The stage's task; parameters that it does not learn are frozen."""
+        if self.config.stage == "trunk":
+            model.decoder.requires_grad_(False)
+            return TrunkTask(self.config, self.train, self.validation)
+        model.to(self.accelerator.device)  # type: ignore[arg-type]
+        model.encoder.requires_grad_(False)
+        model.head.requires_grad_(False)
+        return DecoderTask(self.config, model, self.train, self.validation)
+
+    def run(self) -> Result:
+        """Train to the last step, measuring and saving on the way."""
+        config, world = self.config, self.accelerator.num_processes
+        rank = self.accelerator.process_index
+        stream = micro_batches(self.task)
+        for _ in range(self.step * config.accumulate):
+            next(stream)
+        began, seen = time.perf_counter(), 0
+        sums: dict[str, float] = {}
+        metrics: dict[str, float] = {}
+        while self.step < config.steps:
+            self._set_rate()
+            epoch = 0
+            for micro in range(config.accumulate):
+                epoch, planned = next(stream)
+                if micro % world != rank:
+                    continue
+                self.model.train()
+                with self.accelerator.autocast():
+                    loss, parts, size = self.task.loss(self.model, planned, epoch, self.accelerator.device)
+                self.accelerator.backward(loss * world / config.accumulate)
+                seen += size
+                for key, value in {"loss": loss.detach(), **parts}.items():
+                    sums[key] = sums.get(key, 0.0) + float(value)
+            self.accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
+            for optimizer in self.optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
+            self.average.update(self.plain_model, self.step)
+            self.step += 1
+            if self.step % config.log_every == 0:
+                self._log_train(epoch, sums, seen / (time.perf_counter() - began))
+                sums, seen, began = {}, 0, time.perf_counter()
+            if self.step % config.eval_every == 0 or self.step == config.steps:
+                metrics = self._evaluate()
+            if self.step % config.save_every == 0 or self.step == config.steps:
+                self.save_checkpoint()
+                self.save_model()
+        self.save_model()
+        return Result(config.outdir, self.step, metrics, len(self.train), len(self.validation))
+
+    def _log_train(self, epoch: int, sums: dict[str, float], rate: float) -> None:
+        count = max(1, self.config.log_every * self.config.accumulate // self.accelerator.num_processes)
+        means = {key: value / count for key, value in sums.items()}
+        if self.accelerator.is_main_process:
+            self.log.write(split="train", step=self.step, epoch=epoch, bases_per_second=rate, **means)
+            left = (self.config.steps - self.step) * self.config.batch_bases * self.config.accumulate / rate / 60
+            values = " ".join(f"{key} {value:.4f}" for key, value in means.items())
+            logger.info(
+                "step %d/%d epoch %d %s %.0f kb/s, %.0f min left",
+                self.step,
+                self.config.steps,
+                epoch,
+                values,
+                rate / 1000,
+                left,
+            )
+
+    def _evaluate(self) -> dict[str, float]:
+        self.average.swap(self.plain_model)
+        self.plain_model.eval()
+        metrics = self.task.measure(self.plain_model)
+        self.average.swap(self.plain_model)
+        if self.accelerator.is_main_process:
+            self.log.write(split="validation", step=self.step, **metrics)
+            logger.info("validation %s", " ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
+        return metrics
+
+
+def _remove_tree(path: Path) -> None:
+    import shutil
+
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def run(config: Config) -> Result:
+    """Train; see `Trainer`."""
+    return Trainer(config).run()
