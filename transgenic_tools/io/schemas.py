@@ -2,6 +2,8 @@
 
 In: nothing. Out: pyarrow schemas of gene shards and prediction shards, and the metadata that both carry.
 A surprise: `sequence` is the window 5' to 3' on the gene's strand, already padded with N, so a shard needs no FASTA.
+Under a shortening routine `kept` holds the window's kept stretches, and `sequence` and `gsf` are those of the
+shortened window.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ GENE_SHARD = pa.schema(
         pa.field("split", pa.string()),
         pa.field("fold", pa.int32()),
         pa.field("flags", pa.list_(pa.string()), nullable=False),
+        pa.field("kept", pa.list_(pa.int64())),
     ]
 )
 

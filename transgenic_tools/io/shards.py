@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.interval import Strand
+from transgenic_tools.genome.interval import Interval, Strand
+from transgenic_tools.genome.shortened import Shortened
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
@@ -40,6 +41,8 @@ class GeneRow:
         sequence: Window 5' to 3' on the gene's strand.
         gsf: Gene sentence, None where the structure is unknown.
         fold: Of k folds, None where none were asked for.
+        kept: None for a whole window; else start, end, start, end ... of its kept stretches, and `sequence` and `gsf`
+            are those of the shortened window (`prep.routines`).
     """
 
     gene_id: str
@@ -57,6 +60,7 @@ class GeneRow:
     split: str | None = None
     fold: int | None = None
     flags: tuple[str, ...] = ()
+    kept: tuple[int, ...] | None = None
 
     @property
     def window(self) -> Window:
@@ -66,6 +70,18 @@ class GeneRow:
     def bases(self) -> int:
         return self.window_end - self.window_start
 
+    @property
+    def shortened(self) -> Shortened | None:
+        """The map between the shortened sequence and the window; None for a whole window."""
+        if self.kept is None:
+            return None
+        return Shortened(tuple(Interval(*pair) for pair in zip(self.kept[::2], self.kept[1::2], strict=True)))
+
+    def to_window(self, transcript: Transcript) -> Transcript:
+        """A transcript on `sequence` in window coordinates; the same one where the window is whole."""
+        shortened = self.shortened
+        return transcript if shortened is None else shortened.transcript_to_window(transcript)
+
     def transcripts(self) -> tuple[Transcript, ...]:
         """The gene sentence's transcripts in genome coordinates; empty where `gsf` is None."""
         from transgenic_tools.gsf import parse
@@ -73,7 +89,7 @@ class GeneRow:
         if self.gsf is None:
             return ()
         parsed = parse(self.gsf, seqid=self.seqid, gene_id=self.gene_id)
-        return tuple(self.window.transcript_to_genome(t) for t in parsed.transcripts)
+        return tuple(self.window.transcript_to_genome(self.to_window(t)) for t in parsed.transcripts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +296,9 @@ def _freeze(value: Any) -> Any:
 
 
 def _rows_of(table: pa.Table, row: Callable[..., Row], names: Sequence[str]) -> Iterator[Row]:
-    columns = [table[name].to_pylist() for name in names]
+    """Rows of a table; a column that an older release did not write is None throughout."""
+    present = set(table.column_names)
+    columns = [table[name].to_pylist() if name in present else [None] * table.num_rows for name in names]
     for values in zip(*columns, strict=True):
         yield row(*map(_freeze, values))
 

@@ -16,6 +16,7 @@ from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.shards import GeneRow
 from transgenic_tools.prep.config import Config
+from transgenic_tools.prep.routines import shorten
 from transgenic_tools.prep.split import Split
 from transgenic_tools.prep.windows import window_of
 
@@ -68,6 +69,7 @@ def prepare(task: Task, fasta: Fasta, config: Config) -> Prepared:
     sequence = window_sequence(fasta, window)
     findings: list[Finding] = []
     sentence, chosen = None, None
+    kept: tuple[int, ...] | None = None
     transcripts: list[Transcript] = []
     if config.annotation is not None:
         transcripts = _distinct(gene, findings)
@@ -77,7 +79,14 @@ def prepare(task: Task, fasta: Fasta, config: Config) -> Prepared:
         if not transcripts:
             return Prepared(None, (*findings, Finding("unclean", gene.id)))
         findings += [Finding(code, gene.id, t.id) for t in transcripts for code in faults[t.id]]
-        sentence = gsf.write([inside[t.id] for t in transcripts], strand=gene.strand)
+        written = [inside[t.id] for t in transcripts]
+        settings = config.window
+        shortened = shorten(written, settings.routine, overlap=settings.overlap, length=len(sequence))
+        if shortened is not None:
+            sequence = shortened.sequence(sequence)
+            written = [shortened.transcript_to_short(t) for t in written]
+            kept = tuple(edge for i in shortened.kept for edge in (i.start, i.end))
+        sentence = gsf.write(written, strand=gene.strand)
         chosen = max(transcripts, key=lambda t: (t.cds_length, sum(map(len, t.exons)))).id
     row = GeneRow(
         gene_id=gene.id,
@@ -95,6 +104,7 @@ def prepare(task: Task, fasta: Fasta, config: Config) -> Prepared:
         split=task.split,
         fold=task.fold,
         flags=ordered_codes((*task.codes, *(f.code for f in findings))),
+        kept=kept,
     )
     return Prepared(row, tuple(findings))
 
