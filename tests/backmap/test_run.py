@@ -1,0 +1,207 @@
+"""tg-backmap as a whole: order, rejects, formats, augmenting, exit codes."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.backmap.builders import TEST, gene_sets, make_gene, row_of, shards_of
+from transgenic_tools.backmap.config import Config
+from transgenic_tools.backmap.reasons import REASONS
+from transgenic_tools.backmap.run import Result, run
+from transgenic_tools.errors import MissingInputError, UsageError
+from transgenic_tools.genome.gene import Gene
+from transgenic_tools.io.gff3 import read_annotation, write_genes
+from transgenic_tools.io.shards import PredictionRow
+
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+STAGE_PAGE = Path(__file__).parents[2] / "docs" / "stages" / "5_backmap.md"
+
+
+def _go(rows: list[PredictionRow], directory: Path, *, count: int = 1, **options: object) -> Result:
+    shards = shards_of(rows, directory / "shards", count=count)
+    return run(Config((shards,), directory / "out.gff3", **options))  # type: ignore[arg-type]
+
+
+def _rejects(result: Result) -> list[list[str]]:
+    return [line.split("\t") for line in result.rejects_path.read_text().splitlines()[1:]]
+
+
+@QUICK
+@given(genes=gene_sets(), left=st.integers(0, 90), right=st.integers(0, 90))
+def test_window_then_backmap_is_identity(genes: list[Gene], left: int, right: int, tmp_path: Path) -> None:
+    result = _go([row_of(gene, left=left, right=right) for gene in genes], tmp_path)
+    found = {g.id: {(t.structure(), t.first_phase) for t in g.transcripts} for g in read_annotation(result.out).genes}
+    assert found == {g.id: {(t.structure(), t.first_phase) for t in g.transcripts} for g in genes}
+
+
+@QUICK
+@given(genes=gene_sets(), count=st.integers(1, 4), memory=st.integers(1, 5), seed=st.integers(0, 9))
+def test_shard_order_and_size_leave_no_trace(
+    genes: list[Gene], count: int, memory: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng = random.Random(seed)
+    rows = [row_of(gene, left=rng.randint(0, 90), right=rng.randint(0, 90)) for gene in genes]
+    whole = _go(rows, tmp_path_factory.mktemp("whole"))
+    shuffled = rng.sample(rows, len(rows))
+    parts = _go(shuffled, tmp_path_factory.mktemp("parts"), count=count, rows_in_memory=memory)
+    assert parts.out.read_bytes() == whole.out.read_bytes()
+    assert parts.rejects_path.read_bytes() == whole.rejects_path.read_bytes()
+    assert sorted(p.name for p in parts.out.parent.iterdir()) == ["out.gff3", "out.rejects.tsv", "shards"]
+
+
+def test_no_predictions_give_a_valid_empty_file(tmp_path: Path) -> None:
+    result = _go([], tmp_path)
+    lines = result.out.read_text().splitlines()
+    assert lines[0] == "##gff-version 3"
+    assert all(line.startswith("#") for line in lines)
+    assert result.summary()["genes"] == 0
+    assert result.rejects_path.read_text() == "gene\treason\tdetail\n"
+
+
+GENE = make_gene("g", [(100, 200), (300, 400)])
+Change = Callable[[PredictionRow], PredictionRow]
+BAD: dict[str, Change] = {
+    "no_prediction": lambda r: replace(r, gsf=None, flags=("too_long",)),
+    "bad_sentence": lambda r: replace(r, gsf="0|CDS1|x|+|A>CDS1"),
+    "wrong_strand": lambda r: replace(r, strand="-"),
+    "outside_window": lambda r: replace(r, window_end=399),
+    "unknown_seqid": lambda r: replace(r, seqid="chrQ"),
+    "outside_contig": lambda r: replace(r, window_start=450, window_end=450 + r.bases),
+    "score_count": lambda r: replace(r, scores=(0.5, 0.5)),
+    "low_confidence": lambda r: replace(r, confidence=0.01),
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_failing_gene_is_a_row_and_the_others_are_written(reason: str, tmp_path: Path) -> None:
+    (tmp_path / "g.fa").write_text(f">chr1\n{'A' * 500}\n")
+    rows = [row_of(make_gene("good", [(120, 150)])), BAD[reason](row_of(GENE))]
+    result = _go(rows, tmp_path, fasta=tmp_path / "g.fa", min_confidence=0.1)
+    assert [row[:2] for row in _rejects(result)] == [["g", reason]]
+    assert result.rejects == {reason: 1}
+    assert [gene.id for gene in read_annotation(result.out).genes] == ["good"]
+
+
+def test_a_gene_before_the_first_base_is_rejected_without_a_fasta(tmp_path: Path) -> None:
+    row = row_of(GENE)
+    result = _go([replace(row, window_start=-120, window_end=row.bases - 120)], tmp_path)
+    assert _rejects(result)[0][1] == "outside_contig"
+
+
+def test_the_same_prediction_twice_is_written_once(tmp_path: Path) -> None:
+    result = _go([row_of(GENE), row_of(GENE)], tmp_path)
+    assert (result.genes, result.rejects) == (1, {"repeated_prediction": 1})
+
+
+def test_one_id_on_two_loci_gets_two_ids(tmp_path: Path) -> None:
+    other = replace(make_gene("g", [(1000, 1200)]))
+    genes = read_annotation(_go([row_of(other), row_of(GENE)], tmp_path, id_prefix="tg_").out).genes
+    assert [(g.id, g.transcripts[0].id, g.attributes["source_gene"]) for g in genes] == [
+        ("tg_g", "tg_g.t1", ("g",)),
+        ("tg_g_2", "tg_g_2.t1", ("g",)),
+    ]
+
+
+def test_scores_stand_in_column_six_best_first(tmp_path: Path) -> None:
+    a, b = make_gene("g", [(100, 200), (300, 400)]), make_gene("g", [(100, 200), (310, 400)])
+    both = replace(a, transcripts=(a.transcripts[0], b.transcripts[0]), strand="+")
+    row = row_of(both, scores=(0.25, 0.75), exon_scores=((0.1, 0.2), (0.3, 0.4)), confidence=0.6)
+    result = _go([row], tmp_path)
+    columns = [line.split("\t") for line in result.out.read_text().splitlines() if line[0] != "#"]
+    scores = [(c[2], c[3], c[5]) for c in columns if c[2] in ("gene", "mRNA", "exon")]
+    assert scores == [
+        ("gene", "101", "0.6000"), ("mRNA", "101", "0.7500"), ("exon", "101", "0.3000"), ("exon", "311", "0.4000"),
+        ("mRNA", "101", "0.2500"), ("exon", "101", "0.1000"), ("exon", "301", "0.2000"),
+    ]  # fmt: skip
+    kept = _go([row], tmp_path / "one", max_isoforms=1)
+    assert [t.score for t in read_annotation(kept.out).genes[0].transcripts] == [0.75]
+
+
+def test_exon_scores_turn_round_on_the_minus_strand(tmp_path: Path) -> None:
+    gene = make_gene("g", [(100, 200), (300, 400)], strand="-")
+    result = _go([row_of(gene, exon_scores=((0.9, 0.1),))], tmp_path)
+    exons = [line.split("\t") for line in result.out.read_text().splitlines() if "\texon\t" in line]
+    assert [(c[3], c[5]) for c in exons] == [("101", "0.1000"), ("301", "0.9000")]
+
+
+def _user_file(directory: Path, gene: Gene, *, end: str = "\n") -> Path:
+    path = directory / "user.gff3"
+    write_genes(path, [gene, make_gene("other", [(2000, 2100)])], provenance=TEST)
+    text = path.read_text().replace("transgenic_tools", "TAIR").replace("# provenance", "#!keep") + "###\n"
+    path.write_bytes(text.replace("\n", end).encode())
+    return path
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_into_keeps_every_byte_and_adds_only_what_is_new(end: str, tmp_path: Path) -> None:
+    user = _user_file(tmp_path, make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)]), end=end)
+    known = make_gene("g", [(120, 200), (300, 390)], [(150, 200), (300, 340)]).transcripts[0]
+    new = make_gene("g", [(110, 200), (310, 390)], [(150, 200), (310, 341)]).transcripts[0]
+    outside = make_gene("g", [(110, 200), (320, 500)], [(150, 200), (320, 351)]).transcripts[0]
+    predicted = replace(GENE, transcripts=(known, new, outside))
+    stranger = make_gene("stranger", [(3000, 3090)])
+    result = _go([row_of(predicted, right=200), row_of(stranger)], tmp_path, into=user)
+    assert (result.genes, result.transcripts, result.known) == (1, 1, 1)
+    assert {row[1] for row in _rejects(result)} == {"outside_gene_line", "unknown_gene"}
+    lines = result.out.read_bytes().splitlines(keepends=True)
+    added = [line for line in lines if b"transgenic_tools" in line or line.startswith(b"# provenance")]
+    assert b"".join(line for line in lines if line not in added) == user.read_bytes()
+    assert all(line.endswith(end.encode()) for line in lines)
+    genes = {gene.id: gene for gene in read_annotation(result.out).genes}
+    assert [t.id for t in genes["g"].transcripts] == ["g.x", "g.tg1"]
+    assert genes["g"].transcripts[1].structure() == new.structure()
+    assert len(genes["other"].transcripts) == 1
+
+
+def test_into_again_adds_nothing(tmp_path: Path) -> None:
+    user = _user_file(tmp_path, GENE)
+    new = make_gene("g", [(100, 200), (310, 400)]).transcripts[0]
+    rows = [row_of(replace(GENE, transcripts=(new,)))]
+    first = _go(rows, tmp_path, into=user)
+    second = _go(rows, tmp_path / "again", into=first.out)
+    assert (first.transcripts, second.transcripts, second.known) == (1, 0, 1)
+
+
+def test_flags_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--proteins needs the genome"):
+        Config((tmp_path,), tmp_path / "o.gff3", proteins=tmp_path / "p.fa")
+    with pytest.raises(UsageError, match="not between 0 and 1"):
+        Config((tmp_path,), tmp_path / "o.gff3", min_confidence=2)
+
+
+def test_a_missing_shard_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError):
+        run(Config((tmp_path / "none.parquet",), tmp_path / "o.gff3"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_command_line_writes_all_formats_and_never_loads_torch(tmp_path: Path) -> None:
+    (tmp_path / "g.fa").write_text(f">chr1\n{'ATGGCA' * 100}\n")
+    shards = shards_of([row_of(GENE)], tmp_path / "shards")
+    names = {"--gtf": "o.gtf", "--bed": "o.bed", "--proteins": "o.pep.fa", "--cds": "o.cds.fa", "--cdna": "o.cdna.fa"}
+    flags = [part for flag, name in names.items() for part in (flag, str(tmp_path / name))]
+    argv = ["tg-backmap", str(shards), "--out", str(tmp_path / "o.gff3"), "--fasta", str(tmp_path / "g.fa"), *flags]
+    code = (
+        "import sys; from transgenic_tools.cli.backmap import app\n"
+        f"app({[*argv[1:], '--json', '-q']!r}, standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert '"genes": 1' in done.stdout
+    assert all((tmp_path / name).stat().st_size > 0 for name in names.values())
+
+
+def test_the_docs_list_every_reason() -> None:
+    text = STAGE_PAGE.read_text()
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| `")]
+    assert {code.strip(" `"): meaning.strip() for code, meaning in rows} == dict(REASONS)
