@@ -25,6 +25,7 @@ from transgenic_tools.cli._options import (
     new_app,
     set_up_logging,
 )
+from transgenic_tools.cli.prep_lift import lift
 
 app = new_app("Prepare genomes: FASTA and annotation (or loci) into gene shards.")
 log = logging.getLogger("tg-prep")
@@ -95,6 +96,73 @@ def genes(
     _report(run(config).to_json(timed=True), json_summary)
 
 
+@app.command()
+def samplesheet(
+    sheet: Annotated[Path, typer.Argument(help="CSV with the columns sample,fasta,annotation,regions,reads.")],
+    json_summary: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Check a samplesheet; every fault is listed with line, column, value and what is allowed."""
+    set_up_logging(verbose, quiet)
+    from transgenic_tools.io.samplesheet import read_samplesheet
+
+    samples = read_samplesheet(sheet)
+    if json_summary:
+        typer.echo(json.dumps({"samples": [{k: v and str(v) for k, v in vars(s).items()} for s in samples]}))
+    else:
+        log.info("%s: %d sample(s), no fault", sheet, len(samples))
+
+
+@app.command()
+def inspect(
+    shards: Annotated[list[Path], typer.Argument(help="Gene shards, or a directory of them.")],
+    gene: Annotated[str | None, typer.Option("--gene", "-g", help="Show this gene alone.")] = None,
+    width: Annotated[int, typer.Option(min=20, help="Characters of the picture.")] = 80,
+    whole: Annotated[bool, typer.Option("--whole", help="Print the whole sequence.")] = False,
+    ids: Annotated[int, typer.Option(help="Gene IDs to list in the summary.")] = 5,
+    json_summary: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Show what stands in shards, or one gene: its sentence, a picture, its sequence."""
+    set_up_logging(verbose, quiet)
+    from transgenic_tools.prep.inspect import gene_ids, gene_page, summarise
+
+    if gene is not None:
+        for line in gene_page(shards, gene, width=width, whole=whole):
+            typer.echo(line)
+        return
+    summary = summarise(shards).to_json()
+    if json_summary:
+        typer.echo(json.dumps(summary))
+        return
+    for key, value in {**summary, "first genes": gene_ids(shards, ids)}.items():
+        typer.echo(f"{key:>12}: {value}")
+
+
+@app.command()
+def gsf(
+    source: Annotated[Path, typer.Argument(help="GFF3 or GTF, or a table of gene sentences.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The table, or the GFF3 (GTF: end it in .gtf).")],
+    flank: Annotated[int, typer.Option(min=0, help="Bases of window around each gene.")] = 0,
+    json_summary: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Convert gene models to gene sentences (GSF) and back; the direction is told by SOURCE."""
+    set_up_logging(verbose, quiet)
+    from transgenic_tools.genome.checks import count_findings
+    from transgenic_tools.prep.sentences import convert
+
+    done = convert(source, out, flank=flank)
+    counts = count_findings(done.findings)
+    if json_summary:
+        typer.echo(json.dumps({"genes": done.genes, "transcripts": done.transcripts, "findings": counts}))
+    else:
+        log.info("%s: %d genes, %d transcripts; %s", out, done.genes, done.transcripts, counts or "nothing left out")
+
+
 def _report(summary: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(summary, default=list))
@@ -118,4 +186,5 @@ def _report(summary: dict[str, Any], as_json: bool) -> None:
             log.info("%s: %s", action, ", ".join(f"{n} {code}" for code, n in summary[action].items()))
 
 
+app.command()(lift)
 main = entry_point(app, "tg-prep")

@@ -26,6 +26,7 @@ from transgenic_tools.prep.choose import check_seqids, choose, read_aliases, ren
 from transgenic_tools.prep.config import Config
 from transgenic_tools.prep.rows import Prepared, Task, prepare
 from transgenic_tools.prep.split import assign_folds, assign_splits, parse_split
+from transgenic_tools.prep.stops import join_stops
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
 
 log = logging.getLogger("tg-prep")
@@ -128,18 +129,19 @@ def prepare_all(tasks: Sequence[Task], fasta: Fasta, config: Config) -> Iterator
             yield from chunk
 
 
-def _read_genes(config: Config) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
+def _read_genes(config: Config) -> tuple[tuple[Gene, ...], tuple[Finding, ...], bool]:
+    """Genes, findings, and whether stop codons are to be looked for."""
     if config.annotation is not None:
         annotation = read_annotation(config.annotation)
         if not annotation.genes:
             raise BadInputError(
                 "the annotation holds no gene", path=config.annotation, hint="give GFF3 or GTF with gene models"
             )
-        return annotation.genes, annotation.problems
+        return annotation.genes, annotation.problems, annotation.dialect == "gtf" and not annotation.n_stop_codons
     from transgenic_tools.io.bed import read_loci
 
     assert config.regions is not None
-    return read_loci(config.regions)
+    return (*read_loci(config.regions), False)
 
 
 def _tasks(genes: Sequence[Gene], findings: Sequence[Finding], fasta: Fasta, config: Config) -> list[Task]:
@@ -198,10 +200,14 @@ def run(config: Config) -> Result:
     """
     began = time.monotonic()
     config.outdir.mkdir(parents=True, exist_ok=True)
-    genes, problems = _read_genes(config)
+    read, problems, without_stops = _read_genes(config)
+    genes = list(read)
     with Fasta(config.fasta, stage_dir=config.outdir) as fasta:
         if config.aliases is not None:
-            genes = tuple(rename_seqids(genes, read_aliases(config.aliases, fasta.names)))
+            genes = rename_seqids(genes, read_aliases(config.aliases, fasta.names))
+        if without_stops:
+            genes, mended = join_stops(genes, fasta)
+            problems = (*problems, *mended)
         unknown = check_seqids(genes, fasta.names, source=config.annotation or config.regions or config.fasta)
         missing = {finding.gene for finding in unknown}
         kept, dropped = [g for g in genes if g.id not in missing], list[Finding]()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +107,7 @@ class Lines:
     regions: dict[str, Interval] = field(default_factory=dict)
     n_lines: int = 0
     n_features: int = 0
+    n_stop_codons: int = 0
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -219,7 +221,7 @@ class _BlockReader:
         if text.startswith("#"):
             match = _REGION.match(text)
             if match and int(match[3]) > 0:
-                self.lines.regions[match[1]] = Interval(max(int(match[2]) - 1, 0), int(match[3]))
+                self.lines.regions[unquote(match[1])] = Interval(max(int(match[2]) - 1, 0), int(match[3]))
         elif text.strip():
             self._bad("bad_line", block, before, text, f"{text.count(chr(9)) + 1} columns: {text[:60]!r}")
 
@@ -235,6 +237,8 @@ class _BlockReader:
         phase = columns["phase"].dictionary_encode()
         kind = np.array([_class_of(t) for t in types.dictionary.to_pylist()], np.int8)[types.indices.to_numpy()]
         names = seqid.dictionary.to_pylist()
+        if any("%" in name for name in names):
+            names = [unquote(name) for name in names]
         comment = np.array([name.startswith("#") for name in names])[seqid.indices.to_numpy()]
         wrong = ((start < 0) | (end <= start)) & ~comment
         self.lines.n_features += int((~comment).sum())
@@ -297,6 +301,7 @@ class _BlockReader:
             if (key in self.gene_ids) if gff3 else (key not in self.transcript_ids):
                 lines.part_text[base + i] = attributes[int(rows[i])].as_py()
         lines.part_key += keys
+        lines.n_stop_codons += int((kind[rows] == STOP).sum())
         lines.part_kind.append(kind[rows])
         lines.part_seqid.append(seqid[rows])
         lines.part_start.append(start[rows])
@@ -318,14 +323,24 @@ class _BlockReader:
             if kind[row] == PROTEIN:
                 match = re.search(r"(?:^|;)\s*ID=([^;]*)", text)
                 if match:
-                    self.lines.protein_ids.add((seqid, match[1]))
+                    self.lines.protein_ids.add((unquote(seqid), match[1]))
                 continue
             if self.lines.dialect == "gff3" and is_gene_type(feature_type):
                 self.gene_ids.add(gff3_id(text))
             elif self.lines.dialect == "gtf" and not is_gene_type(feature_type):
                 match = _GTF_ID.search(text)
                 self.transcript_ids.add(match[1] if match else text.strip())
-            self.lines.nodes.append(NodeLine(seqid, feature_type, int(start[row]), int(end[row]), score, strand, text))
+            self.lines.nodes.append(
+                NodeLine(
+                    unquote(seqid) if "%" in seqid else seqid,
+                    feature_type,
+                    int(start[row]),
+                    int(end[row]),
+                    score,
+                    strand,
+                    text,
+                )
+            )
 
 
 def read_lines(path: Path) -> Lines:

@@ -28,6 +28,7 @@ class Annotation:
         sequence_regions: From `##sequence-region`.
         seqids: In order of appearance.
         n_features: Feature lines read.
+        n_stop_codons: Of these, stop_codon lines.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Annotation:
     sequence_regions: Mapping[str, Interval] = field(default_factory=dict)
     seqids: tuple[str, ...] = ()
     n_features: int = 0
+    n_stop_codons: int = 0
 
     @cached_property
     def problem_counts(self) -> dict[str, int]:
@@ -61,4 +63,5 @@ def read_annotation(path: str | Path) -> Annotation:
         sequence_regions=lines.regions,
         seqids=tuple(lines.seqids),
         n_features=lines.n_features,
+        n_stop_codons=lines.n_stop_codons,
     )

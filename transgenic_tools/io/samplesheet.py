@@ -1,0 +1,151 @@
+"""The samplesheet: CSV checked against `assets/schema_input.json`, the same schema that the pipeline reads.
+
+In: a CSV file. Out: one typed record a row, or one error that lists every fault with line, column, value and what is
+allowed.
+A surprise: relative paths are looked up beside the samplesheet first, then in the working directory.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.errors import BadInputError, MissingInputError
+
+#: One of these two must be filled in (`anyOf` of the schema).
+_EITHER = ("annotation", "regions")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One genome."""
+
+    sample: str
+    fasta: Path
+    annotation: Path | None = None
+    regions: Path | None = None
+    reads: Path | None = None
+
+
+def load_schema() -> dict[str, Any]:
+    """The schema in nf-schema form (JSON Schema 2020-12 with `errorMessage`, `exists`, `uniqueEntries`)."""
+    loaded: dict[str, Any] = json.loads(files("transgenic_tools.io").joinpath("schema_input.json").read_text("utf-8"))
+    return loaded
+
+
+def _resolve(value: str, sheet: Path) -> Path:
+    path = Path(value)
+    if path.is_absolute() or "://" in value:
+        return path
+    beside = sheet.parent / path
+    return beside if beside.exists() else path
+
+
+def _text(sheet: Path) -> str:
+    try:
+        return sheet.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise MissingInputError("the samplesheet does not exist", path=sheet, hint="check the path") from error
+    except UnicodeDecodeError as error:
+        raise BadInputError("the samplesheet is no UTF-8 text", path=sheet, hint="save it as CSV, UTF-8") from error
+
+
+class _Checker:
+    """Collects one sentence for each fault."""
+
+    def __init__(self, sheet: Path, schema: Mapping[str, Any]) -> None:
+        from jsonschema import Draft202012Validator
+
+        self.sheet = sheet
+        self.items = schema["items"]
+        self.rules: dict[str, dict[str, Any]] = self.items["properties"]
+        self.validators = {name: Draft202012Validator(rule) for name, rule in self.rules.items()}
+        self.faults: list[str] = []
+        self.seen: dict[str, int] = {}
+
+    def fault(self, line: int, column: str | None, text: str) -> None:
+        where = f"line {line}" + (f", column '{column}'" if column else "")
+        self.faults.append(f"{where}: {text}")
+
+    def header(self, columns: list[str]) -> bool:
+        for column in columns:
+            if column not in self.rules:
+                self.fault(1, column, f"unknown column; allowed are {', '.join(self.rules)}")
+            elif columns.count(column) > 1:
+                self.fault(1, column, "this column stands twice")
+        for column in self.items["required"]:
+            if column not in columns:
+                self.fault(1, column, f"this column is missing; needed are {', '.join(self.items['required'])}")
+        return not self.faults
+
+    def row(self, line: int, values: Mapping[str, str]) -> None:
+        for column in self.items["required"]:
+            if not values.get(column):
+                self.fault(line, column, f"is empty; {self.rules[column]['errorMessage']}")
+        for column, value in values.items():
+            if value:
+                self._value(line, column, value)
+        if not any(values.get(column) for column in _EITHER):
+            self.fault(line, None, f"sample {values.get('sample', '')!r} needs an annotation or regions")
+        sample = values.get("sample", "")
+        if sample in self.seen:
+            self.fault(line, "sample", f"{sample!r} stands in line {self.seen[sample]} already; it must be unique")
+        self.seen.setdefault(sample, line)
+
+    def _value(self, line: int, column: str, value: str) -> None:
+        rule = self.rules[column]
+        if not self.validators[column].is_valid(value):
+            allowed = (
+                f"{rule['errorMessage']} (pattern {rule['pattern']})" if "pattern" in rule else rule["errorMessage"]
+            )
+            self.fault(line, column, f"{value!r}: {allowed}")
+        elif rule.get("exists") and "://" not in value and not _resolve(value, self.sheet).is_file():
+            self.fault(line, column, f"{value!r}: there is no such file")
+
+
+def _rows(reader: Iterator[list[str]], columns: list[str], checker: _Checker) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, cells in enumerate(reader, start=2):
+        stripped = [cell.strip() for cell in cells]
+        if not any(stripped):
+            continue
+        if len(stripped) > len(columns):
+            checker.fault(number, None, f"{len(stripped)} fields, but the header has {len(columns)}")
+            continue
+        yield number, {c: stripped[i] if i < len(stripped) else "" for i, c in enumerate(columns)}
+
+
+def read_samplesheet(path: str | Path) -> tuple[Sample, ...]:
+    """Read and check a samplesheet.
+
+    Raises:
+        MissingInputError: no such file.
+        BadInputError: lists all faults, one on each line.
+    """
+    sheet = Path(path)
+    checker = _Checker(sheet, load_schema())
+    reader = csv.reader(_text(sheet).splitlines())
+    columns = [cell.strip() for cell in next(reader, [])]
+    samples: list[Sample] = []
+    if not any(columns):
+        checker.fault(1, None, f"the samplesheet is empty; its first line must be {','.join(checker.rules)}")
+    elif checker.header(columns):
+        for number, values in _rows(reader, columns, checker):
+            checker.row(number, values)
+            paths = {c: _resolve(v, sheet) for c, v in values.items() if c != "sample" and v}
+            if "fasta" in paths:
+                samples.append(Sample(sample=values["sample"], **paths))
+        if not samples and not checker.faults:
+            checker.fault(2, None, "no row below the header")
+    if checker.faults:
+        listed = "\n  ".join(checker.faults)
+        raise BadInputError(
+            f"{len(checker.faults)} fault(s) in the samplesheet:\n  {listed}",
+            path=sheet,
+            hint="mend the lines named above; docs/usage.md describes the columns",
+        )
+    return tuple(samples)
