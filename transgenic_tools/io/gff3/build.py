@@ -74,6 +74,7 @@ class _Draft:
     attributes: Mapping[str, tuple[str, ...]]
     transcripts: list[Transcript] = field(default_factory=list)
     bare: list[_Node] = field(default_factory=list)
+    score: str = "."
 
 
 def _strand_of(parts: Iterable[Part]) -> tuple[Strand | None, str]:
@@ -235,7 +236,7 @@ class Builder:
         for key, node in self.nodes.items():
             if is_gene_type(node.type):
                 self.drafts[key] = _Draft(
-                    node.id, node.seqid, node.strand, node.start, node.end, node.type, node.attributes
+                    node.id, node.seqid, node.strand, node.start, node.end, node.type, node.attributes, score=node.score
                 )
 
     def _same_id(self, first: _Node, again: _Node) -> None:
@@ -426,6 +427,7 @@ class Builder:
             transcripts=tuple(transcripts),
             biotype=_biotype(draft),
             attributes=draft.attributes,
+            score=_probability(draft.score),
         )
 
     def build(self) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
