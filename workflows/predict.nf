@@ -17,13 +17,14 @@ workflow PREDICT {
 
     ANNOTATE(
         TG_PREP.out.shards,
+        TG_PREP.out.rejects,
         genomes.map { meta, fasta, _annotation, _regions, _reads -> [meta, fasta] },
-        model,
+        genomes.map { meta, _fasta, _annotation, _regions, _reads -> [meta, model] },
     )
 
     references = genomes
-        .filter { _meta, _fasta, annotation, _regions, _reads -> annotation }
-        .map { meta, _fasta, annotation, _regions, _reads -> [meta, annotation] }
+        .filter { _meta, _fasta, annotation, _regions, _reads -> annotation } // the reference
+        .map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, reads ? fasta : []] }
     TG_EVALUATE(ANNOTATE.out.gff3.join(references))
 
     TG_REPORT(

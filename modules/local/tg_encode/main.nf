@@ -6,8 +6,7 @@ process TG_ENCODE {
     container "${params.torch_image}"
 
     input:
-    tuple val(meta), path(shard)
-    path model, stageAs: 'model'
+    tuple val(meta), path(shard), path(model, stageAs: 'model')
 
     output:
     tuple val(meta), path("embeddings/*"), emit: embeddings // [ meta, embeddings of the shard ]

@@ -5,7 +5,7 @@ process TG_EVALUATE {
     container "${params.thin_image}"
 
     input:
-    tuple val(meta), path(prediction, stageAs: 'prediction/*'), path(reference, stageAs: 'reference/*')
+    tuple val(meta), path(prediction, stageAs: 'prediction/*'), path(reference, stageAs: 'reference/*'), path(reads), path(fasta)
 
     output:
     tuple val(meta), path("${prefix}.json"), emit: json // [ meta, sample.json ]
@@ -16,8 +16,9 @@ process TG_EVALUATE {
     task.ext.when == null || task.ext.when
 
     script:
-    def args = task.ext.args ?: ''
-    prefix   = task.ext.prefix ?: "${meta.id}"
+    def args    = task.ext.args ?: ''
+    def support = reads ? "--reads ${reads} --fasta ${fasta}" : '' // long reads, where the row has some
+    prefix      = task.ext.prefix ?: "${meta.id}"
     """
     tg-evaluate \\
         --reference ${reference} \\

@@ -6,8 +6,7 @@ process TG_GENERATE {
     container "${params.torch_image}"
 
     input:
-    tuple val(meta), path(shard)
-    path model, stageAs: 'model'
+    tuple val(meta), path(shard), path(model, stageAs: 'model')
 
     output:
     tuple val(meta), path("predictions/predictions-*.parquet"), emit: predictions // [ meta, predictions-00000.parquet ]

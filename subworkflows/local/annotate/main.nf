@@ -6,18 +6,19 @@ include { TG_GENERATE } from '../../../modules/local/tg_generate'
 
 workflow ANNOTATE {
     take:
-    shards // [ meta, [ shard, ... ] ]
-    fastas // [ meta, fasta ]
-    model  // directory
+    shards  // [ meta, [ shard, ... ] ]
+    rejects // [ meta, rejects.tsv ] of the preparation
+    fastas  // [ meta, fasta ]
+    models  // [ meta, directory ]
 
     main:
     // The longest shard first, so that the last task to finish is a short one; groupKey lets a genome go on as soon
     // as its own shards are done.
-    tasks = shards.flatMap { meta, files ->
+    tasks = shards.join(models).flatMap { meta, files, model ->
         def list = files instanceof List ? files : [files]
-        list.sort { a, b -> b.size() <=> a.size() ?: a.name <=> b.name }.collect { shard -> [groupKey(meta, list.size()), shard] }
+        list.sort { a, b -> b.size() <=> a.size() ?: a.name <=> b.name }.collect { shard -> [groupKey(meta, list.size()), shard, model] }
     }
-    TG_GENERATE(tasks, model)
+    TG_GENERATE(tasks)
 
     TG_GENERATE.out.summary
         .map { _meta, json -> new groovy.json.JsonSlurper().parseText(json.text).device }
@@ -29,6 +30,13 @@ workflow ANNOTATE {
         .groupTuple(sort: { a, b -> a.name <=> b.name })
         .map { key, files -> [key.target, files] }
     TG_BACKMAP(gathered.join(fastas))
+
+    // One table a genome: every gene that is missing from the GFF3, whichever step left it out.
+    rejects
+        .mix(TG_BACKMAP.out.rejects)
+        .collectFile(storeDir: "${params.outdir}/annotation", seed: "gene\treason\tdetail\n", sort: true) { meta, tsv ->
+            ["${meta.id}.rejects.tsv", tsv.readLines().drop(1).collect { line -> line.split('\t', -1).take(3).join('\t') + '\n' }.join()]
+        }
 
     emit:
     gff3     = TG_BACKMAP.out.gff3 // [ meta, gff3 ]

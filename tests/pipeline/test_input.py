@@ -1,0 +1,95 @@
+"""Bad parameters and samplesheets: what is said, with which exit code, before any task is queued."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import nextflow
+
+pytestmark = pytest.mark.usefixtures("needs_nextflow")
+
+
+def test_every_fault_of_a_samplesheet_is_named_with_line_and_column(tiny_sheet: Path) -> None:
+    folder = tiny_sheet.parent
+    tiny_sheet.write_text(
+        "\ufeffsample,fasta,annotation,regions\r\n"
+        "good,genome.fa,genes.gff3,\r\n"
+        "good,genome.fa,genes.gff3,\r\n"
+        "bad name,genome.fa,genes.gff3,\r\n"
+        "absent,nowhere.fa,genes.gff3,\r\n"
+        "lonely,genome.fa,,\r\n"
+        ",genome.fa,genes.gff3,\r\n"
+        "kind,genome.txt,genes.gff3,\r\n"
+        "long,genome.fa,genes.gff3,,extra\r\n"
+    )
+    done = nextflow.run("--input", str(tiny_sheet), launch_dir=folder)
+    assert done.code == 1
+    for sentence in (
+        "line 3, column 'sample': 'good' stands in line 2 already",
+        "line 4, column 'sample': 'bad name': sample must be letters, digits",
+        "line 5, column 'fasta': 'nowhere.fa': there is no such file",
+        "line 6: sample 'lonely' needs an annotation or regions",
+        "line 7, column 'sample': is empty",
+        "line 8, column 'fasta': 'genome.txt': fasta must be a .fa, .fasta or .fna file",
+        "line 9: 5 fields, but the header has 4",
+    ):
+        assert sentence in done.text
+    assert "line 2," not in done.text.replace("stands in line 2 already", "")
+    assert "Submitted process" not in done.text
+    assert not done.file("annotation").exists()
+
+
+def test_header_faults_of_a_samplesheet(tiny_sheet: Path) -> None:
+    tiny_sheet.write_text("sampel,fasta,annotation\na,genome.fa,genes.gff3\n")
+    done = nextflow.run("--input", str(tiny_sheet), launch_dir=tiny_sheet.parent)
+    assert done.code == 1
+    assert "line 1, column 'sampel': unknown column; allowed are: sample, fasta, annotation" in done.text
+    assert "line 1, column 'sample': this column is missing" in done.text
+
+
+def test_faults_of_parameters_come_all_at_once(tiny_sheet: Path) -> None:
+    done = nextflow.run(
+        "--input", str(tiny_sheet), "--num_beam", "3", "--decoding", "gready", "--shard_bases", "many",
+        "--model", "no/such/model", "--max_isoforms", "0",
+        launch_dir=tiny_sheet.parent,
+    )  # fmt: skip
+    assert done.code == 1
+    for sentence in (
+        "--num_beam: there is no such parameter. Did you mean --num_beams?",
+        "--decoding gready: must be one of: greedy, beam, sample, viterbi",
+        "--shard_bases many: must be a whole number",
+        "--model no/such/model: there is no such directory",
+        "--max_isoforms 0: must be at least 1",
+    ):
+        assert sentence in done.text
+    assert "Submitted process" not in done.text
+
+
+def test_missing_input_says_what_is_needed(tmp_path: Path) -> None:
+    done = nextflow.run(launch_dir=tmp_path)
+    assert done.code == 1
+    assert "--input: is required" in done.text
+
+
+def test_a_misspelt_profile_is_refused(tiny_sheet: Path) -> None:
+    done = nextflow.run("-profile", "slrum", "--input", str(tiny_sheet), launch_dir=tiny_sheet.parent)
+    assert done.code == 1
+    assert "Unknown configuration profile: 'slrum'" in done.text
+
+
+def test_job_arrays_need_a_scheduler(tiny_sheet: Path) -> None:
+    done = nextflow.run("--input", str(tiny_sheet), "--job_array", "5", "-stub-run", launch_dir=tiny_sheet.parent)
+    assert done.code == 1
+    assert "--job_array works on a scheduler" in done.text
+
+
+def test_help_and_version(tmp_path: Path) -> None:
+    helped = nextflow.run("--help", launch_dir=tmp_path)
+    assert helped.code == 0
+    assert "--shard_bases" in helped.text
+    assert "Bases of gene windows in one shard" in helped.text
+    version = nextflow.run("--version", launch_dir=tmp_path)
+    assert version.code == 0
+    assert "transgenic/transgenic_tools 0.1.0" in version.text

@@ -1,0 +1,103 @@
+"""The plan of each way of use, with stubs in place of tools: which tasks run, what is cached, what is written."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import nextflow
+from tests.pipeline.conftest import write_tiny_sheet
+
+pytestmark = pytest.mark.usefixtures("needs_nextflow")
+
+
+def stub_run(sheet: Path, *arguments: str, **extra: object) -> nextflow.Run:
+    return nextflow.run("-stub-run", "--input", str(sheet), *arguments, launch_dir=sheet.parent, **extra)  # type: ignore[arg-type]
+
+
+def test_predict_scatters_and_gathers_and_resumes(tiny_sheet: Path) -> None:
+    done = stub_run(tiny_sheet)
+    assert done.code == 0, done.text
+    plan = Counter(TG_PREP=2, TG_GENERATE=6, TG_BACKMAP=2, TG_EVALUATE=2, TG_REPORT=1)
+    assert done.count() == plan
+    for name in ("annotation/one.gff3", "annotation/one.rejects.tsv", "evaluation/two.json", "report/report.html"):
+        assert done.file(name).is_file(), name
+    info = {path.name.split("_2")[0] for path in done.file("pipeline_info").iterdir()}
+    assert {"execution_report", "execution_timeline", "execution_trace", "pipeline_dag", "params"} <= info
+    assert "software_versions.yml" in info
+    params = json.loads(next(done.file("pipeline_info").glob("params_*.json")).read_text())
+    assert params["input"] == str(tiny_sheet)
+
+    again = stub_run(tiny_sheet, "-resume")
+    assert again.code == 0, again.text
+    assert again.count("CACHED") == plan
+    assert again.file("annotation/one.rejects.tsv").read_text() == "gene\treason\tdetail\n"
+
+
+def test_train_makes_a_model_a_fold_and_evaluates_it(tiny_sheet: Path) -> None:
+    done = stub_run(tiny_sheet, "--mode", "train", "--folds", "2")
+    assert done.code == 0, done.text
+    assert done.count()["TG_TRAIN"] == 2
+    assert {path.name for path in done.file("model").iterdir()} == {"fold_0", "fold_1"}
+
+
+def test_evaluate_compares_annotations_that_exist(tiny_sheet: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "earlier"
+    folder.mkdir()
+    for sample in ("one", "two"):
+        (folder / f"{sample}.gff3").write_text("##gff-version 3\n")
+    done = stub_run(tiny_sheet, "--mode", "evaluate", "--predictions", str(folder))
+    assert done.code == 0, done.text
+    assert done.count() == Counter(TG_EVALUATE=2, TG_REPORT=1)
+
+
+def test_resources_and_options_of_a_gpu_run(tiny_sheet: Path) -> None:
+    """On one machine a GPU run takes one task at a time, and the fall to the CPU is said."""
+    done = stub_run(tiny_sheet, "--use_gpu", "true")
+    assert done.code == 0, done.text
+    assert "ran on the CPU" in done.text
+
+
+@pytest.mark.slow
+def test_three_large_genomes_fit_a_small_head_process(tmp_path: Path) -> None:
+    """3 x 40,000 genes are 3 x 60 shards of 2 Mb; the head process stays below 2 GB."""
+    sheet = write_tiny_sheet(tmp_path, samples=("one", "two", "three"))
+    site = tmp_path / "site.config"
+    site.write_text("process { withName: TG_PREP { ext.stub_shards = 60 } }\n")
+    outdir = tmp_path / "results"
+    process = nextflow.start(
+        "-stub-run",
+        "--input",
+        str(sheet),
+        "-c",
+        str(site),
+        launch_dir=tmp_path,
+        outdir=outdir,
+        env={"NXF_OPTS": "-Xmx2g"},
+    )
+    peak_kib = 0
+
+    def watch() -> None:
+        nonlocal peak_kib
+        status = Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            try:
+                lines = status.read_text().splitlines()
+            except OSError:
+                return
+            peak_kib = max([peak_kib, *(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))])
+            time.sleep(0.5)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    text, _ = process.communicate(timeout=400)
+    watcher.join()
+    assert process.returncode == 0, text
+    done = nextflow.Run(process.returncode, text, outdir, tmp_path)
+    assert done.count() == Counter(TG_PREP=3, TG_GENERATE=180, TG_BACKMAP=3, TG_EVALUATE=3, TG_REPORT=1)
+    assert 0 < peak_kib < 2 * 2**20, f"{peak_kib / 2**20:.2f} GiB"
