@@ -7,7 +7,6 @@ A surprise: the bytes of all three depend on the inputs and the settings alone, 
 from __future__ import annotations
 
 import json
-import logging
 import multiprocessing
 import time
 from collections import Counter
@@ -24,12 +23,11 @@ from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.shards import GeneRow, write_gene_shards
 from transgenic_tools.prep.choose import check_seqids, choose, read_aliases, rename_seqids
 from transgenic_tools.prep.config import Config
+from transgenic_tools.prep.progress import track
 from transgenic_tools.prep.rows import Prepared, Task, prepare
 from transgenic_tools.prep.split import assign_folds, assign_splits, parse_split
 from transgenic_tools.prep.stops import join_stops
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
-
-log = logging.getLogger("tg-prep")
 
 #: Genes handed to a worker at once.
 CHUNK = 128
@@ -87,12 +85,8 @@ class _Tally:
     findings: list[Finding] = field(default_factory=list)
 
     def rows(self, prepared: Iterator[Prepared], total: int) -> Iterator[GeneRow]:
-        last = time.monotonic()
-        for number, one in enumerate(prepared, start=1):
+        for one in track(prepared, total=total, label="genes"):
             self.findings += one.findings
-            if time.monotonic() - last > 5:
-                last = time.monotonic()
-                log.info("%d of %d genes", number, total)
             if one.row is not None:
                 self.genes += 1
                 self.transcripts += one.row.n_transcripts

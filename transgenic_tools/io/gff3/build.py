@@ -326,12 +326,12 @@ class Builder:
     def _one(self, key: Key, node: _Node | None, parts: list[Part], texts: Callable[[], list[str]]) -> None:
         made = node is None
         if node is None:
-            parents: tuple[str, ...] = ()
-            if not self.gff3:
-                parents = parse_gtf(texts()[0]).get("gene_id", ())[:1]
             low, high = parts[0].start, max(part.end for part in parts)
             strand = {1: "+", -1: "-"}.get(parts[0].strand, ".")
-            node = _Node(key[0], key[1], "mRNA", low, high, strand, ".", {}, tuple(p for p in parents if p))
+            node = _Node(key[0], key[1], "mRNA", low, high, strand, ".", {}, ())
+        if not self.gff3 and not node.parents:  # AUGUSTUS: the transcript line does not name its gene, the parts do
+            named = next((text for text in texts() if text), "")
+            node.parents = tuple(p for p in parse_gtf(named).get("gene_id", ())[:1] if p)
         for draft in self._genes_of(node):
             if made and self.gff3:
                 self.findings.append(Finding("transcript_made", draft.id, node.id))

@@ -329,18 +329,10 @@ class _BlockReader:
                 self.gene_ids.add(gff3_id(text))
             elif self.lines.dialect == "gtf" and not is_gene_type(feature_type):
                 match = _GTF_ID.search(text)
-                self.transcript_ids.add(match[1] if match else text.strip())
-            self.lines.nodes.append(
-                NodeLine(
-                    unquote(seqid) if "%" in seqid else seqid,
-                    feature_type,
-                    int(start[row]),
-                    int(end[row]),
-                    score,
-                    strand,
-                    text,
-                )
-            )
+                if match and "gene_id" in text:
+                    self.transcript_ids.add(match[1])
+            place = (int(start[row]), int(end[row]))
+            self.lines.nodes.append(NodeLine(unquote(seqid), feature_type, *place, score, strand, text))
 
 
 def read_lines(path: Path) -> Lines:

@@ -1,0 +1,39 @@
+"""Progress: a bar on a terminal, a plain line every few seconds elsewhere.
+
+In: an iterator and its length. Out: the same items.
+A surprise: nothing is shown for work that takes less than a few seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+log = logging.getLogger("tg-prep")
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def _lines(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
+    began = last = time.monotonic()
+    for number, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            log.info("%s: %d of %d (%.0f a second)", label, number, total, number / (now - began))
+
+
+def track(items: Iterable[Item], *, total: int, label: str) -> Iterator[Item]:
+    """Pass items through and show how far they are."""
+    if not (sys.stderr.isatty() and log.isEnabledFor(logging.INFO)):
+        yield from _lines(items, total, label)
+        return
+    from rich.console import Console
+    from rich.progress import track as rich_track
+
+    yield from rich_track(items, description=label, total=total, console=Console(stderr=True), transient=True)
