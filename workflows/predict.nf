@@ -1,5 +1,6 @@
 /*
  * Genome -> shards -> predictions -> annotation -> evaluation (where a reference is given) -> report.
+ * --mode augment is the same way: each gene's known transcripts are the prompt, and new ones join the user's own GFF3.
  * Keep this file about order: what a step does stands in its module, with which flags in conf/modules.config.
  */
 include { TG_PREP                      } from '../modules/local/tg_prep'
@@ -18,13 +19,13 @@ workflow PREDICT {
     ANNOTATE(
         TG_PREP.out.shards,
         TG_PREP.out.rejects,
-        genomes.map { meta, fasta, _annotation, _regions, _reads -> [meta, fasta] },
+        genomes.map { meta, fasta, annotation, _regions, _reads -> [meta, fasta, params.mode == 'augment' ? annotation : []] },
         genomes.map { meta, _fasta, _annotation, _regions, _reads -> [meta, model] },
     )
 
     references = genomes
         .filter { _meta, _fasta, annotation, _regions, _reads -> annotation } // the reference
-        .map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, reads ? fasta : []] }
+        .map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, reads ? fasta : [], []] }
     TG_EVALUATE(ANNOTATE.out.gff3.join(references))
 
     TG_REPORT(

@@ -7,20 +7,47 @@ include { TG_EVALUATE } from '../modules/local/tg_evaluate'
 include { TG_REPORT   } from '../modules/local/tg_report'
 include { ANNOTATE    } from '../subworkflows/local/annotate'
 
+/** The meta map of one genome annotated by one model. */
+def pair(meta, trained) {
+    return [id: trained.fold == null ? meta.id : "${meta.id}.${trained.id}".toString(), genome: meta.id]
+}
+
 workflow TRAIN {
     take:
     genomes // [ meta, fasta, annotation, regions, reads ]
 
     main:
-    TG_PREP(genomes.map { meta, fasta, annotation, regions, _reads -> [meta, fasta, annotation, regions] })
+    TG_PREP(genomes.map { meta, fasta, annotation, _regions, _reads -> [meta, fasta, annotation, []] })
 
-    folds  = params.folds ? (0..<params.folds).collect { [id: "fold_${it}", fold: it, folds: params.folds] } : [[id: 'model', fold: null]]
-    shards = TG_PREP.out.shards.map { _meta, files -> files }.collect(sort: { it.name })
-    TG_TRAIN(channel.fromList(folds).combine(shards.map { [it] }))
+    folds = params.folds
+        ? (0..<params.folds).collect { number -> [id: "fold_${number}", fold: number, folds: params.folds] }
+        : [[id: 'model', fold: null]]
+    shards = TG_PREP.out.shards.flatMap { _meta, files -> files }.collect(sort: { it.toString() }).map { files -> [files] }
+    TG_TRAIN(channel.fromList(folds).combine(shards))
+
+    // Every model annotates every genome's test genes
+    models = genomes.combine(TG_TRAIN.out.model)
+    ANNOTATE(
+        TG_PREP.out.shards.combine(TG_TRAIN.out.model).map { meta, files, trained, _model -> [pair(meta, trained), files] },
+        channel.empty(),
+        models.map { meta, fasta, _annotation, _regions, _reads, trained, _model -> [pair(meta, trained), fasta, []] },
+        models.map { meta, _fasta, _annotation, _regions, _reads, trained, model -> [pair(meta, trained), model] },
+    )
+
+    references = genomes
+        .join(TG_PREP.out.shards)
+        .combine(TG_TRAIN.out.model)
+        .map { meta, _fasta, annotation, _regions, _reads, files, trained, _model -> [pair(meta, trained), annotation, [], [], files] }
+    TG_EVALUATE(ANNOTATE.out.gff3.join(references))
+
+    TG_REPORT(
+        ANNOTATE.out.gff3.map { _meta, gff3 -> gff3 }.collect(sort: { it.name }),
+        TG_EVALUATE.out.json.map { _meta, json -> json }.collect(sort: { it.name }),
+    )
 
     emit:
-    annotation = channel.empty()
-    evaluation = channel.empty()
-    report     = channel.empty()
-    versions   = TG_PREP.out.versions.mix(TG_TRAIN.out.versions)
+    annotation = ANNOTATE.out.gff3    // [ meta, gff3 ]
+    evaluation = TG_EVALUATE.out.json // [ meta, json ]
+    report     = TG_REPORT.out.html   // html
+    versions   = TG_PREP.out.versions.mix(TG_TRAIN.out.versions, ANNOTATE.out.versions, TG_EVALUATE.out.versions, TG_REPORT.out.versions)
 }

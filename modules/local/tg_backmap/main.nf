@@ -2,10 +2,11 @@
 process TG_BACKMAP {
     tag "${meta.id}"
     label 'process_low'
+    conda "${projectDir}/containers/environment.yml"
     container "${params.thin_image}"
 
     input:
-    tuple val(meta), path(predictions), path(fasta)
+    tuple val(meta), path(predictions), path(fasta), path(into, stageAs: 'into/*') // into: the user's own GFF3, or an empty list
 
     output:
     tuple val(meta), path("${prefix}.gff3")                          , emit: gff3    // [ meta, sample.gff3 ]

@@ -2,10 +2,12 @@
 process TG_EVALUATE {
     tag "${meta.id}"
     label 'process_low'
+    conda "${projectDir}/containers/environment.yml"
     container "${params.thin_image}"
 
     input:
-    tuple val(meta), path(prediction, stageAs: 'prediction/*'), path(reference, stageAs: 'reference/*'), path(reads), path(fasta)
+    // reads and fasta: long reads and the genome they are aligned to; shards: compare their genes only. Or empty lists.
+    tuple val(meta), path(prediction, stageAs: 'prediction/*'), path(reference, stageAs: 'reference/*'), path(reads), path(fasta), path(shards, stageAs: 'shards/*')
 
     output:
     tuple val(meta), path("${prefix}.json"), emit: json // [ meta, sample.json ]
@@ -18,6 +20,7 @@ process TG_EVALUATE {
     script:
     def args    = task.ext.args ?: ''
     def support = reads ? "--reads ${reads} --fasta ${fasta}" : '' // long reads, where the row has some
+    def genes   = shards ? '--shards shards' : ''
     prefix      = task.ext.prefix ?: "${meta.id}"
     """
     tg-evaluate \\

@@ -3,6 +3,7 @@ process TG_GENERATE {
     tag "${meta.id}:${shard.baseName}"
     label 'process_medium'
     label 'process_gpu'
+    conda "${projectDir}/containers/environment.yml"
     container "${params.torch_image}"
 
     input:

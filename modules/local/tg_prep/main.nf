@@ -2,6 +2,7 @@
 process TG_PREP {
     tag "${meta.id}"
     label 'process_medium'
+    conda "${projectDir}/containers/environment.yml"
     container "${params.thin_image}"
 
     input:

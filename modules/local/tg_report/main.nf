@@ -2,6 +2,7 @@
 process TG_REPORT {
     tag "${annotations.size()} genomes"
     label 'process_single'
+    conda "${projectDir}/containers/environment.yml"
     container "${params.thin_image}"
 
     input:

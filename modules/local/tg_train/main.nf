@@ -4,6 +4,7 @@ process TG_TRAIN {
     label 'process_high'
     label 'process_long'
     label 'process_gpu'
+    conda "${projectDir}/containers/environment.yml"
     container "${params.torch_image}"
 
     input:

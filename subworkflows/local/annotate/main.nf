@@ -8,7 +8,7 @@ workflow ANNOTATE {
     take:
     shards  // [ meta, [ shard, ... ] ]
     rejects // [ meta, rejects.tsv ] of the preparation
-    fastas  // [ meta, fasta ]
+    genomes // [ meta, fasta, into ], into: the user's own GFF3 to be augmented, or an empty list
     models  // [ meta, directory ]
 
     main:
@@ -16,7 +16,8 @@ workflow ANNOTATE {
     // as its own shards are done.
     tasks = shards.join(models).flatMap { meta, files, model ->
         def list = files instanceof List ? files : [files]
-        list.sort { a, b -> b.size() <=> a.size() ?: a.name <=> b.name }.collect { shard -> [groupKey(meta, list.size()), shard, model] }
+        list.sort { a, b -> b.size() <=> a.size() ?: a.name <=> b.name }
+            .collect { shard -> [groupKey(meta, list.size()), shard, model] }
     }
     TG_GENERATE(tasks)
 
@@ -24,18 +25,21 @@ workflow ANNOTATE {
         .map { _meta, json -> new groovy.json.JsonSlurper().parseText(json.text).device }
         .filter { device -> params.use_gpu && device == 'cpu' }
         .first()
-        .subscribe { log.warn("--use_gpu was given, but a task found no GPU and ran on the CPU: see docs/troubleshooting.md, 'The GPU is not used'") }
+        .subscribe { _device ->
+            log.warn("--use_gpu was given, but a task found no GPU and ran on the CPU: see docs/troubleshooting.md, 'The GPU is not used'")
+        }
 
     gathered = TG_GENERATE.out.predictions
         .groupTuple(sort: { a, b -> a.name <=> b.name })
         .map { key, files -> [key.target, files] }
-    TG_BACKMAP(gathered.join(fastas))
+    TG_BACKMAP(gathered.join(genomes))
 
     // One table a genome: every gene that is missing from the GFF3, whichever step left it out.
     rejects
         .mix(TG_BACKMAP.out.rejects)
         .collectFile(storeDir: "${params.outdir}/annotation", seed: "gene\treason\tdetail\n", sort: true) { meta, tsv ->
-            ["${meta.id}.rejects.tsv", tsv.readLines().drop(1).collect { line -> line.split('\t', -1).take(3).join('\t') + '\n' }.join()]
+            def rows = tsv.readLines().drop(1).collect { line -> line.split('\t', -1).take(3).join('\t') + '\n' }
+            ["${meta.id}.rejects.tsv", rows.join()]
         }
 
     emit:

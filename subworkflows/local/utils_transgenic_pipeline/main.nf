@@ -70,7 +70,7 @@ def faultsOfMode(List rows) {
     if (params.mode == 'evaluate' && !params.predictions) {
         faults << "--mode evaluate needs --predictions: the directory with <sample>.gff3 files, e.g. results/annotation"
     }
-    if (params.mode in ['evaluate', 'train']) {
+    if (params.mode in ['augment', 'evaluate', 'train']) {
         rows.findAll { row -> !row.annotation }.each { row -> faults << "sample '${row.sample}' needs an annotation in --mode ${params.mode}" }
     }
     if (params.mode == 'evaluate' && params.predictions) {
@@ -141,7 +141,7 @@ def summaryText(Map summary) {
     def lines  = ["", summary.success ? "Done in ${summary.duration}: ${summary.tasks} tasks run, ${summary.cached} cached."
                                       : "Failed after ${summary.duration}."]
     if (summary.success && params.mode == 'train') { lines << "  model        ${params.outdir}/model" }
-    if (summary.success && params.mode == 'predict') { lines << "  annotation   ${params.outdir}/annotation/*.gff3" }
+    if (summary.success && params.mode in ['predict', 'augment']) { lines << "  annotation   ${params.outdir}/annotation/*.gff3" }
     if (summary.success) { lines << "  report       ${params.outdir}/report/report.html" }
     summary.samples.each { sample, figures ->
         lines << "  ${sample.padRight(12)} gene_exact ${number(figures.gene_exact)}   exon F1 ${number(figures.exon_f1)}   base F1 ${number(figures.base_f1)}"
