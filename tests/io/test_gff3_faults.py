@@ -118,12 +118,9 @@ def test_faults(tmp_path: Path, text: str, expected: object, codes: dict[str, in
 
 
 def test_line_numbers_are_those_of_the_file(tmp_path: Path) -> None:
-    found = annotation(
-        tmp_path, "##gff-version 3\n" + GENE.strip() + "\n# a comment\nchr1 x CDS 9 3 . + 0 Parent=t1\nbad\n"
-    )
-    assert [(f.code, f.line) for f in found.problems if f.line] == [("bad_coordinates", 5), ("bad_line", 6)] or [
-        (f.code, f.line) for f in found.problems if f.line
-    ] == [("bad_line", 6), ("bad_coordinates", 5)]
+    text = "##gff-version 3\n" + GENE.strip() + "\n# a comment\nchr1 x CDS 9 3 . + 0 Parent=t1\nbad\n"
+    found = annotation(tmp_path, text)
+    assert {(f.code, f.line) for f in found.problems if f.line} == {("bad_coordinates", 5), ("bad_line", 6)}
 
 
 def test_one_id_on_two_seqids_is_two_genes(tmp_path: Path) -> None:
@@ -198,9 +195,8 @@ def test_comments_alone_hold_no_gene(tmp_path: Path) -> None:
 
 
 FIELD = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
-LINE = st.lists(
-    st.one_of(FIELD, st.sampled_from(["chr1", "gene", "CDS", "exon", "1", "90", "+", "ID=a;Parent=b"])), max_size=10
-)
+KNOWN = st.sampled_from(["chr1", "gene", "CDS", "exon", "1", "90", "+", "ID=a;Parent=b"])
+LINE = st.lists(st.one_of(FIELD, KNOWN), max_size=10)
 
 
 @settings(max_examples=60, deadline=None)

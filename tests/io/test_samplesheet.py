@@ -1,0 +1,70 @@
+"""Each fault of a samplesheet is named with line, column, value and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.io.samplesheet import load_schema, read_samplesheet
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.fa", "a.gff3", "r.bed", "l.fq.gz"):
+        (tmp_path / name).write_text("x")
+    return tmp_path
+
+
+def _faults(folder: Path, text: str) -> str:
+    (folder / "s.csv").write_text(text)
+    with pytest.raises(BadInputError) as caught:
+        read_samplesheet(folder / "s.csv")
+    return str(caught.value)
+
+
+def test_a_good_sheet(folder: Path) -> None:
+    text = "\ufeffsample,fasta,annotation,regions,reads\r\nA-1.x,a.fa,a.gff3,,l.fq.gz\r\n\r\nB,a.fa,,r.bed\r\n"
+    (folder / "s.csv").write_text(text)
+    first, second = read_samplesheet(folder / "s.csv")
+    assert (first.sample, first.fasta, first.annotation) == ("A-1.x", folder / "a.fa", folder / "a.gff3")
+    assert (first.regions, first.reads) == (None, folder / "l.fq.gz")
+    assert (second.annotation, second.regions) == (None, folder / "r.bed")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sample,fasta,annotation\nmy x,a.fa,a.gff3\n", "line 2, column 'sample': 'my x': sample must be letters"),
+        ("sample,fasta,annotation\nx,b.fa,a.gff3\n", "line 2, column 'fasta': 'b.fa': there is no such file"),
+        ("sample,fasta,annotation\nx,a.txt,a.gff3\n", "line 2, column 'fasta': 'a.txt': fasta must be"),
+        ("sample,fasta,annotation\nx,,a.gff3\n", "line 2, column 'fasta': is empty"),
+        ("sample,fasta\nx,a.fa\n", "line 2: sample 'x' needs an annotation or regions"),
+        ("sample,fasta,annotation\nx,a.fa,a.gff3\nx,a.fa,a.gff3\n", "line 3, column 'sample': 'x' stands in line 2"),
+        ("sample,fasta,genome\nx,a.fa,y\n", "line 1, column 'genome': unknown column; allowed are sample"),
+        ("sample,annotation\nx,a.gff3\n", "line 1, column 'fasta': this column is missing"),
+        ("sample,fasta,annotation\nx,a.fa,a.gff3,,,\n", "line 2: 6 fields, but the header has 3"),
+        ("sample,fasta\n", "no row below the header"),
+        ("", "the samplesheet is empty"),
+    ],
+)
+def test_faults(folder: Path, text: str, words: str) -> None:
+    assert words in _faults(folder, text)
+
+
+def test_all_faults_at_once(folder: Path) -> None:
+    assert "3 fault(s)" in _faults(folder, "sample,fasta,annotation\na b,x.fa,a.gff3\nok,a.fa,y.gff3\n")
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError):
+        read_samplesheet(tmp_path / "none.csv")
+
+
+def test_the_package_and_the_pipeline_share_one_schema() -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "transgenic_tools/io/schema_input.json").read_text() == (
+        root / "assets/schema_input.json"
+    ).read_text()
+    assert list(load_schema()["items"]["properties"]) == ["sample", "fasta", "annotation", "regions", "reads"]
