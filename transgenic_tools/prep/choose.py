@@ -64,21 +64,31 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
-def check_seqids(genes: Sequence[Gene], fasta_names: Sequence[str], *, source: Path) -> list[Finding]:
-    """Findings for genes on sequences that the FASTA lacks.
+def check_places(genes: Sequence[Gene], lengths: Mapping[str, int], *, source: Path) -> list[Finding]:
+    """Findings for genes on sequences that the FASTA lacks, or past a sequence's end.
+
+    Args:
+        lengths: Bases of each sequence of the FASTA.
 
     Raises:
         BadInputError: not one sequence name is shared.
     """
-    known = set(fasta_names)
     used = list(dict.fromkeys(gene.seqid for gene in genes))
-    if used and not any(name in known for name in used):
+    if used and not any(name in lengths for name in used):
         raise BadInputError(
-            f"no sequence name of the annotation ({_listed(used)}) is in the FASTA ({_listed(fasta_names)})",
+            f"no sequence name of the annotation ({_listed(used)}) is in the FASTA ({_listed(list(lengths))})",
             path=source,
             hint="give --aliases FILE, a table with the names of one sequence on each line, tab between them",
         )
-    return [Finding("unknown_seqid", g.id, g.seqid) for g in genes if g.seqid not in known]
+    findings = []
+    for gene in genes:
+        length = lengths.get(gene.seqid)
+        if length is None:
+            findings.append(Finding("unknown_seqid", gene.id, gene.seqid))
+        elif gene.interval.end > length:
+            detail = f"the gene ends at {gene.interval.end}, {gene.seqid} at {length}"
+            findings.append(Finding("past_contig_end", gene.id, detail))
+    return findings
 
 
 def _reason(gene: Gene, filters: FilterConfig, rejected: set[str]) -> Finding | None:

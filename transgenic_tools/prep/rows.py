@@ -62,9 +62,6 @@ def prepare(task: Task, fasta: Fasta, config: Config) -> Prepared:
     """The row of one gene."""
     gene = task.gene
     length = fasta.lengths[gene.seqid]
-    if gene.interval.end > length:
-        detail = f"the gene ends at {gene.interval.end}, {gene.seqid} at {length}"
-        return Prepared(None, (Finding("past_contig_end", gene.id, detail),))
     window = window_of(gene, config.window, contig_length=length)
     sequence = window_sequence(fasta, window)
     findings: list[Finding] = []

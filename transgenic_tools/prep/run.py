@@ -21,7 +21,7 @@ from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.shards import GeneRow, write_gene_shards
-from transgenic_tools.prep.choose import check_seqids, choose, read_aliases, rename_seqids
+from transgenic_tools.prep.choose import check_places, choose, read_aliases, rename_seqids
 from transgenic_tools.prep.config import Config
 from transgenic_tools.prep.progress import track
 from transgenic_tools.prep.rows import Prepared, Task, prepare
@@ -164,13 +164,16 @@ def write_rejects(findings: Sequence[Finding], path: Path) -> None:
                 handle.write(f"{finding.gene or '-'}\t{finding.code}\t{detail}\t{finding.action}\n")
 
 
+def _counted(findings: Sequence[Finding]) -> str:
+    return ", ".join(f"{n} {code}" for code, n in count_findings(findings).items())
+
+
 def _refuse_if_strict(findings: Sequence[Finding], config: Config) -> None:
     blockers = blocking(findings)
     if config.strict and blockers:
         first = blockers[0]
-        counted = ", ".join(f"{n} {code}" for code, n in count_findings(blockers).items())
         raise BadInputError(
-            f"{len(blockers)} findings under --strict ({counted}); the first: {first.code} {first.detail}",
+            f"{len(blockers)} findings under --strict ({_counted(blockers)}); the first: {first.code} {first.detail}",
             path=config.annotation or config.regions,
             line=first.line,
             feature=first.gene or None,
@@ -202,13 +205,20 @@ def run(config: Config) -> Result:
         if without_stops:
             genes, mended = join_stops(genes, fasta)
             problems = (*problems, *mended)
-        unknown = check_seqids(genes, fasta.names, source=config.annotation or config.regions or config.fasta)
-        missing = {finding.gene for finding in unknown}
+        source = config.annotation or config.regions or config.fasta
+        misplaced = check_places(genes, fasta.lengths, source=source)
+        missing = {finding.gene for finding in misplaced}
         kept, dropped = [g for g in genes if g.id not in missing], list[Finding]()
         if config.annotation is not None:
             kept, dropped = choose(kept, config.filters, problems)
-        tally = _Tally(findings=[*problems, *unknown, *dropped])
+        tally = _Tally(findings=[*problems, *misplaced, *dropped])
         _refuse_if_strict(tally.findings, config)
+        if not kept:
+            raise BadInputError(
+                f"none of the {len(genes)} genes is left ({_counted([*misplaced, *dropped])})",
+                path=source,
+                hint="genes need CDS lines; for loci without structure use --regions",
+            )
         tasks = _tasks(kept, problems, fasta, config)
         provenance = Provenance("tg-prep", config.parameters())
         shards = write_gene_shards(
