@@ -12,6 +12,14 @@ from typing import Any
 from transformers import PretrainedConfig
 
 from transgenic_tools.errors import UsageError
+from transgenic_tools.model.config_parts import (
+    AutoEncoderConfig,
+    EsmEncoderConfig,
+    HyenaDnaConfig,
+    MappingConfig,
+    NucleotideTransformerV2Config,
+    Seq2SeqDecoderConfig,
+)
 from transgenic_tools.model.vocabulary import VOCABULARY_VERSION
 
 
@@ -89,8 +97,18 @@ class ScoringConfig:
 
 
 _PARTS: dict[str, dict[str, type]] = {
-    "encoder": {"embedded": EmbeddedEncoderConfig},
-    "decoder": {"embedded": PointerDecoderConfig},
+    "encoder": {
+        "embedded": EmbeddedEncoderConfig,
+        "esm": EsmEncoderConfig,
+        "nucleotide-transformer-v2": NucleotideTransformerV2Config,
+        "hyenadna": HyenaDnaConfig,
+        "auto": AutoEncoderConfig,
+    },
+    "mapping": dict.fromkeys(("linear", "mlp", "conv", "pool"), MappingConfig),
+    "decoder": {
+        "embedded": PointerDecoderConfig,
+        **dict.fromkeys(("led", "longt5", "t5"), Seq2SeqDecoderConfig),
+    },
     "grammar": {"grammar": GrammarConfig},
     "scoring": {"scoring": ScoringConfig},
 }
@@ -122,6 +140,7 @@ class TransgenicConfig(PretrainedConfig):
     def __init__(
         self,
         encoder: dict[str, Any] | None = None,
+        mapping: dict[str, Any] | None = None,
         decoder: dict[str, Any] | None = None,
         grammar: dict[str, Any] | None = None,
         scoring: dict[str, Any] | None = None,
@@ -129,6 +148,7 @@ class TransgenicConfig(PretrainedConfig):
         **kwargs: Any,
     ) -> None:
         self.encoder = asdict(build_part("encoder", encoder))
+        self.mapping = asdict(build_part("mapping", mapping))
         self.decoder = asdict(build_part("decoder", decoder))
         self.grammar = asdict(build_part("grammar", grammar))
         self.scoring = asdict(build_part("scoring", scoring))

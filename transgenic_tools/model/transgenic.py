@@ -6,7 +6,10 @@ A surprise: it is one `PreTrainedModel`, whatever the encoder; `save_pretrained`
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +18,13 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.model.config import TransgenicConfig, build_part
 from transgenic_tools.model.decoders.pointer import PointerDecoder, SiteGraph, site_graph
-from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
+from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.graph import Graph, build_graph, choose_candidates
 from transgenic_tools.model.head import BaseHead, BaseScores
-from transgenic_tools.model.vocabulary import Site
+from transgenic_tools.model.vocabulary import VOCABULARY_VERSION, Site
 
 
 class TransgenicModel(PreTrainedModel):
@@ -34,7 +38,7 @@ class TransgenicModel(PreTrainedModel):
         super().__init__(config)
         self.grammar = build_part("grammar", config.grammar)
         self.scoring = build_part("scoring", config.scoring)
-        self.encoder = EmbeddedEncoder(build_part("encoder", config.encoder))
+        self.encoder = build_encoder(build_part("encoder", config.encoder), build_part("mapping", config.mapping))
         self.head = BaseHead(self.encoder.channels)
         self.decoder = PointerDecoder(build_part("decoder", config.decoder), self.encoder.channels)
         self.post_init()
@@ -102,3 +106,35 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def default_model_dir() -> Path:
+    """The embedded model: $TRANSGENIC_MODEL, else `assets/model` beside the package."""
+    named = os.environ.get("TRANSGENIC_MODEL")
+    return Path(named) if named else Path(__file__).resolve().parents[2] / "assets" / "model"
+
+
+def load_model(path: str | Path | None = None) -> tuple[TransgenicModel, Path]:
+    """Load a model directory, the embedded one by default; nothing is ever downloaded.
+
+    Raises:
+        MissingInputError: the directory holds no model.
+        BadInputError: it was made with another vocabulary.
+    """
+    directory = Path(path) if path is not None else default_model_dir()
+    for name in ("config.json", "model.safetensors"):
+        if not (directory / name).is_file():
+            raise MissingInputError(
+                f"no {name} in the model directory", path=directory, hint="give a directory made by tg-train to --model"
+            )
+    try:
+        model = TransgenicModel.from_pretrained(directory, local_files_only=True)
+    except (ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+        raise BadInputError(f"cannot load the model: {error}", path=directory, hint="train or copy it again") from error
+    if model.config.vocabulary_version != VOCABULARY_VERSION:
+        raise BadInputError(
+            f"vocabulary version {model.config.vocabulary_version}, this program has {VOCABULARY_VERSION}",
+            path=directory,
+            hint="use the version of transgenic_tools that made the model",
+        )
+    return model, directory

@@ -1,0 +1,180 @@
+"""Sizes of the exchangeable parts: pretrained encoders, mappings, seq2seq decoders.
+
+In: nothing. Out: frozen dataclasses, registered by name in `config.py`.
+A surprise: `weights` names a directory (or a hub model) to start training from; a trained model carries all its weights
+itself and never looks there again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class EsmEncoderConfig:
+    """Nucleotide Transformer v1 and AgroNT: ESM with learned positions over 6-mers. Defaults: NT 500M.
+
+    Attributes:
+        dim, layers, heads, intermediate: Of the transformer.
+        max_positions: Rows of the position table.
+        kmer: Bases a token.
+        segment_tokens: Tokens computed together, the class token included.
+        overlap_tokens: Tokens that neighbouring segments share; each takes the half that lies deeper in it.
+        segments_per_batch: Segments computed at once.
+        checkpointing: Compute activations again in the backward pass instead of keeping them.
+        weights, revision: Where published weights are, and their commit on a hub.
+    """
+
+    name: str = "esm"
+    vocab_size: int = 4105
+    dim: int = 1280
+    layers: int = 24
+    heads: int = 20
+    intermediate: int = 5120
+    max_positions: int = 1002
+    token_dropout: bool = True
+    kmer: int = 6
+    segment_tokens: int = 1000
+    overlap_tokens: int = 64
+    segments_per_batch: int = 8
+    checkpointing: bool = False
+    weights: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class NucleotideTransformerV2Config:
+    """Nucleotide Transformer v2: rotary positions, SwiGLU, no biases in the feed-forward. Defaults: 500M multi-species.
+
+    Attributes are those of `EsmEncoderConfig`.
+    """
+
+    name: str = "nucleotide-transformer-v2"
+    vocab_size: int = 4107
+    dim: int = 1024
+    layers: int = 29
+    heads: int = 16
+    intermediate: int = 4096
+    layer_norm_eps: float = 1e-12
+    kmer: int = 6
+    segment_tokens: int = 1000
+    overlap_tokens: int = 64
+    segments_per_batch: int = 8
+    checkpointing: bool = False
+    weights: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class HyenaDnaConfig:
+    """HyenaDNA at 1 bp. Defaults: medium, 160 kb.
+
+    Attributes:
+        dim, layers, intermediate: Of the blocks.
+        order: Of the Hyena recurrence; every published model has 2.
+        filter_width, filter_inner, position_dim: Of the network that writes the long filters.
+        max_length: Length of the published filter, in bases.
+        both_strands: Read the reverse complement too and join both; the model alone sees only what comes before.
+        segment_tokens, overlap_tokens, segments_per_batch, checkpointing, weights, revision: As for ESM.
+    """
+
+    name: str = "hyenadna"
+    vocab_size: int = 12
+    pad_vocab_multiple: int = 8
+    dim: int = 256
+    layers: int = 8
+    intermediate: int = 1024
+    order: int = 2
+    short_filter: int = 3
+    filter_width: int = 64
+    filter_inner: int = 2
+    position_dim: int = 5
+    max_length: int = 160_002
+    layer_norm_eps: float = 1e-5
+    both_strands: bool = True
+    segment_tokens: int = 32_768
+    overlap_tokens: int = 4096
+    segments_per_batch: int = 2
+    checkpointing: bool = False
+    weights: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class AutoEncoderConfig:
+    """Any transformers `AutoModel` over DNA tokens.
+
+    Attributes:
+        architecture: The transformers configuration as a dict with `model_type`; filled from `weights` where empty.
+        kmer, vocabulary, class_token, pad_token: How bases become token ids. `vocabulary` lists the tokens by id; where
+            it is empty, single bases A, C, G, T, N are ids 0 to 4 after `first_base_id`.
+        trust_remote_code: Run the code that lies beside the weights. Off unless asked for by name.
+    """
+
+    name: str = "auto"
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    kmer: int = 1
+    vocabulary: tuple[str, ...] = ()
+    first_base_id: int = 0
+    class_token: int | None = None
+    pad_token: int = 5
+    segment_tokens: int = 512
+    overlap_tokens: int = 64
+    segments_per_batch: int = 8
+    checkpointing: bool = False
+    weights: str | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class MappingConfig:
+    """From token encodings to per-base features.
+
+    Attributes:
+        name: `linear`, `mlp`, `conv` or `pool`.
+        channels: Features a base.
+        width: Hidden size of `mlp`, and of the one-hot stem.
+        kernel: Of the convolutions at 1 bp.
+        pool: Tokens averaged by `pool`.
+    """
+
+    name: str = "linear"
+    channels: int = 64
+    width: int = 64
+    kernel: int = 9
+    pool: int = 4
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Seq2SeqDecoderConfig:
+    """A decoder of transformers: LED, LongT5 or T5, over the candidate sites.
+
+    Attributes:
+        name: `led`, `longt5` or `t5`.
+        dim, heads, intermediate: Of both stacks.
+        node_layers: Encoder layers over the candidate sites.
+        layers: Decoder layers.
+        window: Attention window of LED, local radius of LongT5, in sites.
+        global_attention: `none`, or `sites`: candidates at least `global_probability` probable attend to all (LED).
+        max_sites: Rows of LED's position table for sites.
+        max_steps: Rows of LED's position table for steps; the first version's 1,024, doubled.
+        max_transcripts: Most transcripts of a gene.
+    """
+
+    name: str = "led"
+    dim: int = 768
+    node_layers: int = 6
+    layers: int = 6
+    heads: int = 12
+    intermediate: int = 3072
+    dropout: float = 0.1
+    window: int = 256
+    global_attention: str = "sites"
+    global_probability: float = 0.5
+    max_sites: int = 16_384
+    max_steps: int = 2048
+    max_transcripts: int = 12
