@@ -1,0 +1,118 @@
+"""tg-report: one HTML page for a run, or one locus as a picture.
+
+In: flags. Out: report.html; `tg-report gene` an SVG, a PNG or text.
+A surprise: `tg-report` without a subcommand writes the page; `gene` is a subcommand with its own flags.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from transgenic_tools.cli._errors import entry_point
+from transgenic_tools.cli._options import JsonOption, QuietOption, VerboseOption, VersionOption, new_app, set_up_logging
+from transgenic_tools.errors import UsageError
+
+_LOG = logging.getLogger(__name__)
+app = new_app(
+    "Write one HTML page about a run, which opens offline; or draw one gene (tg-report gene).",
+    invoke_without_command=True,
+)
+
+
+class PictureFormat(StrEnum):
+    """What `tg-report gene` writes."""
+
+    svg = "svg"
+    png = "png"
+    terminal = "terminal"
+
+
+def _many(flag: str, text: str) -> Any:
+    return typer.Option(flag, help=text, show_default=False)
+
+
+Annotations = Annotated[list[str] | None, _many("--annotation", "Predicted GFF3/GTF, as SAMPLE=PATH; may be repeated.")]
+References = Annotated[list[str] | None, _many("--reference", "Reference GFF3/GTF, as SAMPLE=PATH; may be repeated.")]
+Shards = Annotated[list[Path] | None, _many("--predictions", "Prediction shards, for the splice site probabilities.")]
+
+
+@app.callback()
+def report(
+    context: typer.Context,
+    annotation: Annotations = None,
+    reference: References = None,
+    evaluation: Annotated[list[str] | None, _many("--evaluation", "JSON of tg-evaluate, as SAMPLE=PATH.")] = None,
+    rejects: Annotated[list[str] | None, _many("--rejects", "rejects.tsv of any stage, as SAMPLE=PATH.")] = None,
+    prep: Annotated[list[str] | None, _many("--prep", "prep.json of tg-prep, as SAMPLE=PATH.")] = None,
+    training: Annotated[list[Path] | None, _many("--training", "metrics.jsonl of tg-train; may be repeated.")] = None,
+    predictions: Shards = None,
+    params: Annotated[Path | None, _many("--params", "JSON of the pipeline's parameters.")] = None,
+    model: Annotated[Path | None, _many("--model", "Model directory, for its settings.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
+    multiqc: Annotated[Path | None, _many("--multiqc", "Directory for *_mqc.json files for MultiQC.")] = None,
+    paired_only: Annotated[bool, typer.Option(help="Leave out reference genes without a prediction.")] = False,
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "transgenic_tools report",
+    version: VersionOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    json_summary: JsonOption = False,
+) -> None:
+    """Write one HTML page about a run; it holds everything and opens without a network."""
+    if context.invoked_subcommand is not None:
+        return
+    set_up_logging(verbose, quiet)
+    if not any((annotation, evaluation, prep, training)):
+        raise UsageError("nothing to report on", hint="give --annotation SAMPLE=PATH (see tg-report --help)")
+    from transgenic_tools.report.config import Config, parse_sources
+    from transgenic_tools.report.run import run
+
+    config = Config(
+        parse_sources(annotation), out, parse_sources(reference), parse_sources(evaluation), parse_sources(rejects),
+        parse_sources(prep), tuple(training or ()), tuple(predictions or ()), params, model, multiqc, paired_only,
+        title,
+    )  # fmt: skip
+    result = run(config, progress=_LOG.info)
+    _LOG.info("%s: %d samples, %d loci, %d bytes", result.out, result.samples, result.loci, result.bytes)
+    if json_summary:
+        typer.echo(json.dumps(result.summary(), sort_keys=True))
+
+
+@app.command()
+def gene(
+    gene: Annotated[str, typer.Argument(help="ID or name of the gene.", show_default=False)],
+    annotation: Annotations = None,
+    reference: References = None,
+    predictions: Shards = None,
+    format: Annotated[PictureFormat, typer.Option("--format", help="What to write.")] = PictureFormat.terminal,
+    out: Annotated[Path | None, _many("--out", "Picture to write; <gene>.svg or .png by default.")] = None,
+    width: Annotated[int, typer.Option("--width", min=0, help="Pixels, or columns in the terminal; 0 chooses.")] = 0,
+    version: VersionOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Draw one gene: reference and predicted isoforms to scale, differences marked."""
+    set_up_logging(0, quiet)
+    from transgenic_tools.report.one_gene import PictureRequest, draw_gene
+
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    request = PictureRequest(
+        gene,
+        tuple(annotation or ()),
+        tuple(reference or ()),
+        tuple(predictions or ()),
+        format.value,
+        out,
+        width,
+        colour,
+    )
+    typer.echo(draw_gene(request), nl=False)
+
+
+main = entry_point(app, "tg-report")

@@ -1,0 +1,500 @@
+// The locus browser. In: #index, #block-N (base64 of zlib of JSON) and #words. Out: the list, the drawing, the tables.
+// Positions inside a locus are relative to its start, 0-based half-open; people see 1-based positions (`human`).
+(() => {
+  "use strict";
+  const PAGE = 14;
+  const KIND = ["cds", "utr", "cds extra", "utr extra", "cds missing", "utr missing"];
+  const KIND_WORDS = ["CDS", "UTR", "CDS, not in the reference isoform", "UTR, not in the reference isoform",
+    "CDS of the reference isoform, missing", "UTR of the reference isoform, missing"];
+  const STATUS_CSS = ["s-all", "s-cds", "s-diff", "s-none", "s-new"];
+  const SITE = ["donor", "acceptor"];
+  const words = JSON.parse(document.getElementById("words").textContent);
+  const geo = words.geometry;
+  const $ = (id) => document.getElementById(id);
+  const number = new Intl.NumberFormat("en-US");
+  const human = (value) => number.format(value);
+  const percent = (thousandths) => (thousandths === null ? "–" : Math.round(thousandths / 10) + " %");
+
+  let index = null;
+  let shown = [];
+  let page = 0;
+  let current = -1;
+  let locus = null;
+  let view = { start: 0, end: 1 };
+  let selected = null;
+  const blocks = new Map();
+
+  async function unpack(id) {
+    const text = atob($(id).textContent.trim());
+    const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  function block(n) {
+    if (!blocks.has(n)) {
+      if (blocks.size > 24) blocks.delete(blocks.keys().next().value);
+      blocks.set(n, unpack("block-" + n));
+    }
+    return blocks.get(n);
+  }
+
+  function make(tag, text, css) {
+    const node = document.createElement(tag);
+    if (text !== undefined) node.textContent = text;
+    if (css) node.className = css;
+    return node;
+  }
+
+  function shape(tag, values, parent) {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
+    if (parent) parent.append(node);
+    return node;
+  }
+
+  // --- list ---------------------------------------------------------------------------------------------------------
+
+  function place(text) {
+    const match = /^(\S+):([\d,]+)(?:(?:-|\.\.|–)([\d,]+))?$/.exec(text.trim());
+    if (!match) return null;
+    const start = Number(match[2].replaceAll(",", "")) - 1;
+    const end = match[3] ? Number(match[3].replaceAll(",", "")) : start + 1;
+    return { seqid: match[1].toLowerCase(), start, end };
+  }
+
+  function filter() {
+    const text = $("query").value.trim().toLowerCase();
+    const where = text ? place(text) : null;
+    const status = $("status").value;
+    const sample = $("sample").value;
+    const found = [];
+    for (let i = 0; i < index.id.length; i++) {
+      if (status !== "" && index.status[i] !== Number(status)) continue;
+      if (sample !== "" && index.sample[i] !== Number(sample)) continue;
+      if (where) {
+        if (index.seqids[index.seqid[i]].toLowerCase() !== where.seqid) continue;
+        if (index.start[i] >= where.end || index.start[i] + index.length[i] <= where.start) continue;
+      } else if (text && !index.id[i].toLowerCase().includes(text) && !index.name[i].toLowerCase().includes(text)) continue;
+      found.push(i);
+    }
+    const key = {
+      confidence: (i) => (index.confidence[i] === null ? 2000 : index.confidence[i]),
+      isoforms: (i) => -(index.reference[i] + index.predicted[i]),
+      length: (i) => -index.length[i],
+    }[$("order").value];
+    if (key) found.sort((a, b) => key(a) - key(b) || a - b);
+    shown = found;
+    page = 0;
+    list();
+  }
+
+  function list() {
+    const pages = Math.max(1, Math.ceil(shown.length / PAGE));
+    page = Math.min(Math.max(0, page), pages - 1);
+    const rows = [];
+    for (let r = 0; r < PAGE; r++) {
+      const i = shown[page * PAGE + r];
+      const row = make("tr");
+      if (i === undefined) {
+        row.className = "filler";
+        const cell = make("td", "\u00a0");
+        cell.colSpan = 3;
+        row.append(cell);
+      } else {
+        const cell = make("th");
+        cell.scope = "row";
+        const open = make("button", undefined, "open");
+        open.type = "button";
+        open.dataset.locus = i;
+        const dot = make("span", undefined, "key " + STATUS_CSS[index.status[i]]);
+        dot.title = words.status[index.status[i]];
+        open.append(dot, make("span", index.id[i], "id"));
+        if (index.name[i]) open.append(make("span", index.name[i], "alias"));
+        open.append(make("span", ", " + words.status[index.status[i]], "sr"));
+        if (i === current) open.setAttribute("aria-current", "true");
+        cell.append(open);
+        row.append(cell, make("td", index.reference[i] + " / " + index.predicted[i], "num"),
+          make("td", percent(index.confidence[i]), "num"));
+      }
+      rows.push(row);
+    }
+    $("rows").replaceChildren(...rows);
+    $("found").textContent = human(shown.length) + (shown.length === 1 ? " locus" : " loci");
+    $("page").textContent = "Page " + human(page + 1) + " of " + human(pages);
+    $("previous").disabled = page === 0;
+    $("next").disabled = page >= pages - 1;
+  }
+
+  // --- one locus ----------------------------------------------------------------------------------------------------
+
+  function pairs(flat, width) {
+    const out = [];
+    for (let i = 0; i < flat.length; i += width) out.push(flat.slice(i, i + width));
+    return out;
+  }
+
+  function isoform([id, score, match, nearest, boxes, introns, exonScores], predicted, strand) {
+    const parts = pairs(boxes, 3).map(([kind, start, length]) => ({ kind, start, end: start + length }));
+    const exons = [];
+    for (const part of parts) {
+      if (part.kind > 3) continue;
+      const last = exons[exons.length - 1];
+      if (last && last.end === part.start) last.end = part.end;
+      else exons.push({ start: part.start, end: part.end });
+    }
+    const coding = parts.filter((p) => p.kind === 0 || p.kind === 2).reduce((sum, p) => sum + p.end - p.start, 0);
+    return { id, score, match, nearest, parts, exons, coding, predicted, strand, exonScores,
+      introns: pairs(introns, 2).map(([start, length]) => ({ start, end: start + length })) };
+  }
+
+  async function open(i, { focus = false, hash = true } = {}) {
+    current = i;
+    const data = (await block(Math.floor(i / index.perBlock)))[i % index.perBlock];
+    if (current !== i) return;
+    const strand = index.strand[i];
+    locus = {
+      id: index.id[i], name: index.name[i], seqid: index.seqids[index.seqid[i]], start: index.start[i],
+      length: index.length[i], strand, status: index.status[i], sample: index.samples[index.sample[i]],
+      rows: [...data[0].map((row) => isoform(row, false, strand)), ...data[1].map((row) => isoform(row, true, strand))],
+      reference: data[0].length,
+      sites: pairs(data[2], 3).map(([at, kind, p]) => ({ at, kind, p })),
+      confidence: index.confidence[i],
+    };
+    selected = null;
+    fit();
+    $("locus-title").textContent = locus.id + (locus.name ? " (" + locus.name + ")" : "");
+    const sure = locus.confidence === null ? "" : " · confidence " + percent(locus.confidence);
+    $("locus-place").textContent = locus.seqid + ":" + human(locus.start + 1) + "–" + human(locus.start + locus.length)
+      + " (" + locus.strand + ") · " + words.status[locus.status] + sure;
+    $("detail").replaceChildren(make("p", "Choose an isoform, in the drawing or in the table, to read where it differs.", "hint"));
+    table();
+    draw();
+    for (const button of $("rows").querySelectorAll("button")) {
+      if (Number(button.dataset.locus) === i) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
+    if (hash) history.replaceState(null, "", "#locus/" + encodeURIComponent(locus.sample) + "/" + encodeURIComponent(locus.id));
+    if (focus) $("locus-title").focus({ preventScroll: matchMedia("(min-width: 900px)").matches });
+  }
+
+  function fit() {
+    const padding = Math.max(20, Math.floor(locus.length / 50));
+    view = { start: -padding, end: locus.length + padding };
+  }
+
+  function zoom(factor, around = 0.5) {
+    if (!locus) return;
+    const whole = locus.length + 2 * Math.max(20, Math.floor(locus.length / 50));
+    const width = Math.min(whole * 1.5, Math.max(30, (view.end - view.start) * factor));
+    const centre = view.start + (view.end - view.start) * around;
+    view = { start: centre - width * around, end: centre + width * (1 - around) };
+    clamp();
+    draw();
+  }
+
+  function pan(share) {
+    if (!locus) return;
+    const by = (view.end - view.start) * share;
+    view = { start: view.start + by, end: view.end + by };
+    clamp();
+    draw();
+  }
+
+  function clamp() {
+    const width = view.end - view.start;
+    const low = -width * 0.5, high = locus.length + width * 0.5;
+    if (view.start < low) view = { start: low, end: low + width };
+    if (view.end > high) view = { start: high - width, end: high };
+  }
+
+  function tickStep(length, ticks) {
+    const wanted = Math.max(1, length / Math.max(1, ticks));
+    for (let step = 1; ; step *= 10) for (const factor of [1, 2, 5]) if (step * factor >= wanted) return step * factor;
+  }
+
+  function words_of(iso) {
+    let text = iso.predicted ? words.match[iso.match] || "" : "reference";
+    if (iso.score !== null) text += ", " + percent(iso.score);
+    return text;
+  }
+
+  function draw() {
+    const stage = $("stage");
+    const width = Math.max(280, stage.clientWidth);
+    const scale = (width - geo.left - geo.right) / (view.end - view.start);
+    const x = (at) => geo.left + (at - view.start) * scale;
+    const cut = (value) => Math.min(width + 40, Math.max(-40, value));
+    const active = document.activeElement && document.activeElement.closest && document.activeElement.closest("g.iso");
+    const keep = active ? active.dataset.row : null;
+    const svg = shape("svg", { width, role: "group", "aria-label": "Isoforms of " + locus.id + ", to scale" });
+    let y = 0;
+    const axisY = geo.axis - 8;
+    shape("line", { x1: geo.left, x2: width - geo.right, y1: axisY, y2: axisY, class: "axis" }, svg);
+    const step = tickStep(view.end - view.start, width / 130);
+    const first = Math.ceil((locus.start + view.start + 1) / step) * step;
+    for (let at = Math.max(step, first); at <= locus.start + view.end; at += step) {
+      const px = x(at - 1 - locus.start);
+      if (px < geo.left + 24 || px > width - geo.right - 24) continue;
+      shape("line", { x1: px, x2: px, y1: axisY, y2: axisY + 5, class: "axis" }, svg);
+      shape("text", { x: px, y: axisY - 5, class: "tick", "text-anchor": "middle" }, svg).textContent = human(at);
+    }
+    y = geo.axis;
+    const heading = (text) => {
+      shape("text", { x: geo.left, y: y + geo.heading - 7, class: "heading" }, svg).textContent = text;
+      y += geo.heading;
+    };
+    locus.rows.forEach((iso, r) => {
+      if (r === 0 && !iso.predicted) heading("Reference");
+      if (iso.predicted && r === locus.reference) heading("Predicted");
+      const side = iso.predicted ? "predicted" : "reference";
+      const group = shape("g", { class: "iso" + (selected === r ? " chosen" : ""), tabindex: 0, role: "button",
+        "aria-pressed": selected === r, "aria-label": side + " isoform " + iso.id + ", " + words_of(iso), "data-row": r }, svg);
+      shape("rect", { x: 2, y: y + 1, width: width - 4, height: geo.row - 2, rx: 6, class: "hit" }, group);
+      const label = iso.id + (iso.predicted ? " · " + words_of(iso) : "");
+      const fits = Math.floor((width - geo.left - geo.right) / 6.6);
+      shape("text", { x: geo.left, y: y + geo.label - 3, class: "name" }, group).textContent =
+        label.length > fits ? label.slice(0, fits - 1) + "…" : label;
+      const middle = y + geo.label + geo.cds / 2 + 2;
+      for (const intron of iso.introns) {
+        const left = cut(x(intron.start)), right = cut(x(intron.end));
+        if (right <= -40 || left >= width + 40) continue;
+        shape("line", { x1: left, x2: right, y1: middle, y2: middle, class: "intron " + side }, group);
+        const reach = iso.strand === "+" ? 3 : -3;
+        for (let at = left + Math.min(60, (right - left) / 2); right - left > 14 && at < right - 5; at += 60) {
+          shape("path", { d: `M${at - reach} ${middle - 3}L${at} ${middle}L${at - reach} ${middle + 3}`, class: "intron " + side }, group);
+        }
+      }
+      for (const part of iso.parts) {
+        const left = cut(x(part.start)), right = cut(x(part.end));
+        if (right <= -40 || left >= width + 40) continue;
+        const tall = part.kind % 2 === 0 ? geo.cds : geo.utr;
+        const box = shape("rect", { x: left, y: middle - tall / 2, width: Math.max(1, right - left), height: tall,
+          class: "box " + KIND[part.kind] + " " + side }, group);
+        shape("title", {}, box).textContent = KIND_WORDS[part.kind] + ", " + human(locus.start + part.start + 1) + "–"
+          + human(locus.start + part.end) + ", " + human(part.end - part.start) + " bases";
+      }
+      y += geo.row;
+    });
+    if (locus.sites.length) {
+      heading("Splice site probability");
+      const base = y + geo.track - 8, tall = geo.track - 20;
+      shape("line", { x1: geo.left, x2: width - geo.right, y1: base - tall, y2: base - tall, class: "grid" }, svg);
+      shape("line", { x1: geo.left, x2: width - geo.right, y1: base, y2: base, class: "axis" }, svg);
+      for (const site of locus.sites) {
+        const px = x(site.at + 0.5);
+        if (px < geo.left - 2 || px > width - geo.right + 2) continue;
+        const top = base - (tall * site.p) / 1000;
+        const mark = shape("g", { class: "site " + SITE[site.kind] }, svg);
+        shape("line", { x1: px, x2: px, y1: base, y2: top }, mark);
+        shape("circle", { cx: px, cy: top, r: 3 }, mark);
+        shape("title", {}, mark).textContent = SITE[site.kind] + " at " + human(locus.start + site.at + 1) + ", " + percent(site.p);
+      }
+      y += geo.track;
+      const key = shape("g", { class: "sitekey" }, svg);
+      SITE.forEach((name, n) => {
+        shape("circle", { cx: width - geo.right - 128 + n * 64, cy: y - geo.track - geo.heading + 12, r: 3.5, class: "site " + name }, key);
+        shape("text", { x: width - geo.right - 120 + n * 64, y: y - geo.track - geo.heading + 16, class: "tick" }, key).textContent = name;
+      });
+    }
+    const height = y + geo.bottom;
+    svg.setAttribute("height", height);
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    stage.replaceChildren(svg);
+    if (keep !== null) {
+      const again = stage.querySelector(`g.iso[data-row="${keep}"]`);
+      if (again) again.focus({ preventScroll: true });
+    }
+  }
+
+  function table() {
+    const box = make("div", undefined, "scroll");
+    const grid = make("table");
+    const caption = make("caption", "Isoforms of " + locus.id, "sr");
+    const head = make("tr");
+    for (const [text, css] of [["Isoform", ""], ["Set", ""], ["Exons", "num"], ["CDS", "num"], ["Relation", ""], ["Probability", "num"]]) {
+      const cell = make("th", text, css);
+      cell.scope = "col";
+      head.append(cell);
+    }
+    const top = make("thead");
+    top.append(head);
+    const body = make("tbody");
+    locus.rows.forEach((iso, r) => {
+      const row = make("tr");
+      const name = make("th");
+      name.scope = "row";
+      const button = make("button", iso.id, "open");
+      button.type = "button";
+      button.dataset.row = r;
+      name.append(button);
+      row.append(name, make("td", iso.predicted ? "predicted" : "reference"), make("td", human(iso.exons.length), "num"),
+        make("td", human(iso.coding), "num"), make("td", iso.predicted ? words.match[iso.match] || "–" : "–"),
+        make("td", percent(iso.score), "num"));
+      body.append(row);
+    });
+    grid.append(caption, top, body);
+    box.append(grid);
+    $("isoforms").replaceChildren(box);
+  }
+
+  function choose(r) {
+    selected = r;
+    const iso = locus.rows[r];
+    draw();
+    for (const button of $("isoforms").querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", Number(button.dataset.row) === r);
+    }
+    const detail = [make("h4", iso.id)];
+    const spliced = iso.exons.reduce((sum, e) => sum + e.end - e.start, 0);
+    const facts = [iso.predicted ? "predicted" : "reference", iso.exons.length + (iso.exons.length === 1 ? " exon" : " exons"),
+      "CDS " + human(iso.coding) + " bases", "spliced " + human(spliced) + " bases"];
+    if (iso.score !== null) facts.push("probability " + percent(iso.score));
+    detail.push(make("p", facts.join(" · ")));
+    if (iso.predicted && iso.nearest >= 0) {
+      const changes = iso.parts.filter((p) => p.kind > 1);
+      const near = locus.rows[iso.nearest].id;
+      detail.push(make("p", changes.length ? `Against ${near}: ${words.match[iso.match]}, ${changes.length} stretch${changes.length === 1 ? "" : "es"}.`
+        : `Equal to ${near}.`));
+      if (changes.length) {
+        const items = make("ul");
+        for (const part of changes.slice(0, 20)) {
+          items.append(make("li", `${human(locus.start + part.start + 1)}–${human(locus.start + part.end)}, ${human(part.end - part.start)} bases: ${KIND_WORDS[part.kind]}`));
+        }
+        if (changes.length > 20) items.append(make("li", `and ${changes.length - 20} more`));
+        detail.push(items);
+      }
+    }
+    const fold = make("details");
+    fold.append(make("summary", "Exons"));
+    const order = iso.strand === "+" ? iso.exons.map((e, n) => [e, n]) : iso.exons.map((e, n) => [e, n]).reverse();
+    const lines = make("ol");
+    for (const [exon, n] of order) {
+      const sure = iso.exonScores && iso.exonScores.length === iso.exons.length ? ", " + percent(iso.exonScores[n]) : "";
+      lines.append(make("li", `${human(locus.start + exon.start + 1)}–${human(locus.start + exon.end)}, ${human(exon.end - exon.start)} bases${sure}`));
+    }
+    fold.append(lines);
+    detail.push(fold);
+    $("detail").replaceChildren(...detail);
+  }
+
+  function download() {
+    const source = $("stage").querySelector("svg");
+    if (!source) return;
+    const copy = source.cloneNode(true);
+    const from = source.querySelectorAll("*"), to = copy.querySelectorAll("*");
+    from.forEach((node, n) => {
+      const style = getComputedStyle(node);
+      for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size", "font-weight", "opacity"]) {
+        to[n].style.setProperty(name, style.getPropertyValue(name));
+      }
+    });
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    const back = shape("rect", { width: "100%", height: "100%" });
+    back.style.fill = getComputedStyle($("stage")).backgroundColor;
+    copy.prepend(back);
+    const link = make("a");
+    link.href = URL.createObjectURL(new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }));
+    link.download = locus.id.replace(/[^\w.-]+/g, "_") + ".svg";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  // --- events -------------------------------------------------------------------------------------------------------
+
+  function fromHash() {
+    const match = /^#locus\/([^/]*)\/(.+)$/.exec(location.hash);
+    if (!match) return -1;
+    const sample = decodeURIComponent(match[1]), id = decodeURIComponent(match[2]);
+    return index.id.findIndex((name, i) => name === id && index.samples[index.sample[i]] === sample);
+  }
+
+  function listen() {
+    let timer = 0;
+    $("query").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(filter, 120); });
+    $("finder").addEventListener("submit", (event) => {
+      event.preventDefault();
+      clearTimeout(timer);
+      filter();
+      if (shown.length) open(shown[0], { focus: true });
+    });
+    for (const id of ["status", "sample", "order"]) $(id).addEventListener("change", filter);
+    $("previous").addEventListener("click", () => { page -= 1; list(); });
+    $("next").addEventListener("click", () => { page += 1; list(); });
+    $("rows").addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) open(Number(button.dataset.locus), { focus: matchMedia("(max-width: 899px)").matches });
+    });
+    $("rows").addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      const buttons = [...$("rows").querySelectorAll("button")];
+      const next = buttons[buttons.indexOf(document.activeElement) + step];
+      if (next) { event.preventDefault(); next.focus(); }
+    });
+    const stage = $("stage");
+    $("isoforms").addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) choose(Number(button.dataset.row));
+    });
+    const actions = { "zoom-in": () => zoom(0.6), "zoom-out": () => zoom(1 / 0.6), "pan-left": () => pan(-0.25),
+      "pan-right": () => pan(0.25), reset: () => { if (locus) { fit(); draw(); } }, download };
+    for (const [id, act] of Object.entries(actions)) $(id).addEventListener("click", act);
+    stage.addEventListener("keydown", (event) => {
+      const group = event.target.closest && event.target.closest("g.iso");
+      const act = { "+": actions["zoom-in"], "=": actions["zoom-in"], "-": actions["zoom-out"], ArrowLeft: actions["pan-left"],
+        ArrowRight: actions["pan-right"], 0: actions.reset }[event.key];
+      if (group && (event.key === "Enter" || event.key === " ")) { event.preventDefault(); choose(Number(group.dataset.row)); }
+      else if (act && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); act(); }
+    });
+    stage.addEventListener("wheel", (event) => {
+      if (!locus || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
+      event.preventDefault();
+      const box = stage.getBoundingClientRect();
+      zoom((event.deltaY || event.deltaX) > 0 ? 1.25 : 0.8, (event.clientX - box.left) / box.width);
+    }, { passive: false });
+    let drag = null;
+    stage.addEventListener("pointerdown", (event) => {
+      if (locus && event.button === 0) drag = { x: event.clientX, from: { ...view }, moved: false };
+    });
+    addEventListener("pointermove", (event) => {
+      if (!drag) return;
+      const by = event.clientX - drag.x;
+      if (Math.abs(by) < 5 && !drag.moved) return;
+      drag.moved = true;
+      const bases = (by / stage.clientWidth) * (drag.from.end - drag.from.start);
+      view = { start: drag.from.start - bases, end: drag.from.end - bases };
+      clamp();
+      draw();
+    });
+    const drop = (event) => {
+      const was = drag;
+      drag = null;
+      if (!was || was.moved || event.type === "pointercancel") return;
+      const group = event.target.closest && event.target.closest("g.iso");
+      if (group && stage.contains(group)) choose(Number(group.dataset.row));
+    };
+    addEventListener("pointerup", drop);
+    addEventListener("pointercancel", drop);
+    let wide = 0;
+    new ResizeObserver(() => { if (locus && stage.clientWidth !== wide) { wide = stage.clientWidth; draw(); } }).observe(stage);
+    addEventListener("hashchange", () => { const i = fromHash(); if (i >= 0 && i !== current) open(i, { hash: false }); });
+  }
+
+  async function begin() {
+    index = await unpack("index");
+    shown = index.id.map((_, i) => i);
+    listen();
+    const asked = fromHash();
+    const first = index.id.findIndex((_, i) => index.reference[i] > 1 && index.predicted[i] > 1);
+    if (index.id.length) await open(asked >= 0 ? asked : Math.max(0, first), { hash: false });
+    if (asked >= 0) { page = Math.floor(asked / PAGE); $("loci").scrollIntoView(); }
+    list();
+    document.body.dataset.ready = "true";
+  }
+
+  begin().catch((error) => {
+    $("found").textContent = "The loci could not be unpacked (" + error.message + "). This page needs a browser of 2023 or later.";
+    throw error;
+  });
+})();

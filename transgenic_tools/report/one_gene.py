@@ -1,0 +1,91 @@
+"""One gene as a picture, for `tg-report gene`.
+
+In: a gene's ID or name and annotations. Out: an SVG or PNG file, or text for the terminal.
+A surprise: with several samples, the first one that has the gene is drawn.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.report.config import Config, parse_sources
+from transgenic_tools.report.drawing import draw
+from transgenic_tools.report.loci import Locus
+from transgenic_tools.report.picture import to_terminal, write_png, write_svg
+from transgenic_tools.report.run import load_loci
+
+DEFAULT_WIDTH = 1000
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """What to draw and where to.
+
+    Attributes:
+        annotations, references: `SAMPLE=PATH` or paths; a reference alone may be drawn too.
+        format: svg, png or terminal.
+        width: Pixels or columns; 0 chooses.
+    """
+
+    gene: str
+    annotations: tuple[str, ...]
+    references: tuple[str, ...] = ()
+    predictions: tuple[Path, ...] = ()
+    format: str = "terminal"
+    out: Path | None = None
+    width: int = 0
+    colour: bool = False
+
+
+def _names(locus: Locus) -> set[str]:
+    bare = re.sub(r"^gene[-:]", "", locus.gene_id)
+    sources = {s for t in locus.predicted for s in t.attributes.get("source_gene", ())}
+    own = {t.id for t in (*locus.reference, *locus.predicted)}
+    return {name.lower() for name in {locus.gene_id, bare, locus.name, *sources, *own} if name}
+
+
+def find_locus(loci: Sequence[Locus], gene: str) -> Locus:
+    """The locus with this gene, transcript or name (any case, `gene-` and `gene:` may be left out).
+
+    Raises:
+        BadInputError: there is none; the message names near ones.
+    """
+    wanted = gene.lower()
+    for locus in loci:
+        if wanted in _names(locus):
+            return locus
+    near = difflib.get_close_matches(gene, [locus.gene_id for locus in loci], n=3, cutoff=0.6)
+    hint = f"near ones: {', '.join(near)}" if near else "check the ID in column 9 of the annotation"
+    raise BadInputError("no such gene in these annotations", feature=gene, hint=hint)
+
+
+def draw_gene(request: PictureRequest) -> str:
+    """Draw, and return what to say on stdout.
+
+    Raises:
+        UsageError: neither an annotation nor a reference was given.
+        BadInputError: no such gene.
+    """
+    annotations, references = parse_sources(request.annotations), parse_sources(request.references)
+    if not annotations and not references:
+        raise UsageError("nothing to draw from", hint="give --annotation SAMPLE=PATH, --reference SAMPLE=PATH or both")
+    if len(annotations) == 1 and len(references) == 1:
+        references = (type(references[0])(annotations[0].sample, references[0].path),)
+    shown_alone = not annotations
+    config = Config(annotations or references, Path("unused"), () if shown_alone else references,
+                    predictions=request.predictions)  # fmt: skip
+    locus = find_locus([locus for loci in load_loci(config).values() for locus in loci], request.gene)
+    if request.format == "terminal":
+        width = request.width or min(140, shutil.get_terminal_size((100, 24)).columns)
+        return to_terminal(locus, width=max(40, width), colour=request.colour)
+    picture = draw(locus, width=max(300, request.width or DEFAULT_WIDTH))
+    name = re.sub(r"[^\w.-]+", "_", locus.gene_id)
+    path = request.out or Path(f"{name}.{request.format}")
+    (write_svg if request.format == "svg" else write_png)(picture, path)
+    return f"{path}\n"

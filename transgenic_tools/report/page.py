@@ -1,0 +1,482 @@
+"""The HTML page: sections in order, one file, nothing fetched.
+
+In: a `Report` of plain records. Out: HTML text.
+A surprise: all text from files passes `_e`, so a gene named `<script>` is shown, not run; the page also carries a
+content security policy that forbids any request.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from typing import Any
+
+from transgenic_tools import __version__
+from transgenic_tools.report.charts import (
+    calibration_chart,
+    curves_chart,
+    histogram,
+    in_legend_order,
+    meter,
+    share_bar,
+)
+from transgenic_tools.report.compare import MATCH_WORDS, Match
+from transgenic_tools.report.drawing import GEOMETRY
+from transgenic_tools.report.loci import STATUS_WORDS, Status
+from transgenic_tools.report.numbers import SampleNumbers
+from transgenic_tools.report.payload import Payload
+from transgenic_tools.report.sources import Training
+from transgenic_tools.report.words import CLASS_WORDS, EVENT_WORDS, LEVEL_WORDS, SHARE_WORDS, TRAINING_WORDS
+
+
+@dataclass(frozen=True)
+class SampleReport:
+    """Everything about one sample."""
+
+    numbers: SampleNumbers
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    prep: Mapping[str, Any] = field(default_factory=dict)
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything on the page."""
+
+    title: str
+    samples: Sequence[SampleReport]
+    payload: Payload
+    training: Sequence[Training] = ()
+    run: Sequence[tuple[str, str]] = ()
+
+
+def _e(value: object) -> str:
+    return html.escape(str(value), quote=True)
+
+
+def _asset(name: str) -> str:
+    return resources.files("transgenic_tools.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _percent(value: float, digits: int = 1) -> str:
+    return f"{value * 100:.{digits}f} %"
+
+
+def _section(id: str, heading: str, body: str, *, lead: str = "") -> str:
+    intro = f'<p class="lead">{lead}</p>' if lead else ""
+    return f'<section id="{id}" aria-labelledby="{id}-h"><h2 id="{id}-h">{_e(heading)}</h2>{intro}{body}</section>'
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, numeric_from: int = 1) -> str:
+    """A table whose cells are HTML already; columns from `numeric_from` are right-aligned."""
+    titles = "".join(
+        f'<th scope="col"{" class=num" if i >= numeric_from else ""}>{_e(text)}</th>' for i, text in enumerate(head)
+    )
+    lines = []
+    for row in rows:
+        cells = "".join(
+            f"<td{' class=num' if i >= numeric_from else ''}>{cell}</td>" for i, cell in enumerate(row[1:], 1)
+        )
+        lines.append(f'<tr><th scope="row">{row[0]}</th>{cells}</tr>')
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{_e(caption)}"><table><caption class="sr">'
+        f"{_e(caption)}</caption><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+# --- samples ---------------------------------------------------------------------------------------------------------
+
+
+def _tile(value: str, label: str, note: str = "") -> str:
+    more = f'<span class="note">{_e(note)}</span>' if note else ""
+    return f'<div class="tile"><span class="value">{_e(value)}</span><span class="label">{_e(label)}</span>{more}</div>'
+
+
+def _tiles(sample: SampleReport) -> str:
+    numbers, evaluation = sample.numbers, sample.evaluation
+    with_reference = numbers.reference_genes > 0
+    tiles = [
+        _tile(
+            f"{numbers.genes:,}", "genes predicted", f"of {numbers.reference_genes:,} known" if with_reference else ""
+        ),
+        _tile(
+            f"{numbers.transcripts:,}",
+            "isoforms",
+            f"{numbers.reference_transcripts:,} in the reference" if with_reference else "",
+        ),
+        _tile(
+            f"{numbers.isoforms_per_gene:.2f}",
+            "isoforms a gene",
+            f"{numbers.reference_isoforms_per_gene:.2f} in the reference" if with_reference else "",
+        ),
+    ]
+    if "gene_exact" in evaluation:
+        tiles.append(_tile(_percent(evaluation["gene_exact"]), "genes with an exact CDS", "equal to the base"))
+    exon = evaluation.get("cds", {}).get("exon", {})
+    if "f1" in exon:
+        tiles.append(_tile(f"{exon['f1']:.3f}", "coding exon F1", "both ends exact"))
+    if numbers.mean_confidence is not None:
+        tiles.append(_tile(_percent(numbers.mean_confidence), "mean confidence", "that the best CDS is exact"))
+    left_out = sum(sample.rejects.values())
+    if sample.rejects:
+        tiles.append(_tile(f"{left_out:,}", "rejects", "each with its reason below"))
+    return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+_STATUS_CSS = {
+    Status.ALL_EXACT: "s-all",
+    Status.CDS_EXACT: "s-cds",
+    Status.DIFFERENT: "s-diff",
+    Status.NOT_PREDICTED: "s-none",
+    Status.NO_REFERENCE: "s-new",
+}
+
+
+def _outcome(numbers: SampleNumbers) -> str:
+    """What became of the loci, as a bar with a legend; nothing without a reference."""
+    if not numbers.reference_genes:
+        return ""
+    parts = [(STATUS_WORDS[s], float(n), _STATUS_CSS[s]) for s, n in numbers.statuses.items()]
+    legend = "".join(
+        f'<li><span class="key {css}"></span>{_e(name)} <b>{value:,.0f}</b></li>' for name, value, css in parts if value
+    )
+    return f'<h4>Loci</h4>{share_bar(parts)}<ul class="legend">{legend}</ul>'
+
+
+def _isoform_outcome(numbers: SampleNumbers) -> str:
+    if not numbers.reference_genes:
+        return ""
+    css = {Match.EXACT: "s-all", Match.SAME_CDS: "s-cds", Match.SAME_INTRONS: "s-chain", Match.DIFFERENT: "s-diff",
+           Match.ALONE: "s-new"}  # fmt: skip
+    parts = [(MATCH_WORDS[m], float(n), css[m]) for m, n in numbers.matches.items()]
+    legend = "".join(
+        f'<li><span class="key {css}"></span>{_e(name)} <b>{value:,.0f}</b></li>' for name, value, css in parts if value
+    )
+    return f'<h4>Predicted isoforms</h4>{share_bar(parts)}<ul class="legend">{legend}</ul>'
+
+
+def _overview(report: Report) -> str:
+    blocks = []
+    for sample in report.samples:
+        name = f"<h3>{_e(sample.numbers.sample)}</h3>"
+        bars = f"<div>{_outcome(sample.numbers)}</div><div>{_isoform_outcome(sample.numbers)}</div>"
+        bars = f'<div class="split">{bars}</div>' if sample.numbers.reference_genes else ""
+        blocks.append(f'<div class="card">{name}{_tiles(sample)}{bars}</div>')
+    return _section("overview", "Overview", "".join(blocks))
+
+
+# --- accuracy --------------------------------------------------------------------------------------------------------
+
+
+def _score_cells(score: Mapping[str, float]) -> list[str]:
+    if not score:
+        return ["–", "–", "–"]
+    return [
+        f"{score['sensitivity']:.3f}",
+        f"{score['precision']:.3f}",
+        f"<b>{score['f1']:.3f}</b>{meter(score['f1'])}",
+    ]
+
+
+def _levels(evaluation: Mapping[str, Any], view: str, caption: str) -> str:
+    rows = []
+    for level, (name, sentence) in LEVEL_WORDS.items():
+        score = evaluation.get(view, {}).get(level)
+        if not score:
+            continue
+        said = sentence.format(sn=round(score["sensitivity"] * 100), pr=round(score["precision"] * 100))
+        rows.append([_e(name), *_score_cells(score), f'<span class="said">{_e(said)}</span>'])
+    if not rows:
+        return ""
+    table = _table(["Level", "Sensitivity", "Precision", "F1", "In plain words"], rows, caption=caption)
+    return table.replace('<th scope="col" class=num>In plain words', '<th scope="col">In plain words').replace(
+        '<td class=num><span class="said">', '<td><span class="said">'
+    )
+
+
+def _shares(evaluation: Mapping[str, Any]) -> str:
+    items = []
+    for key, (name, sentence) in SHARE_WORDS.items():
+        if key in evaluation:
+            said = sentence.format(n=round(evaluation[key] * 100))
+            items.append(
+                f"<div><dt>{_e(name)}</dt><dd><b>{_percent(evaluation[key])}</b>{meter(evaluation[key])}"
+                f'<span class="said">{_e(said)}</span></dd></div>'
+            )
+    return f'<dl class="shares">{"".join(items)}</dl>' if items else ""
+
+
+def _events(evaluation: Mapping[str, Any]) -> str:
+    rows = [
+        [_e(EVENT_WORDS.get(name, name)), *_score_cells(score)] for name, score in evaluation.get("events", {}).items()
+    ]
+    if not rows:
+        return ""
+    return "<h4>Alternative splicing</h4>" + _table(
+        ["Event", "Sensitivity", "Precision", "F1"], rows, caption="Splice events found and written, coding parts"
+    )
+
+
+def _classes(evaluation: Mapping[str, Any]) -> str:
+    counts = evaluation.get("classes", {}).get("cds", {})
+    total = sum(counts.values())
+    rows = [
+        [
+            _e(CLASS_WORDS.get(name, name.replace("_", " "))),
+            f"{count:,}",
+            f"{count / total * 100:.1f} %{meter(count / total)}",
+        ]
+        for name, count in counts.items()
+        if count
+    ]
+    if not rows:
+        return ""
+    return "<h4>How predicted coding structures relate to known ones</h4>" + _table(
+        ["Class", "Structures", "Share"], rows, caption="Classes of predicted CDS structures"
+    )
+
+
+def _strata(evaluation: Mapping[str, Any]) -> str:
+    tables = []
+    for name, bins in evaluation.get("strata", {}).items():
+        rows = [
+            [
+                _e(key),
+                f"{share.get('genes', share.get('n', 0)):,}",
+                f"{_percent(share['gene_exact'])}{meter(share['gene_exact'])}",
+            ]
+            for key, share in bins.items()
+            if "gene_exact" in share
+        ]
+        if rows:
+            heading = _e(name.replace("_", " ").capitalize())
+            tables.append(
+                f"<div><h4>{heading}</h4>" + _table(["", "Genes", "Exact CDS"], rows, caption=heading) + "</div>"
+            )
+    return f'<div class="split">{"".join(tables)}</div>' if tables else ""
+
+
+def _calibration(evaluation: Mapping[str, Any]) -> str:
+    charts = []
+    words = {"transcript": "isoform probability", "exon": "exon probability", "gene": "gene confidence"}
+    for name, curve in evaluation.get("calibration", {}).items():
+        if not isinstance(curve, Mapping) or not curve.get("bins"):
+            continue
+        error = curve.get("expected_calibration_error", 0.0)
+        charts.append(
+            f"<figure><figcaption><b>{_e(words.get(name, name).capitalize())}</b> On the dashed line, a probability of "
+            f"80 % comes true in 80 of 100 cases. Mean distance from it: {_percent(error)}; Brier score "
+            f"{curve.get('brier', 0.0):.3f}; {curve.get('count', 0):,} cases.</figcaption>"
+            f"{calibration_chart(curve['bins'], label=words.get(name, name))}</figure>"
+        )
+    return f'<h4>Can the probabilities be trusted?</h4><div class="charts">{"".join(charts)}</div>' if charts else ""
+
+
+def _reads(evaluation: Mapping[str, Any]) -> str:
+    reads = evaluation.get("reads")
+    if not isinstance(reads, Mapping):
+        return ""
+    rows = [
+        [_e(key.replace("_", " ")), f"{value:,}" if isinstance(value, int) else f"{value:.4g}"]
+        for key, value in reads.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    return "<h4>Long reads</h4>" + _table(["", "Value"], rows, caption="Support by long reads") if rows else ""
+
+
+def _accuracy(report: Report) -> str:
+    blocks = []
+    for sample in report.samples:
+        evaluation = sample.evaluation
+        if not evaluation:
+            continue
+        whole = _levels(evaluation, "transcript", "Accuracy of whole transcripts")
+        more = f"<details><summary>Whole transcripts, UTRs included</summary>{whole}</details>" if whole else ""
+        rest = _events(evaluation) + _classes(evaluation) + _strata(evaluation)
+        rest = f"<details><summary>Splice events, classes, strata</summary>{rest}</details>" if rest else ""
+        blocks.append(
+            f'<div class="card"><h3>{_e(sample.numbers.sample)}</h3>{_shares(evaluation)}<h4>Coding structure</h4>'
+            f"{_levels(evaluation, 'cds', 'Accuracy of coding structure')}{more}{_calibration(evaluation)}"
+            f"{_reads(evaluation)}{rest}</div>"
+        )
+    if not blocks:
+        return ""
+    lead = (
+        "Counted as gffcompare counts under <code>--strict-match -e 0</code>: an exon is right when both ends are. "
+        "Sensitivity asks how much of the reference was found, precision how much of the prediction is right; "
+        "F1 is their harmonic mean."
+    )
+    return _section("accuracy", "Accuracy against the reference", "".join(blocks), lead=lead)
+
+
+# --- distributions, rejects, training, run ---------------------------------------------------------------------------
+
+
+def _median(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _distributions(report: Report) -> str:
+    blocks = []
+    for sample in report.samples:
+        figures = []
+        for one in sample.numbers.distributions:
+            known = f", reference {_median(one.medians[1])}" if one.reference else ""
+            figures.append(
+                f"<figure><figcaption><b>{_e(one.title)}</b> median {_median(one.medians[0])}{known}</figcaption>"
+                f"{histogram(one)}</figure>"
+            )
+        if figures:
+            has_reference = any(one.reference for one in sample.numbers.distributions)
+            legend = '<li><span class="key bar"></span>predicted</li>' + (
+                '<li><span class="key refline"></span>reference</li>' if has_reference else ""
+            )
+            blocks.append(
+                f'<div class="card"><h3>{_e(sample.numbers.sample)}</h3><ul class="legend">{legend}</ul>'
+                f'<div class="charts">{"".join(figures)}</div></div>'
+            )
+    if not blocks:
+        return ""
+    lead = "Shares of all predicted values, and of the reference's where there is one. Where they part, look closer."
+    return _section("distributions", "Shape of the annotation", "".join(blocks), lead=lead)
+
+
+_PREP_TABLES = ("skipped", "mended", "transcript_rejected", "rejected", "transcript_filtered", "filtered", "flagged")
+
+
+def _rejects(report: Report) -> str:
+    blocks = []
+    for sample in report.samples:
+        parts = []
+        if sample.rejects:
+            total = sum(sample.rejects.values())
+            rows = [
+                [f"<code>{_e(code)}</code>", f"{count:,}", f"{count / total * 100:.1f} %{meter(count / total)}"]
+                for code, count in sorted(sample.rejects.items(), key=lambda item: (-item[1], item[0]))
+            ]
+            parts.append(_table(["Reason", "Rows", "Share"], rows, caption="Rejects by reason"))
+        found = [
+            [_e(action.replace("_", " ")), f"<code>{_e(code)}</code>", f"{count:,}"]
+            for action in _PREP_TABLES
+            for code, count in sorted(dict(sample.prep.get(action) or {}).items(), key=lambda item: -item[1])
+        ]
+        if found:
+            parts.append("<h4>Findings in the input annotation</h4>")
+            parts.append(_table(["Action", "Rule", "Cases"], found, caption="Findings of tg-prep", numeric_from=2))
+        if parts:
+            blocks.append(f'<div class="card"><h3>{_e(sample.numbers.sample)}</h3>{"".join(parts)}</div>')
+    if not blocks:
+        return ""
+    lead = (
+        "Nothing is dropped in silence. The files <code>rejects.tsv</code> name each gene; the docs explain each code."
+    )
+    return _section("rejects", "What was left out, and why", "".join(blocks), lead=lead)
+
+
+def _training(report: Report) -> str:
+    blocks, known = [], list(TRAINING_WORDS)
+    for training in report.training:
+        figures = []
+        for name in sorted(training.curves, key=lambda n: (known.index(n) if n in known else len(known), n)):
+            chart = curves_chart(training.curves[name], label="step")
+            if chart:
+                title, said = TRAINING_WORDS.get(name, (name.replace("_", " "), ""))
+                legend = "".join(
+                    f'<span class="key c{number}"></span>{_e(curve.name)} '
+                    for number, curve in enumerate(in_legend_order(training.curves[name]))
+                )
+                figures.append(
+                    f"<figure><figcaption><b>{_e(title)}</b> {_e(said)} <span>{legend}</span></figcaption>{chart}</figure>"
+                )
+        if figures:
+            blocks.append(
+                f'<div class="card"><h3>{_e(training.label)}</h3><div class="charts">{"".join(figures)}</div></div>'
+            )
+    if not blocks:
+        return ""
+    return _section(
+        "training", "Training", "".join(blocks), lead="Over training steps; validation is never trained on."
+    )
+
+
+def _run(report: Report) -> str:
+    rows = [[_e(key), _e(value)] for key, value in report.run]
+    for sample in report.samples:
+        for key, value in (("tool", sample.provenance.get("tool")), ("version", sample.provenance.get("version"))):
+            if value:
+                rows.append([_e(f"{sample.numbers.sample}: {key}"), _e(value)])
+        for key, value in sorted((sample.provenance.get("parameters") or {}).items()):
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            rows.append([_e(f"{sample.numbers.sample}: {key}"), _e(shown)])
+    rows.append(["report", _e(f"transgenic_tools {__version__}")])
+    table = _table(["Setting", "Value"], rows, caption="What was run", numeric_from=9)
+    return _section("run", "What was run", f'<div class="card">{table}</div>')
+
+
+# --- browser ---------------------------------------------------------------------------------------------------------
+
+
+def _browser(report: Report) -> str:
+    options = "".join(f'<option value="{int(s)}">{_e(words)}</option>' for s, words in STATUS_WORDS.items())
+    samples = "".join(
+        f'<option value="{i}">{_e(sample.numbers.sample)}</option>' for i, sample in enumerate(report.samples)
+    )
+    hidden = "" if len(report.samples) > 1 else " hidden"
+    body = _asset("browser.html").replace("@STATUS_OPTIONS@", options).replace("@SAMPLE_OPTIONS@", samples)
+    body = body.replace("@SAMPLE_HIDDEN@", hidden).replace("@COUNT@", f"{report.payload.count:,}")
+    lead = (
+        "Search for a gene or a place, choose a row, and compare the reference with what was predicted. "
+        "Drawn to scale; differences from the nearest reference isoform stand out."
+    )
+    return _section("loci", "Loci", body, lead=lead)
+
+
+def _data(report: Report) -> str:
+    words = {
+        "status": [STATUS_WORDS[s] for s in Status],
+        "match": [MATCH_WORDS[m] for m in Match],
+        "geometry": asdict(GEOMETRY),
+    }
+    parts = [
+        f'<script type="application/json" id="words">{json.dumps(words).replace("<", chr(92) + "u003c")}</script>',
+        f'<script type="text/plain" id="index">{report.payload.index}</script>',
+    ]
+    parts += [
+        f'<script type="text/plain" id="block-{number}">{block}</script>'
+        for number, block in enumerate(report.payload.blocks)
+    ]
+    return "\n".join(parts)
+
+
+def render(report: Report) -> str:
+    """The page."""
+    sections = {
+        "Overview": ("overview", _overview(report)),
+        "Loci": ("loci", _browser(report) if report.payload.count else ""),
+        "Accuracy": ("accuracy", _accuracy(report)),
+        "Shape": ("distributions", _distributions(report)),
+        "Rejects": ("rejects", _rejects(report)),
+        "Training": ("training", _training(report)),
+        "Run": ("run", _run(report)),
+    }
+    links = "".join(f'<a href="#{id}">{name}</a>' for name, (id, text) in sections.items() if text)
+    body = "\n".join(text for _, text in sections.values())
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+    texts = {
+        "@TITLE@": _e(report.title),
+        "@POLICY@": policy,
+        "@STYLE@": _asset("report.css"),
+        "@LINKS@": links,
+        "@VERSION@": _e(__version__),
+        "@SECTIONS@": body,
+        "@DATA@": _data(report),
+        "@SCRIPT@": _asset("browser.js") if report.payload.count else "",
+        "@THEME@": _asset("theme.js"),
+    }
+    # One pass, so that text from files is never searched for marks.
+    return re.sub("|".join(texts), lambda match: texts[match.group()], _asset("page.html"))

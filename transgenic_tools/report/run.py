@@ -1,0 +1,155 @@
+"""Collect what the stages left and write the report.
+
+In: `Config`. Out: one HTML file, and MultiQC files where asked for.
+A surprise: no date and no path goes into the page, so the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.shards import read_predictions
+from transgenic_tools.provenance import write_aside
+from transgenic_tools.report.config import Config, Source
+from transgenic_tools.report.loci import Locus, Site, build_loci, sites_of
+from transgenic_tools.report.multiqc import write_multiqc
+from transgenic_tools.report.numbers import sample_numbers
+from transgenic_tools.report.page import Report, SampleReport, render
+from transgenic_tools.report.payload import build_payload
+from transgenic_tools.report.sources import flatten, read_json, read_provenance, read_rejects, read_training
+
+SitesBySample = Mapping[str, Mapping[str, tuple[Site, ...]]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was written."""
+
+    out: Path
+    samples: int
+    loci: int
+    bytes: int
+    multiqc: tuple[Path, ...] = ()
+
+    def summary(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "out": str(self.out),
+            "samples": self.samples,
+            "loci": self.loci,
+            "bytes": self.bytes,
+            "multiqc": [str(path) for path in self.multiqc],
+        }
+
+
+def _by_sample(sources: tuple[Source, ...]) -> dict[str, Path]:
+    return {source.sample: source.path for source in sources}
+
+
+def read_sites(paths: tuple[Path, ...]) -> dict[str, dict[str, tuple[Site, ...]]]:
+    """Splice sites by sample and source gene ID."""
+    found: dict[str, dict[str, tuple[Site, ...]]] = {}
+    if paths:
+        for row in read_predictions(paths):
+            sites = sites_of(row)
+            if sites:
+                found.setdefault(row.sample, {})[row.gene_id] = sites
+    return found
+
+
+def _sites_for(sample: str, sites: SitesBySample, samples: int) -> Mapping[str, tuple[Site, ...]]:
+    """The sample's sites; with a single sample on both sides the names need not agree."""
+    if sample in sites:
+        return sites[sample]
+    return next(iter(sites.values())) if samples == 1 and len(sites) == 1 else {}
+
+
+def load_loci(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> dict[str, list[Locus]]:
+    """Loci of every annotated sample."""
+    references, sites = _by_sample(config.references), read_sites(config.predictions)
+    loci = {}
+    for source in config.annotations:
+        predicted = _genes(source.path)
+        reference = _genes(references[source.sample]) if source.sample in references else ()
+        loci[source.sample] = build_loci(
+            source.sample,
+            predicted,
+            reference,
+            sites=_sites_for(source.sample, sites, len(config.annotations)),
+            paired_only=config.paired_only,
+        )
+        progress(f"{source.sample}: {len(predicted)} predicted genes, {len(loci[source.sample])} loci")
+    return loci
+
+
+def _genes(path: Path) -> tuple[Any, ...]:
+    """Genes of an annotation; an annotation without any feature is an empty tuple."""
+    with open(path, "rb") as handle:
+        head = handle.read(1 << 16)
+    if head.startswith(b"##gff-version") and all(line.startswith(b"#") or not line for line in head.splitlines()):
+        return ()
+    return read_annotation(path).genes
+
+
+def _samples(config: Config, loci: Mapping[str, list[Locus]]) -> list[SampleReport]:
+    evaluations, preps, annotations = map(_by_sample, (config.evaluations, config.preps, config.annotations))
+    samples = []
+    for sample in config.samples:
+        evaluation = read_json(evaluations[sample]) if sample in evaluations else {}
+        _check_evaluation(evaluation, evaluations.get(sample))
+        samples.append(
+            SampleReport(
+                numbers=sample_numbers(sample, loci.get(sample, [])),
+                evaluation=evaluation,
+                prep=read_json(preps[sample]) if sample in preps else {},
+                rejects=dict(read_rejects(s.path for s in config.rejects if s.sample == sample)),
+                provenance=read_provenance(annotations[sample]) if sample in annotations else {},
+            )
+        )
+    return samples
+
+
+def _check_evaluation(evaluation: Mapping[str, Any], path: Path | None) -> None:
+    if evaluation and not isinstance(evaluation.get("cds"), Mapping):
+        raise BadInputError("no 'cds' figures in it", path=path, hint="give the JSON that tg-evaluate --json wrote")
+
+
+def _run_settings(config: Config) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    if config.model is not None:
+        settings = config.model / "config.json" if config.model.is_dir() else config.model
+        rows.append(("model", config.model.resolve().name))
+        if settings.exists():
+            rows += [(f"model: {key}", value) for key, value in flatten(read_json(settings)) if len(value) < 200]
+    if config.params is not None:
+        rows += list(flatten(read_json(config.params)))
+    return rows
+
+
+def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> Result:
+    """Write the report.
+
+    Raises:
+        MissingInputError, BadInputError: a file is missing or is not what it should be.
+    """
+    loci = load_loci(config, progress=progress)
+    samples = _samples(config, loci)
+    everything = [locus for one in loci.values() for locus in one]
+    page = render(
+        Report(
+            title=config.title,
+            samples=samples,
+            payload=build_payload(everything),
+            training=[read_training(path) for path in config.training],
+            run=_run_settings(config),
+        )
+    )
+    with write_aside(config.out) as aside:
+        aside.write_text(page, encoding="utf-8")
+    written = write_multiqc(samples, config.multiqc) if config.multiqc is not None else ()
+    return Result(config.out, len(samples), len(everything), len(page.encode()), written)

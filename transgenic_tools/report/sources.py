@@ -1,0 +1,137 @@
+"""Read what the other stages left: evaluation JSON, prep.json, rejects, training metrics, provenance.
+
+In: paths. Out: plain records for the page.
+A surprise: keys that this release does not know are ignored, keys that are missing leave their part of the page out.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.io.files import open_text
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        BadInputError: not JSON, or not an object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadInputError(
+            f"this is not JSON ({error})", path=path, hint="give a JSON file of this project"
+        ) from error
+    if not isinstance(value, dict):
+        raise BadInputError("the JSON is no object", path=path, hint="give a JSON file of this project")
+    return value
+
+
+def read_rejects(paths: Iterable[Path]) -> Counter[str]:
+    """Rows by reason, over all files.
+
+    Raises:
+        BadInputError: a file has no `reason` or `code` column.
+    """
+    counts: Counter[str] = Counter()
+    for path in paths:
+        with open(path, encoding="utf-8", newline="") as handle:
+            table = csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
+            names = table.fieldnames or []
+            column = next((name for name in ("reason", "code", "reason_code") if name in names), None)
+            if column is None and names:
+                raise BadInputError(f"no column 'reason' among {names}", path=path, hint="give a rejects.tsv")
+            for row in table:
+                counts[row[column or ""] or "unknown"] += 1
+    return counts
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One training figure over steps."""
+
+    name: str
+    steps: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Curves of one training, by figure, then by split."""
+
+    label: str
+    curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
+    final: Mapping[str, float] = field(default_factory=dict)
+
+
+_NOT_CURVES = {"step", "epoch", "split"}
+
+
+def read_training(path: Path) -> Training:
+    """`metrics.jsonl`: one object a line with `step`, `split` and figures.
+
+    Raises:
+        BadInputError: a line is not JSON.
+    """
+    points: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    final: dict[str, float] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise BadInputError(f"not JSON: {error}", path=path, line=number, hint="give metrics.jsonl") from error
+        split = str(entry.get("split", "train"))
+        for name, value in entry.items():
+            if name in _NOT_CURVES or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            points.setdefault(name, {}).setdefault(split, []).append((float(entry.get("step", number)), float(value)))
+            if split == "validation":
+                final[name] = float(value)
+    curves = {
+        name: tuple(
+            Curve(split, tuple(x for x, _ in series), tuple(y for _, y in series)) for split, series in splits.items()
+        )
+        for name, splits in points.items()
+    }
+    return Training(path.parent.name or path.name, curves, final)
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """The provenance in an annotation's header, or an empty dict."""
+    with open_text(path) as handle:
+        for raw in handle:
+            line = raw.decode("utf-8", "replace")
+            if not line.startswith("#"):
+                break
+            _, found, text = line.partition("# provenance ")
+            if found:
+                try:
+                    value = json.loads(text)
+                except json.JSONDecodeError:
+                    break
+                return value if isinstance(value, dict) else {}
+    return {}
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> Sequence[tuple[str, str]]:
+    """Nested settings as `a.b` and text, sorted."""
+    rows: list[tuple[str, str]] = []
+    for key in sorted(value):
+        inner, name = value[key], f"{prefix}{key}"
+        if isinstance(inner, Mapping):
+            rows += flatten(inner, f"{name}.")
+        elif isinstance(inner, list):
+            rows.append((name, ", ".join(map(str, inner))))
+        else:
+            rows.append((name, "" if inner is None else str(inner)))
+    return rows
