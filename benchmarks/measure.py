@@ -1,16 +1,19 @@
 """Run a command on one core and measure it.
 
 In: argv. Out: CPU seconds (user + system), wall seconds and peak resident memory of the process and its children.
-A surprise: the memory is `ru_maxrss` from wait4, the largest single process, not the sum of a process tree.
+A surprise: a forked child starts with its parent's memory peak, so the command is started by a bare interpreter of a
+few MB and not by the benchmark itself. The peak is `ru_maxrss`: the largest process, not the sum of a tree.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-import time
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from transgenic_tools.errors import TransgenicError
@@ -18,6 +21,20 @@ from transgenic_tools.errors import TransgenicError
 ONE_CORE: Mapping[str, str] = {
     name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 }
+_LAUNCHER = """
+import json, os, sys, time
+began = time.perf_counter()
+child = os.fork()
+if child == 0:
+    try:
+        os.execvp(sys.argv[2], sys.argv[2:])
+    finally:
+        os._exit(127)
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as report:
+    json.dump({"cpu_seconds": usage.ru_utime + usage.ru_stime, "wall_seconds": time.perf_counter() - began,
+               "peak_rss_mb": usage.ru_maxrss / 1024, "code": os.waitstatus_to_exitcode(status)}, report)
+"""
 
 
 @dataclass(frozen=True)
@@ -36,20 +53,24 @@ class Cost:
             max(self.peak_rss_mb, other.peak_rss_mb),
         )
 
+    def rounded(self) -> dict[str, float]:
+        return {name: round(value, 3) for name, value in asdict(self).items()}
+
 
 def run_measured(argv: Sequence[str | Path], *, stdout: Path, stderr: Path) -> Cost:
     """Run to the end; raises TransgenicError with the last lines of stderr where the command fails."""
     command = [str(part) for part in argv]
-    began = time.perf_counter()
-    with stdout.open("wb") as out, stderr.open("wb") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **ONE_CORE})
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - began
-    if process.returncode != 0:
+    with tempfile.TemporaryDirectory() as directory, stdout.open("wb") as out, stderr.open("wb") as err:
+        report = Path(directory) / "cost.json"
+        subprocess.run(
+            [sys.executable, "-S", "-E", "-c", _LAUNCHER, str(report), *command],
+            stdout=out, stderr=err, check=True, env={**os.environ, **ONE_CORE},
+        )  # fmt: skip
+        found = json.loads(report.read_text())
+    if found["code"] != 0:
         tail = stderr.read_text(errors="replace").strip().splitlines()[-5:]
         raise TransgenicError(
-            f"{command[0]} ended with code {process.returncode}: {' / '.join(tail)}",
+            f"{command[0]} ended with code {found['code']}: {' / '.join(tail)}",
             hint=f"run it by hand: {' '.join(command)}",
         )
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+    return Cost(found["cpu_seconds"], found["wall_seconds"], found["peak_rss_mb"])

@@ -13,15 +13,17 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measure import Cost, run_measured
-from benchmarks.windows import BenchWindow, write_fasta
+from benchmarks.windows import window_name, write_fasta
 from transgenic_tools.errors import MissingInputError
-from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.interval import Interval
-from transgenic_tools.provenance import file_sha256, write_aside
+from transgenic_tools.genome.gene import Gene, Transcript
+from transgenic_tools.genome.interval import Interval, span
+from transgenic_tools.io.gff3.writer import sort_key, write_genes
+from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.provenance import Provenance, file_sha256, write_aside
 
 SNAP_HMM = Path("/usr/share/snap/HMM/A.thaliana.hmm")
 _AUGUSTUS = ("augustus", "--species=arabidopsis", "--strand=forward", "--UTR=off", "--gff3=on", "--protein=off")
@@ -92,9 +94,7 @@ def check_peers(peers: Sequence[Peer] = PEERS) -> None:
             raise MissingInputError(f"{peer.command[0]} is not on PATH", hint=f"apt install {peer.package}")
 
 
-def run_peer(
-    peer: Peer, windows: Sequence[BenchWindow], *, cache: Path, fresh: bool = False
-) -> tuple[Path, Cost | None]:
+def run_peer(peer: Peer, windows: Sequence[GeneRow], *, cache: Path, fresh: bool = False) -> tuple[Path, Cost | None]:
     """The tool's output file for these windows, and its cost where it ran now (None where the cache answered)."""
     fasta = write_fasta(windows, cache / "windows.fa")
     key = hashlib.sha256(" ".join((*peer.command, file_sha256(fasta))).encode()).hexdigest()[:24]
@@ -106,10 +106,26 @@ def run_peer(
     return output, cost
 
 
-def genome_transcripts(
-    parsed: Mapping[str, Sequence[Transcript]], windows: Sequence[BenchWindow]
-) -> dict[str, list[Transcript]]:
-    """Gene ID -> transcripts in genome coordinates; segments that leave the contig (N padding) cannot occur in them."""
-    return {
-        w.gene_id: [w.window.transcript_to_genome(t) for t in parsed[w.name]] for w in windows if parsed.get(w.name)
-    }
+def peer_genes(peer: Peer, output: Path, windows: Sequence[GeneRow]) -> list[Gene]:
+    """The peer's transcripts in genome coordinates, one gene a window, `source_gene` on every transcript."""
+    with output.open(errors="replace") as handle:
+        parsed = peer.parse(handle)
+    genes = []
+    for number, row in enumerate(windows):
+        found = [row.window.transcript_to_genome(t) for t in parsed.get(window_name(number), ())]
+        if not found:
+            continue
+        gene_id = f"{peer.name}.{number}"
+        named = tuple(
+            replace(t, id=f"{gene_id}.t{i}", attributes={"source_gene": (row.gene_id,)})
+            for i, t in enumerate(found, start=1)
+        )
+        genes.append(Gene(gene_id, row.seqid, row.strand, span([t.interval for t in named]), named))
+    return sorted(genes, key=sort_key)
+
+
+def write_peer_gff3(peer: Peer, output: Path, windows: Sequence[GeneRow], path: Path) -> Path:
+    """`peer_genes` as GFF3."""
+    provenance = Provenance("benchmarks", {"tool": peer.name, "command": " ".join(peer.command)})
+    write_genes(path, peer_genes(peer, output, windows), provenance=provenance, source=peer.name)
+    return path

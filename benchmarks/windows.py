@@ -1,57 +1,73 @@
 """Windows of the benchmark: what every tool reads, the same bases for all.
 
-In: gene shards of tg-prep. Out: frozen `BenchWindow` records and one upper-case FASTA file.
-A surprise: windows are in transcription orientation, so every tool is asked for the forward strand alone.
+In: gene shards of tg-prep, or a genome to cut. Out: rows of the test split, subsets of them, one upper-case FASTA.
+A surprise: windows are in transcription orientation, so every tool is asked for the forward strand alone, and a peer
+sees each under a number (`w000007`), never under the gene's name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from transgenic_tools.errors import MissingInputError
-from transgenic_tools.genome.window import Window
-from transgenic_tools.io.shards import read_shard
-from transgenic_tools.provenance import write_aside
+from transgenic_tools.io.shards import GeneRow, read_shard, write_gene_shards
+from transgenic_tools.provenance import Provenance, write_aside
+
+Windows = tuple[GeneRow, ...]
+PROVENANCE = Provenance("benchmarks")
 
 
-@dataclass(frozen=True)
-class BenchWindow:
-    """One window: `name` is the FASTA header that a peer sees, `gene_id` the reference gene behind it."""
-
-    name: str
-    gene_id: str
-    window: Window
-    sequence: str
+def window_name(number: int) -> str:
+    """FASTA header of the window at this place in the list."""
+    return f"w{number:06d}"
 
 
-def read_windows(shards: Sequence[Path], *, split: str | None = "test") -> tuple[BenchWindow, ...]:
+def read_windows(shards: Path, *, split: str | None = "test") -> Windows:
     """The windows of one split, in the order of the shards. Raises MissingInputError where none is found."""
-    found = [
-        BenchWindow(f"w{number:06d}", row.gene_id, row.window, row.sequence)
-        for number, row in enumerate(r for r in read_shard(shards) if split is None or r.split == split)
-    ]
+    found = tuple(row for row in read_shard(shards) if split is None or row.split == split)
     if not found:
-        raise MissingInputError(f"no window of the split {split!r} in {[str(s) for s in shards]}")
-    return tuple(found)
+        raise MissingInputError(f"no window of the split {split!r}", path=shards)
+    return found
 
 
-def sample_evenly(windows: Sequence[BenchWindow], count: int) -> tuple[BenchWindow, ...]:
+def sample_evenly(windows: Sequence[GeneRow], count: int) -> Windows:
     """`count` windows at even steps along the list (all of them where there are fewer)."""
     if len(windows) <= count:
         return tuple(windows)
     return tuple(windows[i * len(windows) // count] for i in range(count))
 
 
-def total_bases(windows: Iterable[BenchWindow]) -> int:
-    return sum(len(w.sequence) for w in windows)
+def total_bases(windows: Iterable[GeneRow]) -> int:
+    return sum(row.bases for row in windows)
 
 
-def write_fasta(windows: Iterable[BenchWindow], path: Path) -> Path:
-    """One record a window, 80 columns."""
+def tiles(contig: str, seqid: str, *, start: int, length: int, count: int) -> Windows:
+    """`count` neighbouring stretches of `length` bases from `start`, as loci without structure."""
+    rows = []
+    for i in range(count):
+        left = start + i * length
+        sequence = contig[left : left + length].upper()
+        rows.append(
+            GeneRow(
+                gene_id=f"tile{i}", sample="tiles", seqid=seqid, start=left, end=left + len(sequence), strand="+",
+                window_start=left, window_end=left + len(sequence), sequence=sequence, gsf=None, n_transcripts=0,
+                primary_transcript=None, split="test",
+            )
+        )  # fmt: skip
+    return tuple(rows)
+
+
+def write_fasta(windows: Sequence[GeneRow], path: Path) -> Path:
+    """One upper-case record a window, 80 columns."""
     with write_aside(path) as aside, aside.open("w") as handle:
-        for w in windows:
-            lines = (w.sequence[i : i + 80] for i in range(0, len(w.sequence), 80))
-            handle.write(f">{w.name}\n" + "\n".join(lines) + "\n")
+        for number, row in enumerate(windows):
+            text = row.sequence.upper()
+            lines = (text[i : i + 80] for i in range(0, len(text), 80))
+            handle.write(f">{window_name(number)}\n" + "\n".join(lines) + "\n")
     return path
+
+
+def write_shards(windows: Sequence[GeneRow], directory: Path) -> tuple[Path, ...]:
+    """The windows as gene shards, for our own tool."""
+    return write_gene_shards(windows, directory, provenance=PROVENANCE)

@@ -1,0 +1,47 @@
+"""This project's tools on the benchmark's windows: tg-generate, then tg-backmap.
+
+In: windows. Out: a GFF3 file and the cost of both commands together.
+A surprise: nothing is kept between runs and start-up is part of the cost, as for the peers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.data import tool
+from benchmarks.measure import Cost, run_measured
+from benchmarks.windows import write_shards
+from transgenic_tools.io.shards import GeneRow
+
+
+def run_ours(windows: Sequence[GeneRow], gff3: Path, *, work: Path, model: Path | None) -> Cost:
+    """Predict and map back; `gff3` is written."""
+    return generate(windows, work=work, model=model).plus(backmap(gff3, work=work))
+
+
+def generate(windows: Sequence[GeneRow], *, work: Path, model: Path | None) -> Cost:
+    """tg-generate alone, into `work/predictions`."""
+    shutil.rmtree(work, ignore_errors=True)
+    shards = write_shards(windows, work / "shards")
+    which = () if model is None else ("--model", model)
+    command = (
+        tool("tg-generate"),
+        *shards,
+        *which,
+        "--outdir",
+        work / "predictions",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    )
+    return run_measured(command, stdout=work / "generate.out", stderr=work / "generate.err")
+
+
+def backmap(gff3: Path, *, work: Path) -> Cost:
+    """tg-backmap alone, from `work/predictions`."""
+    gff3.parent.mkdir(parents=True, exist_ok=True)
+    command = (tool("tg-backmap"), work / "predictions", "--out", gff3, "--rejects", work / "rejects.tsv")
+    return run_measured(command, stdout=work / "backmap.out", stderr=work / "backmap.err")

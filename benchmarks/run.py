@@ -1,0 +1,241 @@
+"""`python -m benchmarks.run`: this project beside AUGUSTUS and SNAP on the very same windows, in one run.
+
+In: the public data package, a model, Debian's augustus and snap. Out: benchmarks/results.json, the tables in
+docs/benchmarks.md, and each tool's predictions at benchmarks/out/<tool>.<windows>.gff3.
+A surprise: peers are deterministic, so their exact-window output may come from .cache/bench; whatever is timed (the
+jittered windows) runs anew in every full run, on one core, one tool after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import data
+from benchmarks.measure import Cost
+from benchmarks.ours import generate, run_ours
+from benchmarks.peers import PEERS, Peer, check_peers, run_peer, write_peer_gff3
+from benchmarks.scaling import scale
+from benchmarks.table import results_markdown, rewrite
+from benchmarks.windows import Windows, read_windows, sample_evenly, total_bases
+from transgenic_tools.cli._errors import exit_code_of
+from transgenic_tools.evaluate.config import Config
+from transgenic_tools.evaluate.output import evaluation_json
+from transgenic_tools.evaluate.run import compare
+from transgenic_tools.evaluate.selection import read_gene_list, read_homologs
+from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.gff3 import Annotation, read_annotation
+from transgenic_tools.provenance import write_aside
+
+log = logging.getLogger("benchmarks")
+ROOT = Path(__file__).resolve().parent.parent
+OUT, CACHE = ROOT / "benchmarks" / "out", ROOT / ".cache" / "bench"
+LISTS = ROOT / "benchmarks" / "lists"
+OURS = "transgenic"
+TOOLS = (OURS, *(peer.name for peer in PEERS))
+QUICK_GENES, ARENOSA_GENES = 150, 500
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one run does.
+
+    Attributes:
+        tools: Of TOOLS, in their order.
+        model: Model directory; None is the embedded one.
+        quick: QUICK_GENES genes, no A. arenosa, no growth, no preparation; the committed files are not touched.
+        fresh: Do not take peers' exact-window output from the cache.
+        with_scaling, with_prep: Leave a part out by setting it to False.
+    """
+
+    tools: tuple[str, ...] = TOOLS
+    model: Path | None = None
+    quick: bool = False
+    fresh: bool = False
+    with_scaling: bool = True
+    with_prep: bool = True
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        return tuple(peer for peer in PEERS if peer.name in self.tools)
+
+
+def _predict(name: str, windows: Windows, which: str, options: Options, *, timed: bool) -> tuple[Path, Cost | None]:
+    """One tool on one set of windows; its GFF3 stands at OUT."""
+    gff3 = OUT / f"{name}.{which}.gff3"
+    if name == OURS:
+        return gff3, run_ours(windows, gff3, work=CACHE / "ours" / which, model=options.model)
+    peer = next(p for p in PEERS if p.name == name)
+    cache = CACHE / "peers" / f"{which}{'.quick' if options.quick else ''}"
+    output, cost = run_peer(peer, windows, cache=cache, fresh=timed or options.fresh)
+    return write_peer_gff3(peer, output, windows, gff3), cost
+
+
+def _speed_row(cost: Cost, windows: Windows) -> dict[str, float]:
+    bases = total_bases(windows)
+    return {
+        "bases_per_second_per_core": round(bases / cost.cpu_seconds, 1),
+        **cost.rounded(),
+        "windows": len(windows),
+        "bases": bases,
+    }
+
+
+def _after_start_up(cost: Cost, windows: Windows, options: Options) -> dict[str, float]:
+    """The figure without interpreter, libraries and weights, which one smallest window costs."""
+    smallest = min(windows, key=lambda row: row.bases)
+    start_up = generate([smallest], work=CACHE / "ours" / "start_up", model=options.model).cpu_seconds
+    rest = max(cost.cpu_seconds - start_up, 1e-9)
+    return {
+        "start_up_cpu_seconds": round(start_up, 3),
+        "bases_per_second_per_core_after_start_up": round(total_bases(windows) / rest, 1),
+    }
+
+
+def _evaluate(reference: Annotation, gff3: Path, gene_ids: Path, homologs: dict[str, bool] | None) -> dict[str, Any]:
+    config = Config((reference.path,), (gff3,), OUT / "unused.json", gene_list=gene_ids)
+    return evaluation_json(compare(reference, read_annotation(gff3), config, homologs=homologs))
+
+
+def _write_ids(ids: Sequence[str], path: Path) -> Path:
+    with write_aside(path) as aside:
+        aside.write_text("".join(f"{name}\n" for name in ids))
+    return path
+
+
+def _thaliana(options: Options, results: dict[str, Any]) -> Windows:
+    """Accuracy and speed on the test split; returns the jittered windows."""
+    reference = read_annotation(data.thaliana().annotation)
+    homologs = dict(read_homologs(LISTS / "athaliana_test_homologs.tsv"))
+    jittered: Windows = ()
+    for which in data.WINDOW_FLAGS:
+        windows = read_windows(data.prepare(data.thaliana(), which, CACHE))
+        if options.quick:
+            windows = sample_evenly(windows, QUICK_GENES)
+        jittered = jittered or windows
+        results["windows"] = len(windows)
+        ids = [row.gene_id for row in windows]
+        everything = _write_ids(ids, CACHE / "genes.txt")
+        alone = _write_ids([name for name in ids if homologs.get(name) is False], CACHE / "genes.no_homolog.txt")
+        for name in options.tools:
+            gff3, cost = _predict(name, windows, which, options, timed=which == "jittered")
+            log.info("%s on %s windows: %s", name, which, "from the cache" if cost is None else cost.rounded())
+            if cost is not None and which == "jittered":
+                results["speed"][name] = _speed_row(cost, windows)
+                if name == OURS:
+                    results["speed"][name] |= _after_start_up(cost, windows, options)
+            metrics = _evaluate(reference, gff3, everything, homologs)
+            results["accuracy"].setdefault(which, {})[name] = metrics
+            if which == "jittered":
+                subset = _evaluate(reference, gff3, alone, None)
+                results["accuracy"].setdefault("jittered_no_homolog", {})[name] = subset
+            log.info("%s: gene_exact %.3f, exon F1 %.3f", name, metrics["gene_exact"], metrics["cds"]["exon"]["f1"])
+    return jittered
+
+
+def _arenosa(options: Options, results: dict[str, Any]) -> None:
+    genome = data.arenosa()
+    kept = read_gene_list(LISTS / "aarenosa_no_training_ortholog.txt")
+    rows = tuple(row for row in read_windows(data.prepare(genome, "jittered", CACHE)) if row.gene_id in kept)
+    windows = sample_evenly(rows, ARENOSA_GENES)
+    ids = _write_ids([row.gene_id for row in windows], CACHE / "genes.arenosa.txt")
+    reference = read_annotation(genome.annotation)
+    for name in options.tools:
+        gff3, _ = _predict(name, windows, "arenosa", options, timed=False)
+        results["accuracy"].setdefault("arenosa", {})[name] = _evaluate(reference, gff3, ids, None)
+
+
+def _machine() -> dict[str, Any]:
+    info = Path("/proc/cpuinfo")
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in (info.read_text().splitlines() if info.exists() else ())
+        if line.startswith("model name")
+    ]
+    return {
+        "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load_at_start": round(os.getloadavg()[0], 2),
+    }
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def run(options: Options) -> dict[str, Any]:
+    """The whole benchmark; writes its files and returns the results."""
+    check_peers(options.peers)
+    for path in (OUT, CACHE):
+        path.mkdir(parents=True, exist_ok=True)
+    results: dict[str, Any] = {
+        "accuracy": {}, "speed": {}, "prep": {}, "scaling": {}, "machine": _machine(), "commit": _commit(),
+        "model": "embedded" if options.model is None else options.model.name, "quick": options.quick,
+    }  # fmt: skip
+    windows = _thaliana(options, results)
+    if not options.quick:
+        _arenosa(options, results)
+        if options.with_scaling and OURS in options.tools:
+            with Fasta(data.thaliana().fasta) as fasta:
+                contig = fasta.fetch(data.THALIANA_SEQID, 0, fasta.lengths[data.THALIANA_SEQID])
+            results["scaling"] = scale(
+                contig, data.THALIANA_SEQID, windows, work=CACHE / "scaling", model=options.model
+            )
+        if options.with_prep:
+            from benchmarks.prep_bench import run_prep_bench
+
+            results["prep"] = run_prep_bench(CACHE / "prep")
+    target = OUT / "results-quick.json" if options.quick else ROOT / "benchmarks" / "results.json"
+    with write_aside(target) as aside:
+        aside.write_text(json.dumps(results, indent=1) + "\n")
+    text = results_markdown(results)
+    if not options.quick:
+        rewrite(ROOT / "docs" / "benchmarks.md", text)
+    print(text)
+    log.info("wrote %s", target.relative_to(ROOT))
+    return results
+
+
+def _options(argv: Sequence[str] | None) -> Options:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_GENES} genes; leaves results.json and docs alone")
+    parser.add_argument("--model", type=Path, help="model directory; the embedded model by default")
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS), help="only these")
+    parser.add_argument("--fresh", action="store_true", help="run the peers on exact windows again")
+    parser.add_argument("--no-scaling", action="store_true", help="leave the growth with length and number out")
+    parser.add_argument("--no-prep", action="store_true", help="leave the preparation benchmark out")
+    given = parser.parse_args(argv)
+    return Options(
+        tools=tuple(name for name in TOOLS if name in given.tools), model=given.model, quick=given.quick,
+        fresh=given.fresh, with_scaling=not given.no_scaling, with_prep=not given.no_prep,
+    )  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code of the command."""
+    options = _options(argv)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        run(options)
+    except Exception as error:
+        if os.environ.get("TRANSGENIC_DEBUG"):
+            raise
+        print(f"benchmarks.run: error: {error}", file=sys.stderr)
+        return exit_code_of(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""How time and memory grow with gene length (1 kb to 1 Mb) and with the number of genes.
+
+In: a chromosome and test windows. Out: per length and per number: CPU seconds, peak memory, cost a base.
+A surprise: start-up (interpreter, libraries, weights) is measured once, on one 1 kb window, and taken off every other
+time, since it is paid once a process and not once a base.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Cost
+from benchmarks.ours import generate
+from benchmarks.windows import Windows, sample_evenly, tiles, total_bases
+from transgenic_tools.errors import TransgenicError
+from transgenic_tools.io.shards import GeneRow
+
+log = logging.getLogger(__name__)
+LENGTHS = (1_000, 5_000, 20_000, 100_000, 1_000_000)
+#: Bases of one measurement: as many windows of one length as make this up (one where the window is longer).
+BASES = 400_000
+NUMBERS = (10, 100, 1_000)
+FIRST_BASE = 24_000_000
+
+
+def _row(cost: Cost, start_up: Cost, windows: Sequence[GeneRow]) -> dict[str, Any]:
+    seconds = max(cost.cpu_seconds - start_up.cpu_seconds, 0.0)
+    bases = total_bases(windows)
+    return {
+        "windows": len(windows),
+        "bases": bases,
+        "cpu_seconds": round(seconds, 3),
+        "microseconds_per_base": round(seconds / bases * 1e6, 3),
+        "peak_rss_mb": round(cost.peak_rss_mb, 1),
+    }
+
+
+def _measure(windows: Windows, start_up: Cost, *, work: Path, model: Path | None) -> dict[str, Any]:
+    try:
+        return _row(generate(windows, work=work, model=model), start_up, windows)
+    except TransgenicError as error:
+        return {"windows": len(windows), "bases": total_bases(windows), "error": error.message[:300]}
+
+
+def scale(
+    contig: str,
+    seqid: str,
+    test: Windows,
+    *,
+    work: Path,
+    model: Path | None,
+    lengths: Sequence[int] = LENGTHS,
+    numbers: Sequence[int] = NUMBERS,
+    bases: int = BASES,
+) -> dict[str, Any]:
+    """The `scaling` part of results.json. A length that fails is recorded with its error and does not end the run."""
+    start_up = generate(tiles(contig, seqid, start=FIRST_BASE, length=1_000, count=1), work=work, model=model)
+    by_length = {}
+    for length in lengths:
+        windows = tiles(contig, seqid, start=FIRST_BASE, length=length, count=max(1, bases // length))
+        by_length[str(length)] = _measure(windows, start_up, work=work, model=model)
+        log.info("windows of %d bases: %s", length, by_length[str(length)])
+    by_number = {}
+    for number in numbers:
+        by_number[str(number)] = _measure(sample_evenly(test, number), start_up, work=work, model=model)
+        log.info("%d genes: %s", number, by_number[str(number)])
+    return {"start_up": start_up.rounded(), "by_length": by_length, "by_number_of_genes": by_number}

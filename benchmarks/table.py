@@ -1,0 +1,163 @@
+"""Tables of results.json as Markdown, and their place in docs/benchmarks.md.
+
+In: the results. Out: text between two markers.
+A surprise: everything between the markers is rewritten by each full run; prose lives outside of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.provenance import write_aside
+
+BEGIN, END = "<!-- benchmarks.run: begin -->", "<!-- benchmarks.run: end -->"
+NAMES = {
+    "transgenic": "transgenic_tools",
+    "augustus": "AUGUSTUS, exactlyone",
+    "augustus_sampling": "AUGUSTUS, sampling",
+    "snap": "SNAP",
+}
+Metrics = Mapping[str, Any]
+
+
+def _f1(view: str, level: str) -> Callable[[Metrics], str]:
+    return lambda m: f"{m[view][level]['f1']:.3f}"
+
+
+def _both(view: str, level: str) -> Callable[[Metrics], str]:
+    return lambda m: f"{m[view][level]['sensitivity']:.3f} / {m[view][level]['precision']:.3f}"
+
+
+ROWS: tuple[tuple[str, Callable[[Metrics], str]], ...] = (
+    ("gene_exact", lambda m: f"{m['gene_exact']:.3f}"),
+    ("equal to the longest isoform", lambda m: f"{m['gene_exact_primary']:.3f}"),
+    ("CDS base F1", _f1("cds", "base")),
+    ("CDS exon F1", _f1("cds", "exon")),
+    ("CDS intron F1", _f1("cds", "intron")),
+    ("CDS intron chain F1", _f1("cds", "intron_chain")),
+    ("CDS transcript F1", _f1("cds", "transcript")),
+    ("CDS transcript Sn / Pr", _both("cds", "transcript")),
+    ("CDS locus F1", _f1("cds", "locus")),
+    ("isoform recall, genes with two or more", lambda m: f"{m['isoform_recall_multi']:.3f}"),
+    ("predicted CDS a gene", lambda m: f"{m['n']['predicted_cds_per_gene']:.2f}"),
+    ("splice events (CDS) F1: SE", lambda m: f"{m['events']['SE']['f1']:.3f}"),
+    ("splice events (CDS) F1: A5SS", lambda m: f"{m['events']['A5SS']['f1']:.3f}"),
+    ("splice events (CDS) F1: A3SS", lambda m: f"{m['events']['A3SS']['f1']:.3f}"),
+    ("splice events (CDS) F1: RI", lambda m: f"{m['events']['RI']['f1']:.3f}"),
+    ("whole transcript: base F1", _f1("transcript", "base")),
+    ("whole transcript: exon F1", _f1("transcript", "exon")),
+    ("whole transcript: intron F1", _f1("transcript", "intron")),
+    ("whole transcript: intron chain F1", _f1("transcript", "intron_chain")),
+)
+
+
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def accuracy_table(by_tool: Mapping[str, Metrics]) -> str:
+    """One column a tool."""
+    rows = [[label, *(value(m) for m in by_tool.values())] for label, value in ROWS]
+    return grid(["", *(NAMES[name] for name in by_tool)], rows)
+
+
+def speed_table(speed: Mapping[str, Mapping[str, float]]) -> str:
+    """Bases a second and core, and memory."""
+    rows = []
+    for name, row in speed.items():
+        after = row.get("bases_per_second_per_core_after_start_up")
+        rows.append(
+            [
+                NAMES[name],
+                f"{row['bases_per_second_per_core']:,.0f}",
+                "" if after is None else f"{after:,.0f} ({row['start_up_cpu_seconds']:.1f} s)",
+                f"{row['cpu_seconds']:.1f}",
+                f"{row['peak_rss_mb']:,.0f}",
+                f"{row['windows']:,.0f} ({row['bases']:,.0f} bases)",
+            ]
+        )
+    header = ["tool", "bases a second and core", "after start-up (its CPU seconds)", "CPU seconds", "peak memory (MB)"]
+    return grid([*header, "measured on windows"], rows)
+
+
+def scaling_table(scaling: Mapping[str, Any]) -> str:
+    """Growth with length and with number."""
+    rows = []
+    for key, label in (("by_length", "windows of {:,} bases"), ("by_number_of_genes", "{:,} test genes")):
+        for size, row in scaling[key].items():
+            head = [label.format(int(size)), f"{row['windows']:,}", f"{row['bases']:,}"]
+            if "error" in row:
+                rows.append([*head, row["error"][:80], "", ""])
+                continue
+            cost = (row["cpu_seconds"], row["microseconds_per_base"])
+            rows.append([*head, *(f"{value:.1f}" for value in cost), f"{row['peak_rss_mb']:,.0f}"])
+    return grid(["input", "windows", "bases", "CPU seconds", "microseconds a base", "peak memory (MB)"], rows)
+
+
+def _calibration(results: Mapping[str, Any]) -> str:
+    found = results["accuracy"]["jittered"].get("transgenic", {}).get("calibration")
+    if not found:
+        return ""
+    curve = found["transcript"]
+    rows = [
+        [f"{b['lower']:.1f}-{b['upper']:.1f}", str(b["count"]), f"{b['mean_score']:.3f}", f"{b['observed']:.3f}"]
+        for b in curve["bins"] if b["count"]
+    ]  # fmt: skip
+    text = (
+        f"Expected calibration error {curve['expected_calibration_error']:.3f} on {curve['count']:,} transcripts.\n\n"
+    )
+    return "### Calibration of transcript scores, jittered windows\n\n" + text + grid(
+        ["score", "transcripts", "mean score", "share with exact CDS"], rows
+    )  # fmt: skip
+
+
+_SUBSETS = {
+    "jittered": "### Accuracy, jittered windows (each flank 50-600 bases, seed 1): the table that counts",
+    "exact": "### Accuracy, exact windows (200 bases on each side)",
+    "jittered_no_homolog": "### Test genes without a homolog in the training split, jittered windows",
+    "arenosa": "### A. arenosa genes that are no orthologs of training genes, jittered windows (reference by AUGUSTUS)",
+}
+
+
+def results_markdown(results: Mapping[str, Any]) -> str:
+    """All tables of one run."""
+    machine = results["machine"]
+    parts = [
+        f"Commit `{results['commit']}`; {machine['cpu']}, {machine['cores']} cores, load at the start "
+        f"{machine['load_at_start']:.2f}; {results['windows']} test genes."
+    ]
+    for key, title in _SUBSETS.items():
+        metrics = results["accuracy"].get(key)
+        if metrics:
+            genes = next(iter(metrics.values()))["n"]["reference_genes"]
+            parts += [f"{title}: {genes:,} genes", accuracy_table(metrics)]
+    parts += [_calibration(results)]
+    if results["speed"]:
+        parts += ["### Speed and memory, one core", speed_table(results["speed"])]
+    if results["scaling"]:
+        title = "### Growth of `tg-generate` with length and number (start-up taken off)"
+        parts += [title, scaling_table(results["scaling"])]
+    if results["prep"]:
+        parts += ["### Preparation", _prep_table(results["prep"])]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _prep_table(prep: Mapping[str, Any]) -> str:
+    plain = {key: value for key, value in prep.items() if isinstance(value, int | float | str)}
+    rows = [[key, f"{value:,.4g}" if isinstance(value, float) else str(value)] for key, value in plain.items()]
+    return grid(["figure", "value"], rows)
+
+
+def rewrite(document: Path, text: str) -> None:
+    """Replace what stands between the markers. Raises BadInputError where one is missing."""
+    old = document.read_text()
+    if BEGIN not in old or END not in old:
+        raise BadInputError(f"the markers {BEGIN} and {END} are not in this file", path=document)
+    head, tail = old.split(BEGIN)[0], old.split(END)[1]
+    with write_aside(document) as aside:
+        aside.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}")

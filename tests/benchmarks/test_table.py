@@ -1,0 +1,73 @@
+"""The committed tables are what results.json says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.run import OUT, TOOLS, _options
+from benchmarks.table import BEGIN, END, results_markdown, rewrite
+from tests.evaluate.builders import gene, transcript
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.evaluate.config import Config
+from transgenic_tools.evaluate.output import evaluation_json
+from transgenic_tools.evaluate.run import compare
+from transgenic_tools.io.gff3 import Annotation
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def results() -> dict:
+    one = gene("a", transcript("a.1", [(0, 10), (20, 30)]))
+    half = gene("a", transcript("a.1", [(0, 10), (20, 33)]))
+    metrics = {
+        name: evaluation_json(
+            compare(
+                Annotation(Path("r"), "gff3", (one,)), Annotation(Path("p"), "gff3", (other,)),
+                Config((Path("r"),), (Path("p"),), Path("o")),
+            )
+        )
+        for name, other in (("transgenic", one), ("snap", half))
+    }  # fmt: skip
+    speed = {"bases_per_second_per_core": 54321.0, "cpu_seconds": 2.0, "peak_rss_mb": 900.0, "windows": 3, "bases": 9}
+    scaling = {"by_length": {"1000": {"windows": 4, "bases": 4000, "error": "too long"}}, "by_number_of_genes": {}}
+    return {
+        "accuracy": {"jittered": metrics}, "speed": {"snap": speed}, "scaling": scaling, "commit": "abc", "windows": 3,
+        "prep": {"speedup_vs_gffutils": 12.5}, "machine": {"cpu": "x", "cores": 2, "load_at_start": 0.5},
+    }  # fmt: skip
+
+
+def test_tables_hold_the_figures() -> None:
+    text = results_markdown(results())
+    assert "| gene_exact | 1.000 | 0.000 |" in text
+    assert "| CDS base F1 | 1.000 | 0.930 |" in text
+    assert "| SNAP | 54,321 |" in text
+    assert "| windows of 1,000 bases | 4 | 4,000 | too long |" in text
+    assert "| speedup_vs_gffutils | 12.5 |" in text
+
+
+def test_only_the_part_between_the_markers_is_rewritten(tmp_path: Path) -> None:
+    document = tmp_path / "b.md"
+    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    rewrite(document, "new")
+    assert document.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    document.write_text("no markers")
+    with pytest.raises(BadInputError, match="markers"):
+        rewrite(document, "new")
+
+
+def test_committed_tables_are_those_of_committed_results() -> None:
+    found = ROOT / "benchmarks" / "results.json"
+    if not found.exists():
+        pytest.skip("no full run has been made in this checkout yet")
+    document = (ROOT / "docs" / "benchmarks.md").read_text()
+    assert results_markdown(json.loads(found.read_text())) in document
+
+
+def test_flags() -> None:
+    quick = _options(["--quick", "--tools", "snap", "transgenic", "--no-prep"])
+    assert (quick.quick, quick.tools, quick.with_prep) == (True, ("transgenic", "snap"), False)
+    assert _options([]).tools == TOOLS
+    assert OUT.relative_to(ROOT) == Path("benchmarks/out")
