@@ -1,6 +1,6 @@
 """Loci: reference genes and predicted genes that belong together.
 
-In: two annotations of one genome, and prediction rows where there are any. Out: `Locus` records sorted along the genome.
+In: two annotations of one genome, and prediction rows where there are any. Out: `Locus` records along the genome.
 A surprise: a prediction belongs to the gene that its `source_gene` names; without one, to the gene on its strand
 that it shares most bases with.
 """

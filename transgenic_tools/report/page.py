@@ -391,7 +391,7 @@ def _training(report: Report) -> str:
                     for number, curve in enumerate(in_legend_order(training.curves[name]))
                 )
                 figures.append(
-                    f"<figure><figcaption><b>{_e(title)}</b> {_e(said)} <span>{legend}</span></figcaption>{chart}</figure>"
+                    f"<figure><figcaption><b>{_e(title)}</b> {_e(said)} {legend}</figcaption>{chart}</figure>"
                 )
         if figures:
             blocks.append(

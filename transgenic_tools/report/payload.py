@@ -55,7 +55,7 @@ def _probability(value: float | None) -> int | None:
 
 
 def row_values(row: Row, origin: int) -> list[Any]:
-    """[id, score, match, nearest, boxes (kind, offset, length), introns (offset, length), exon scores]; scores per mille."""
+    """[id, score, match, nearest, boxes (kind, offset, length), introns (offset, length), exon scores]; per mille."""
     boxes = [value for box in row.boxes for value in (int(box.kind), box.start - origin, box.end - box.start)]
     scores = [round(score * 1000) for score in row.exon_scores]
     match = -1 if row.match is None else int(row.match)
