@@ -21,8 +21,13 @@ from torch import Tensor
 
 from transgenic_tools.generate.config import DecodingConfig
 from transgenic_tools.genome.hashing import stable_rng
-from transgenic_tools.model.decoders.pointer import History, PointerDecoder, SiteGraph, segment_log_softmax
-from transgenic_tools.model.encoders.embedded import rotary_angles, rotate
+from transgenic_tools.model.decoders.pointer import (
+    DecoderState,
+    History,
+    PointerDecoder,
+    SiteGraph,
+    segment_log_softmax,
+)
 from transgenic_tools.model.graph import best_path
 from transgenic_tools.model.paths import Path
 
@@ -140,12 +145,16 @@ class GroupSearch:
     def _embed(self) -> Tensor:
         """(N, D) state embeddings; sites are encoded gene by gene, so neighbours do not matter."""
         embedded = []
-        for gene in self.genes:
+        most = max(len(gene.sites.site_type) for gene in self.genes)
+        self.sites = torch.zeros(self.config.group, most, self.decoder.config.dim, device=self.device)
+        self.valid = torch.zeros(self.config.group, most, dtype=torch.bool, device=self.device)
+        for slot, gene in enumerate(self.genes):
             s = gene.sites
             valid = torch.ones(1, len(s.site_type), dtype=torch.bool, device=self.device)
             sites = self.decoder.encode_sites(
                 self._tensor(s.features)[None], self._tensor(s.site_type)[None], self._tensor(s.site_logit)[None], valid
             )[0]
+            self.sites[slot, : len(sites)], self.valid[slot, : len(sites)] = sites, True
             embedded.append(self.decoder.embed_states(sites, self._tensor(s.site_of_state), self._tensor(s.graph.kind)))
         return torch.cat(embedded)
 
@@ -154,37 +163,21 @@ class GroupSearch:
         while any(not gene.done for gene in self.genes):
             self._round()
 
-    def _prefix(self, lengths: Ints, room: int) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        """Caches of what is written so far, (R, H, Tmax, D / H) a layer, and the hidden state of the last token."""
-        decoder, config = self.decoder, self.decoder.config
-        slots, longest = self.config.group, int(lengths.max())
-        head = config.dim // config.heads
-        total = longest + room
-        rotary = rotary_angles(max(longest, 1), head, device=self.device)
-        x = torch.zeros(slots, max(longest, 1), config.dim, device=self.device)
+    def _prefix(self, lengths: Ints) -> DecoderState:
+        """State of the decoder after what is written so far."""
+        x = torch.zeros(self.config.group, max(int(lengths.max()), 1), self.decoder.config.dim, device=self.device)
         for i, gene in enumerate(self.genes):
             if gene.tokens:
                 states = self.states[self._tensor(np.array(gene.tokens) + self.state_offset[i])]
-                x[i, : len(gene.tokens)] = decoder.token(states, self._tensor(np.array(gene.ordinals)))
-        caches = []
-        for layer in decoder.layers:
-            normed = layer.attention_norm(x)
-            _, k, v = layer.attention.project(normed)
-            keys = torch.zeros(slots, config.heads, total, head, device=self.device)
-            values = torch.zeros_like(keys)
-            keys[:, :, : x.shape[1]], values[:, :, : x.shape[1]] = rotate(k, *rotary), v
-            caches.append((keys.repeat_interleave(self.beams, 0), values.repeat_interleave(self.beams, 0)))
-            x = layer(x, rotary, None, causal=True)
-        last = torch.from_numpy(np.maximum(lengths - 1, 0)).to(self.device)
-        return caches, decoder.norm(x)[torch.arange(slots, device=self.device), last]
+                x[i, : len(gene.tokens)] = self.decoder.token(states, self._tensor(np.array(gene.ordinals)))
+        return self.decoder.start(x, self._tensor(lengths), beams=self.beams, sites=self.sites, valid=self.valid)
 
     def _round(self) -> None:
         """Write one more transcript of every gene that is not done."""
         lengths = np.zeros(self.config.group, dtype=np.int64)
         lengths[: len(self.genes)] = [len(gene.tokens) for gene in self.genes]
-        room = 64
-        caches, hidden = self._prefix(lengths, room)
-        self._decide_more(hidden)
+        decoder_state = self._prefix(lengths)
+        self._decide_more(decoder_state.hidden)
         active = [i for i, gene in enumerate(self.genes) if not gene.done]
         if not active:
             return
@@ -197,14 +190,14 @@ class GroupSearch:
         row_length = np.repeat(lengths, self.beams)
         step = 0
         while True:
-            if step == room:
-                caches, room = [(_grow(k, 128), _grow(v, 128)) for k, v in caches], room + 128
             live = np.flatnonzero(np.isfinite(beams.score))
             if not len(live) or step >= self.config.max_steps:
                 break
-            hidden = self._step(beams.state, ordinal, caches, row_length + step)
+            token = self.decoder.token(self.states[self._tensor(beams.state)], self._tensor(ordinal))
+            hidden = decoder_state.step(token, self._tensor(row_length + step))
             parents = self._advance(beams, hidden, live, history, finished, step)
-            caches = [(k[parents], v[parents]) for k, v in caches] if self.beams > 1 else caches
+            if self.beams > 1:
+                decoder_state.reorder(parents)
             step += 1
         for i in active:
             self._commit(i, beams, finished[i])
@@ -227,18 +220,6 @@ class GroupSearch:
             state[i * self.beams : (i + 1) * self.beams] = self.state_offset[i]
             score[i * self.beams] = 0.0
         return _Beams(state, score)
-
-    def _step(self, state: Ints, ordinal: Ints, caches: list[tuple[Tensor, Tensor]], at: Ints) -> Tensor:
-        """Hidden states (R, D) after the current states."""
-        decoder = self.decoder
-        head = decoder.config.dim // decoder.config.heads
-        x = decoder.token(self.states[self._tensor(state)], self._tensor(ordinal))[:, None]
-        cosine, sine = rotary_angles(int(at.max()) + 1, head, device=self.device)
-        where = self._tensor(at)
-        rotary = (cosine[where][:, None, None], sine[where][:, None, None])
-        for layer, (keys, values) in zip(decoder.layers, caches, strict=True):
-            x = layer.step(x, rotary, keys, values, where)
-        return decoder.norm(x[:, 0])
 
     def _edge_log_probability(self, rows: Ints, edges: Ints, owner: Ints, hidden: Tensor, past: Tensor) -> Tensor:
         """Log-probabilities of flat edges; `owner` is the index into `rows` that each leaves."""
@@ -351,10 +332,6 @@ class GroupSearch:
         if not own.found:
             own.write(viterbi(own))
         own.done = True
-
-
-def _grow(cache: Tensor, more: int) -> Tensor:
-    return torch.cat([cache, torch.zeros(*cache.shape[:2], more, cache.shape[3], device=cache.device)], dim=2)
 
 
 @torch.no_grad()

@@ -20,7 +20,8 @@ from transformers import PreTrainedModel
 
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.model.config import TransgenicConfig, build_part
-from transgenic_tools.model.decoders.pointer import PointerDecoder, SiteGraph, site_graph
+from transgenic_tools.model.decoders.factory import build_decoder
+from transgenic_tools.model.decoders.pointer import SiteGraph, site_graph
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.graph import Graph, build_graph, choose_candidates
 from transgenic_tools.model.head import BaseHead, BaseScores
@@ -40,7 +41,7 @@ class TransgenicModel(PreTrainedModel):
         self.scoring = build_part("scoring", config.scoring)
         self.encoder = build_encoder(build_part("encoder", config.encoder), build_part("mapping", config.mapping))
         self.head = BaseHead(self.encoder.channels)
-        self.decoder = PointerDecoder(build_part("decoder", config.decoder), self.encoder.channels)
+        self.decoder = build_decoder(build_part("decoder", config.decoder), self.encoder.channels)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:

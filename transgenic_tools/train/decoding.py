@@ -147,7 +147,8 @@ def decoder_loss(
     states = decoder.embed_states(
         flat, token_site.flatten().to(device), _pad([e.token_kind for e in group], 0).flatten().to(device)
     ).view(len(group), n_tokens, -1)
-    hidden = decoder(decoder.token(states, _pad([e.token_ordinal for e in group], 0).to(device)))
+    tokens = decoder.token(states, _pad([e.token_ordinal for e in group], 0).to(device))
+    hidden = decoder(tokens, sites, valid.to(device))
 
     def joined(name: str, step: int, missing: int | None = None) -> Tensor:
         rows = []

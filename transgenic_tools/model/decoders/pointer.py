@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -153,7 +154,7 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def step(self, x: Tensor, rotary: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, at: Tensor) -> Tensor:
-        """One new step of every row: x (R, 1, D); keys and values (R, H, Tmax, D / H) are written at index `at` (R,)."""
+        """A new step of every row: x (R, 1, D); keys and values (R, H, Tmax, D / H) are written at index `at` (R,)."""
         q, k, v = self.project(x)
         q, k = rotate(q, *rotary), rotate(k, *rotary)
         rows = torch.arange(len(at), device=x.device)
@@ -247,13 +248,27 @@ class PointerDecoder(nn.Module):
         """Decoder input of visited states: state embedding and which transcript it belongs to."""
         return states + self.ordinal(ordinal.clamp(max=MAX_ORDINAL))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(G, T, D) tokens -> (G, T, D) hidden, causal."""
+    def forward(self, tokens: Tensor, sites: Tensor | None = None, valid: Tensor | None = None) -> Tensor:
+        """(G, T, D) tokens -> (G, T, D) hidden, causal. Seq2seq decoders read `sites` and their mask, this one not."""
         rotary = self.rotary(tokens.shape[1], tokens.device)
         x = tokens
         for layer in self.layers:
             x = layer(x, rotary, None, causal=True)
         return self.norm(x)
+
+    def start(
+        self, tokens: Tensor, lengths: Tensor, *, beams: int, sites: Tensor, valid: Tensor, room: int = 64
+    ) -> DecoderState:
+        """State of a search whose rows have visited some states already.
+
+        Args:
+            tokens: (G, T, D), padded at the right.
+            lengths: (G,) tokens of each gene.
+            beams: Rows of each gene; row r belongs to gene r // beams.
+            sites, valid: (G, S, D) and (G, S).
+            room: Steps to make room for at first.
+        """
+        return PointerState(self, tokens, lengths, beams=beams, room=room)
 
     def edge_logits(self, hidden: Tensor, keys: Tensor, base: Tensor, pair: Tensor) -> Tensor:
         """Unnormalised score of edges.
@@ -270,6 +285,60 @@ class PointerDecoder(nn.Module):
     def more_logit(self, hidden: Tensor) -> Tensor:
         """Logit of one more transcript after END. (..., D) -> (...)."""
         return self.more(hidden)[..., 0]
+
+
+class DecoderState(Protocol):
+    """Running state of a search.
+
+    Attributes:
+        hidden: (G, D) hidden state of each gene's last token at the start.
+    """
+
+    hidden: Tensor
+
+    def step(self, x: Tensor, at: Tensor) -> Tensor:
+        """Hidden states (R, D) after the tokens x (R, D) at index `at` (R,) of each row."""
+
+    def reorder(self, parents: Tensor) -> None:
+        """Row r goes on from row `parents[r]`."""
+
+
+class PointerState:
+    """Keys and values of all layers, (R, H, Tmax, D / H)."""
+
+    def __init__(self, decoder: PointerDecoder, tokens: Tensor, lengths: Tensor, *, beams: int, room: int) -> None:
+        self.decoder, config = decoder, decoder.config
+        self.head = config.dim // config.heads
+        self.caches: list[tuple[Tensor, Tensor]] = []
+        slots, longest = tokens.shape[:2]
+        rotary = rotary_angles(longest, self.head, device=tokens.device)
+        x = tokens
+        for layer in decoder.layers:
+            _, k, v = layer.attention.project(layer.attention_norm(x))
+            keys = torch.zeros(slots, config.heads, int(lengths.max()) + room, self.head, device=tokens.device)
+            values = torch.zeros_like(keys)
+            keys[:, :, :longest], values[:, :, :longest] = rotate(k, *rotary), v
+            self.caches.append((keys.repeat_interleave(beams, 0), values.repeat_interleave(beams, 0)))
+            x = layer(x, rotary, None, causal=True)
+        self.hidden = decoder.norm(x)[torch.arange(slots, device=x.device), (lengths - 1).clamp(min=0)]
+
+    def step(self, x: Tensor, at: Tensor) -> Tensor:
+        needed = int(at.max()) + 1
+        if self.caches and needed > self.caches[0][0].shape[2]:
+            self.caches = [(_grow(k, 128), _grow(v, 128)) for k, v in self.caches]
+        cosine, sine = rotary_angles(needed, self.head, device=x.device)
+        rotary = (cosine[at][:, None, None], sine[at][:, None, None])
+        x = x[:, None]
+        for layer, (keys, values) in zip(self.decoder.layers, self.caches, strict=True):
+            x = layer.step(x, rotary, keys, values, at)
+        return self.decoder.norm(x[:, 0])
+
+    def reorder(self, parents: Tensor) -> None:
+        self.caches = [(k[parents], v[parents]) for k, v in self.caches]
+
+
+def _grow(cache: Tensor, more: int) -> Tensor:
+    return torch.cat([cache, torch.zeros(*cache.shape[:2], more, cache.shape[3], device=cache.device)], dim=2)
 
 
 def segment_log_softmax(logits: Tensor, segment: Tensor, n_segments: int) -> Tensor:

@@ -20,9 +20,8 @@ from torch.utils.checkpoint import checkpoint
 
 from transgenic_tools.model.config_parts import HyenaDnaConfig
 
+#: A, C, G, T, N are 7 to 11.
 FIRST_BASE_ID, PAD_ID = 7, 4
-#: Ids of A, C, G, T, N and of their complements.
-_COMPLEMENT = {7: 10, 8: 9, 9: 8, 10: 7}
 
 
 def causal_convolution(x: Tensor, kernel: Tensor, skip: Tensor) -> Tensor:
@@ -31,6 +30,12 @@ def causal_convolution(x: Tensor, kernel: Tensor, skip: Tensor) -> Tensor:
     size = 2 * length
     spectrum = torch.fft.rfft(kernel.float(), n=size) * torch.fft.rfft(x.float(), n=size)
     return (torch.fft.irfft(spectrum, n=size)[..., :length] + x.float() * skip[:, None].float()).to(x.dtype)
+
+
+def complement(ids: Tensor) -> Tensor:
+    """Ids of the bases of the other strand; all else as it is."""
+    last = FIRST_BASE_ID + 3
+    return torch.where((ids >= FIRST_BASE_ID) & (ids <= last), FIRST_BASE_ID + last - ids, ids)
 
 
 class Sine(nn.Module):
@@ -159,10 +164,6 @@ class HyenaDna(nn.Module):
         self.backbone.embeddings = embeddings
         self.backbone.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.backbone.ln_f = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
-        complement = torch.arange(rows)
-        for base, paired in _COMPLEMENT.items():
-            complement[base] = paired
-        self.register_buffer("complement", complement, persistent=False)
 
     def _read(self, ids: Tensor) -> Tensor:
         x = self.backbone.get_submodule("embeddings.word_embeddings")(ids)
@@ -180,5 +181,5 @@ class HyenaDna(nn.Module):
         index = torch.arange(ids.shape[1], device=ids.device)[None]
         length = valid.sum(1, keepdim=True)
         mirror = torch.where(index < length, length - 1 - index, index)
-        backward = self._read(self.get_buffer("complement")[ids.gather(1, mirror)])
+        backward = self._read(complement(ids.gather(1, mirror)))
         return torch.cat([forward, backward.gather(1, mirror[..., None].expand_as(backward))], dim=-1)

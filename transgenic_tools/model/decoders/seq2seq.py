@@ -1,0 +1,166 @@
+"""LED, LongT5 and T5 as decoders: the stacks of transformers around the project's own vocabulary.
+
+In and out as for `PointerDecoder`: candidate sites of a gene and the states visited so far; scores of the next states.
+The encoder stack reads the candidate sites in their order along the DNA, the decoder stack the states written so far,
+with cross-attention to the sites. A step's logits join pointers (dot products with the states of the graph, so frame
+and reachability hold by construction) with the LM head over the two structural tokens NEXT and EOS.
+Dims: G genes, S sites, T steps, R rows, D model size.
+
+A surprise: with `global_attention: sites`, LED's likely splice sites attend to all others and are seen by all; other
+candidates see a window. Every step runs over the row's whole prefix, so a search costs more than with `embedded`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import LEDConfig, LongT5Config, T5Config
+from transformers.models.led.modeling_led import LEDDecoder, LEDEncoder
+from transformers.models.longt5.modeling_longt5 import LongT5Stack
+from transformers.models.t5.modeling_t5 import T5Stack
+
+from transgenic_tools.errors import UsageError
+from transgenic_tools.model.config import PointerDecoderConfig
+from transgenic_tools.model.config_parts import Seq2SeqDecoderConfig
+from transgenic_tools.model.decoders.pointer import DecoderState, PointerDecoder
+from transgenic_tools.model.vocabulary import Site
+
+NEXT, EOS = 0, 1
+_GLOBAL_CHOICES = ("none", "sites")
+
+
+def _led(config: Seq2SeqDecoderConfig) -> tuple[nn.Module, nn.Module]:
+    sizes = LEDConfig(
+        vocab_size=2,
+        d_model=config.dim,
+        encoder_layers=config.node_layers,
+        decoder_layers=config.layers,
+        encoder_attention_heads=config.heads,
+        decoder_attention_heads=config.heads,
+        encoder_ffn_dim=config.intermediate,
+        decoder_ffn_dim=config.intermediate,
+        max_encoder_position_embeddings=config.max_sites + config.window,
+        max_decoder_position_embeddings=config.max_steps,
+        attention_window=config.window,
+        dropout=config.dropout,
+        attention_dropout=0.0,
+        encoder_layerdrop=0.0,
+        decoder_layerdrop=0.0,
+        pad_token_id=1,
+        use_cache=False,
+    )
+    return LEDEncoder(sizes), LEDDecoder(sizes)
+
+
+def _t5(config: Seq2SeqDecoderConfig) -> tuple[nn.Module, nn.Module]:
+    kind: Any = LongT5Config if config.name == "longt5" else T5Config
+    stack: Any = LongT5Stack if config.name == "longt5" else T5Stack
+    common: dict[str, Any] = {
+        "vocab_size": 2,
+        "d_model": config.dim,
+        "d_kv": config.dim // config.heads,
+        "d_ff": config.intermediate,
+        "num_heads": config.heads,
+        "dropout_rate": config.dropout,
+        "feed_forward_proj": "gated-gelu",
+        "use_cache": False,
+    }
+    if config.name == "longt5":
+        common["local_radius"] = config.window
+    encoder = kind(**common, num_layers=config.node_layers, is_decoder=False, is_encoder_decoder=False)
+    decoder = kind(**common, num_layers=config.layers, is_decoder=True, is_encoder_decoder=False)
+    return stack(encoder), stack(decoder)
+
+
+class Seq2SeqDecoder(PointerDecoder):
+    """See the module docstring."""
+
+    def __init__(self, config: Seq2SeqDecoderConfig, channels: int) -> None:
+        if config.global_attention not in _GLOBAL_CHOICES:
+            raise UsageError(
+                f"decoder.global_attention {config.global_attention!r}", hint=f"choose one of {_GLOBAL_CHOICES}"
+            )
+        shared = PointerDecoderConfig(
+            dim=config.dim, node_layers=0, layers=0, heads=config.heads, dropout=config.dropout
+        )
+        super().__init__(shared, channels)
+        self.config = config  # type: ignore[assignment]
+        self.sizes = config
+        self.stack_in, self.stack_out = _led(config) if config.name == "led" else _t5(config)
+        for stack in (self.stack_in, self.stack_out):
+            stack.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]
+        del self.more, self.norm
+        self.lm_head = nn.Linear(config.dim, 2)
+
+    def _global_mask(self, site_type: Tensor, logit: Tensor, valid: Tensor) -> Tensor:
+        """1 where a likely splice site attends to all. (G, S)."""
+        p = self.sizes.global_probability
+        splice = (site_type == Site.DONOR) | (site_type == Site.ACCEPTOR)
+        return (splice & valid & (logit >= math.log(p / (1 - p)))).long()
+
+    def encode_sites(self, features: Tensor, site_type: Tensor, logit: Tensor, valid: Tensor) -> Tensor:
+        if self.sizes.name == "led" and features.shape[1] > self.sizes.max_sites:
+            raise UsageError(
+                f"{features.shape[1]} candidate sites, LED has positions for {self.sizes.max_sites}",
+                hint="train with a larger decoder.max_sites, or lower grammar.candidates_per_kb",
+            )
+        x = self.site_in(self.dropout(features)) + self.site_type(site_type) + self.site_logit(logit[..., None] / 5)
+        extra = {}
+        if self.sizes.name == "led" and self.sizes.global_attention == "sites":
+            extra["global_attention_mask"] = self._global_mask(site_type, logit, valid)
+        return self.stack_in(inputs_embeds=x, attention_mask=valid.long(), **extra).last_hidden_state
+
+    def forward(self, tokens: Tensor, sites: Tensor | None = None, valid: Tensor | None = None) -> Tensor:
+        """(G, T, D) tokens -> (G, T, D) hidden, causal, with cross-attention to `sites` (G, S, D)."""
+        assert sites is not None, "a seq2seq decoder reads the sites"
+        assert valid is not None, "a seq2seq decoder reads the mask of the sites"
+        if self.sizes.name == "led" and tokens.shape[1] > self.sizes.max_steps:
+            raise UsageError(
+                f"a gene of {tokens.shape[1]} steps, LED has positions for {self.sizes.max_steps}",
+                hint="train with a larger decoder.max_steps, or use longt5",
+            )
+        return self.stack_out(
+            inputs_embeds=tokens,
+            encoder_hidden_states=sites,
+            encoder_attention_mask=valid.long(),
+            use_cache=False,
+        ).last_hidden_state
+
+    def more_logit(self, hidden: Tensor) -> Tensor:
+        logits = self.lm_head(hidden)
+        return logits[..., NEXT] - logits[..., EOS]
+
+    def start(
+        self, tokens: Tensor, lengths: Tensor, *, beams: int, sites: Tensor, valid: Tensor, room: int = 64
+    ) -> DecoderState:
+        return PrefixState(self, tokens, lengths, beams=beams, sites=sites, valid=valid)
+
+
+class PrefixState:
+    """The tokens of all rows; each step computes them again."""
+
+    def __init__(
+        self, decoder: Seq2SeqDecoder, tokens: Tensor, lengths: Tensor, *, beams: int, sites: Tensor, valid: Tensor
+    ) -> None:
+        self.decoder = decoder
+        # Free slots have no site; a first one is opened for them, because attention to nothing is undefined.
+        valid = valid.clone()
+        valid[:, 0] = True
+        slots = torch.arange(len(tokens), device=tokens.device)
+        self.hidden = decoder(tokens, sites, valid)[slots, (lengths - 1).clamp(min=0)]
+        self.tokens = tokens.repeat_interleave(beams, 0)
+        self.sites, self.valid = sites.repeat_interleave(beams, 0), valid.repeat_interleave(beams, 0)
+
+    def step(self, x: Tensor, at: Tensor) -> Tensor:
+        missing = int(at.max()) + 1 - self.tokens.shape[1]
+        if missing > 0:
+            self.tokens = nn.functional.pad(self.tokens, (0, 0, 0, missing))
+        rows = torch.arange(len(at), device=at.device)
+        self.tokens[rows, at] = x
+        return self.decoder(self.tokens, self.sites, self.valid)[rows, at]
+
+    def reorder(self, parents: Tensor) -> None:
+        self.tokens = self.tokens[parents]
