@@ -67,7 +67,8 @@ class ReferenceIndex:
             return []
         first = bisect_left(self._starts[key], structure.span.start - self._longest[key])
         last = bisect_left(self._starts[key], structure.span.end)
-        rows = ((e, shared_bases(e.structure.parts, structure.parts)) for e in self._rows[key][first:last])
+        near = (e for e in self._rows[key][first:last] if e.structure.span.end > structure.span.start)
+        rows = ((e, shared_bases(e.structure.parts, structure.parts)) for e in near)
         return [(e, shared) for e, shared in rows if shared]
 
 

@@ -7,9 +7,11 @@ A surprise: touching parts are joined first, since one exon split at a phase or 
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 from transgenic_tools.genome.gene import Gene, Transcript
@@ -19,7 +21,7 @@ View = Literal["cds", "transcript"]
 VIEWS: tuple[View, ...] = get_args(View)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True)
 class Structure:
     """One spliced structure: disjoint, non-touching parts, left to right."""
 
@@ -27,25 +29,43 @@ class Structure:
     strand: Strand
     parts: Intervals
 
-    @property
+    @cached_property
     def introns(self) -> Intervals:
         return gaps(self.parts)
 
-    @property
+    @cached_property
     def span(self) -> Interval:
         return Interval(self.parts[0].start, self.parts[-1].end)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.seqid, self.strand, tuple((p.start, p.end) for p in self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @property
+    def sort_key(self) -> tuple[str, Strand, int, int, Intervals]:
+        """Place in a list: seqid, strand, span, then the parts."""
+        return (self.seqid, self.strand, self.span.start, self.span.end, self.parts)
+
+
+def _joined(parts: Intervals) -> Intervals:
+    """`merge(parts)`, without new objects in the usual case that no two parts touch."""
+    apart = all(left.end < right.start for left, right in itertools.pairwise(parts))
+    return parts if apart else merge(parts)
 
 
 def structure_of(transcript: Transcript, view: View) -> Structure | None:
     """The transcript in one view; None where it has no CDS and the view is `cds`."""
     parts = transcript.cds if view == "cds" else transcript.exons
-    return Structure(transcript.seqid, transcript.strand, merge(parts)) if parts else None
+    return Structure(transcript.seqid, transcript.strand, _joined(parts)) if parts else None
 
 
 def distinct_structures(genes: Iterable[Gene], view: View) -> tuple[Structure, ...]:
     """Sorted, each once, whatever the number of transcripts and genes that hold it."""
     found = {structure_of(t, view) for gene in genes for t in gene.transcripts}
-    return tuple(sorted(s for s in found if s is not None))
+    return tuple(sorted((s for s in found if s is not None), key=lambda s: s.sort_key))
 
 
 def cluster_loci(structures: Sequence[Structure]) -> tuple[tuple[Structure, ...], ...]:
