@@ -2,7 +2,7 @@
  * Annotations that exist already (--predictions DIR, one <sample>.gff3 a row of the samplesheet) -> evaluation -> report.
  */
 include { TG_EVALUATE } from '../modules/local/tg_evaluate'
-include { TG_REPORT   } from '../modules/local/tg_report'
+include { REPORT      } from '../subworkflows/local/report'
 
 workflow EVALUATE {
     take:
@@ -12,13 +12,16 @@ workflow EVALUATE {
     main:
     TG_EVALUATE(predictions.join(genomes.map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, reads ? fasta : [], []] }))
 
-    TG_REPORT(
-        predictions.map { _meta, gff3 -> gff3 }.collect(sort: { it.name }),
-        TG_EVALUATE.out.json.map { _meta, json -> json }.collect(sort: { it.name }),
+    REPORT(
+        predictions,
+        TG_EVALUATE.out.json,
+        genomes.map { meta, _fasta, annotation, _regions, _reads -> [meta, annotation] },
+        channel.empty(),
+        channel.empty(),
     )
 
     emit:
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
-    report     = TG_REPORT.out.html   // html
-    versions   = TG_EVALUATE.out.versions.mix(TG_REPORT.out.versions)
+    report     = REPORT.out.html      // html
+    versions   = TG_EVALUATE.out.versions.mix(REPORT.out.versions)
 }

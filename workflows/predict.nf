@@ -3,10 +3,10 @@
  * --mode augment is the same way: each gene's known transcripts are the prompt, and new ones join the user's own GFF3.
  * Keep this file about order: what a step does stands in its module, with which flags in conf/modules.config.
  */
-include { TG_PREP                      } from '../modules/local/tg_prep'
-include { TG_EVALUATE                  } from '../modules/local/tg_evaluate'
-include { TG_REPORT                    } from '../modules/local/tg_report'
-include { ANNOTATE                     } from '../subworkflows/local/annotate'
+include { TG_PREP     } from '../modules/local/tg_prep'
+include { TG_EVALUATE } from '../modules/local/tg_evaluate'
+include { ANNOTATE    } from '../subworkflows/local/annotate'
+include { REPORT      } from '../subworkflows/local/report'
 
 workflow PREDICT {
     take:
@@ -28,14 +28,17 @@ workflow PREDICT {
         .map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, reads ? fasta : [], []] }
     TG_EVALUATE(ANNOTATE.out.gff3.join(references))
 
-    TG_REPORT(
-        ANNOTATE.out.gff3.map { _meta, gff3 -> gff3 }.collect(sort: { it.name }),
-        TG_EVALUATE.out.json.map { _meta, json -> json }.collect(sort: { it.name }).ifEmpty([]),
+    REPORT(
+        ANNOTATE.out.gff3,
+        TG_EVALUATE.out.json,
+        references.map { meta, annotation, _reads, _fasta, _shards -> [meta, annotation] },
+        TG_PREP.out.summary,
+        channel.empty(),
     )
 
     emit:
     annotation = ANNOTATE.out.gff3    // [ meta, gff3 ]
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
-    report     = TG_REPORT.out.html   // html
-    versions   = TG_PREP.out.versions.mix(ANNOTATE.out.versions, TG_EVALUATE.out.versions, TG_REPORT.out.versions)
+    report     = REPORT.out.html      // html
+    versions   = TG_PREP.out.versions.mix(ANNOTATE.out.versions, TG_EVALUATE.out.versions, REPORT.out.versions)
 }

@@ -4,8 +4,8 @@
 include { TG_PREP     } from '../modules/local/tg_prep'
 include { TG_TRAIN    } from '../modules/local/tg_train'
 include { TG_EVALUATE } from '../modules/local/tg_evaluate'
-include { TG_REPORT   } from '../modules/local/tg_report'
 include { ANNOTATE    } from '../subworkflows/local/annotate'
+include { REPORT      } from '../subworkflows/local/report'
 
 /** The meta map of one genome annotated by one model. */
 def pair(meta, trained) {
@@ -40,14 +40,17 @@ workflow TRAIN {
         .map { meta, _fasta, annotation, _regions, _reads, files, trained, _model -> [pair(meta, trained), annotation, [], [], files] }
     TG_EVALUATE(ANNOTATE.out.gff3.join(references))
 
-    TG_REPORT(
-        ANNOTATE.out.gff3.map { _meta, gff3 -> gff3 }.collect(sort: { it.name }),
-        TG_EVALUATE.out.json.map { _meta, json -> json }.collect(sort: { it.name }),
+    REPORT(
+        ANNOTATE.out.gff3,
+        TG_EVALUATE.out.json,
+        references.map { meta, annotation, _reads, _fasta, _shards -> [meta, annotation] },
+        TG_PREP.out.summary,
+        TG_TRAIN.out.metrics,
     )
 
     emit:
     annotation = ANNOTATE.out.gff3    // [ meta, gff3 ]
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
-    report     = TG_REPORT.out.html   // html
-    versions   = TG_PREP.out.versions.mix(TG_TRAIN.out.versions, ANNOTATE.out.versions, TG_EVALUATE.out.versions, TG_REPORT.out.versions)
+    report     = REPORT.out.html      // html
+    versions   = TG_PREP.out.versions.mix(TG_TRAIN.out.versions, ANNOTATE.out.versions, TG_EVALUATE.out.versions, REPORT.out.versions)
 }

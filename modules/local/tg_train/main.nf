@@ -12,6 +12,7 @@ process TG_TRAIN {
 
     output:
     tuple val(meta), path("${prefix}")  , emit: model // [ meta, model directory ]
+    path "${prefix}/metrics.jsonl"      , emit: metrics, optional: true
     path "versions.yml"                 , emit: versions
 
     when:
