@@ -144,6 +144,8 @@ def results_markdown(results: Mapping[str, Any]) -> str:
         parts += [title, scaling_table(results["scaling"])]
     if results["prep"]:
         parts += ["### Preparation", _prep_table(results["prep"])]
+    for part, commit in results.get("kept", {}).items():
+        parts.append(f"The part `{part}` was measured at commit `{commit}`.")
     return "\n\n".join(part for part in parts if part)
 
 
