@@ -308,12 +308,13 @@ class PointerState:
 
     def __init__(self, decoder: PointerDecoder, tokens: Tensor, lengths: Tensor, *, beams: int, room: int) -> None:
         self.decoder, config = decoder, decoder.config
+        self.layers = [layer for layer in decoder.layers if isinstance(layer, Layer)]
         self.head = config.dim // config.heads
         self.caches: list[tuple[Tensor, Tensor]] = []
         slots, longest = tokens.shape[:2]
         rotary = rotary_angles(longest, self.head, device=tokens.device)
         x = tokens
-        for layer in decoder.layers:
+        for layer in self.layers:
             _, k, v = layer.attention.project(layer.attention_norm(x))
             keys = torch.zeros(slots, config.heads, int(lengths.max()) + room, self.head, device=tokens.device)
             values = torch.zeros_like(keys)
@@ -329,7 +330,7 @@ class PointerState:
         cosine, sine = rotary_angles(needed, self.head, device=x.device)
         rotary = (cosine[at][:, None, None], sine[at][:, None, None])
         x = x[:, None]
-        for layer, (keys, values) in zip(self.decoder.layers, self.caches, strict=True):
+        for layer, (keys, values) in zip(self.layers, self.caches, strict=True):
             x = layer.step(x, rotary, keys, values, at)
         return self.decoder.norm(x[:, 0])
 
