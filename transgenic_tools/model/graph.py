@@ -435,7 +435,7 @@ def _score_edges(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _backward(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover
+def backward(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Log-sum of path scores to the last state."""
     n = len(first) - 1
     beta = np.full(n, -np.inf)
@@ -651,7 +651,7 @@ def build_graph(
         bases,
         score,
     )
-    beta = _backward(first, target, score)
+    beta = backward(first, target, score)
     if beta[0] == -np.inf:
         return None
     return _prune(Graph(states.kind, states.position, logit, first, target, score, content, bases, beta))

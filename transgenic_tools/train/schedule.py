@@ -19,23 +19,26 @@ def rate_factor(step: int, *, steps: int, warmup: float, decay: float) -> float:
 
 
 class AveragedWeights:
-    """Exponential moving average of all floating-point parameters."""
+    """Exponential moving average of the parameters that are learned."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.shadow = {name: p.detach().clone() for name, p in model.named_parameters()}
+        self.shadow = {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Blend in the current weights; early on the decay is smaller, `(1 + step) / (10 + step)`."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, parameter in model.named_parameters():
-            self.shadow[name].lerp_(parameter.detach(), 1 - decay)
+            if name in self.shadow:
+                self.shadow[name].lerp_(parameter.detach(), 1 - decay)
 
     @torch.no_grad()
     def swap(self, model: nn.Module) -> None:
         """Exchange the model's weights with the averaged ones (call twice to restore)."""
         for name, parameter in model.named_parameters():
+            if name not in self.shadow:
+                continue
             kept = parameter.detach().clone()
             parameter.copy_(self.shadow[name])
             self.shadow[name] = kept

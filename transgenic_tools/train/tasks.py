@@ -33,7 +33,9 @@ class Task(Protocol):
     def plan(self, epoch: int) -> list[Any]:
         """Micro-batches of one epoch; a function of (seed, epoch)."""
 
-    def loss(self, model: nn.Module, planned: Any, epoch: int, device: torch.device) -> tuple[Tensor, dict[str, Tensor], int]:
+    def loss(
+        self, model: nn.Module, planned: Any, epoch: int, device: torch.device
+    ) -> tuple[Tensor, dict[str, Tensor], int]:
         """Loss of one micro-batch, its parts, and the bases (or steps) computed."""
 
     def measure(self, model: TransgenicModel) -> dict[str, float]:
@@ -49,8 +51,13 @@ class TrunkTask:
     def plan(self, epoch: int) -> list[list[Item]]:
         c = self.config
         return plan_epoch(
-            self.train, epoch=epoch, seed=c.seed, flank_min=c.flank_min, flank_max=c.flank_max,
-            max_bases=c.max_bases, batch_bases=c.batch_bases,
+            self.train,
+            epoch=epoch,
+            seed=c.seed,
+            flank_min=c.flank_min,
+            flank_max=c.flank_max,
+            max_bases=c.max_bases,
+            batch_bases=c.batch_bases,
         )
 
     def loss(
@@ -86,7 +93,9 @@ class DecoderTask:
         self.validation = self._prepare(model, validation, [item.crop for item in items], most)
         logger.info(
             "prepared %d + %d genes for the decoder in %.0f s",
-            sum(map(len, self.versions)), len(self.validation), time.perf_counter() - began,
+            sum(map(len, self.versions)),
+            len(self.validation),
+            time.perf_counter() - began,
         )
 
     def _crop(self, example: Example, version: int) -> Any:

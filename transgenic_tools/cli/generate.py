@@ -1,0 +1,117 @@
+"""tg-generate: gene shards to prediction shards.
+
+In: shards of `tg-prep`. Out: `predictions-*.parquet`.
+A surprise: torch is loaded only when a run starts, so `--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from transgenic_tools.cli._errors import entry_point
+from transgenic_tools.cli._options import (
+    JsonOption,
+    OutdirOption,
+    QuietOption,
+    SeedOption,
+    ThreadsOption,
+    VerboseOption,
+    VersionOption,
+    new_app,
+    set_up_logging,
+)
+
+app = new_app("Generate the transcripts of every gene in gene shards.")
+
+
+class DecodingName(StrEnum):
+    """How transcripts are searched."""
+
+    greedy = "greedy"
+    beam = "beam"
+    sample = "sample"
+    viterbi = "viterbi"
+
+
+class DeviceName(StrEnum):
+    """Where the model runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+@app.command()
+def generate(
+    shards: Annotated[list[Path], typer.Argument(help="Gene shards (genes-*.parquet) or directories of them.")],
+    outdir: OutdirOption,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Model directory; default: the embedded model.")
+    ] = None,
+    decoding: Annotated[
+        DecodingName, typer.Option(help="Search; all but sample are deterministic.")
+    ] = DecodingName.beam,
+    num_beams: Annotated[int, typer.Option(help="Hypotheses kept for each gene (beam).")] = 4,
+    max_isoforms: Annotated[int, typer.Option(help="Most transcripts for each gene.")] = 6,
+    min_confidence: Annotated[
+        float, typer.Option(help="Leave out transcripts less probable than this (a gene's best one stays).")
+    ] = 0.3,
+    temperature: Annotated[float, typer.Option(help="Of sampling; below 1 is bolder, above 1 more varied.")] = 1.0,
+    top_p: Annotated[float, typer.Option(help="Of sampling: choose among the likeliest steps of this total.")] = 0.95,
+    seed: SeedOption = 1,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Known transcripts in the shards are the prompt; write further ones.")
+    ] = False,
+    split: Annotated[str | None, typer.Option(help="Only genes of this split (train, validation, test).")] = None,
+    device: Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")] = DeviceName.auto,
+    batch_bases: Annotated[
+        int, typer.Option(help="Bases in one batch on a GPU; halve it when memory is short.")
+    ] = 200_000,
+    threads: ThreadsOption = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what is there already.")] = False,
+    json_summary: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Generate the transcripts of every gene in gene shards.
+
+    Example: tg-generate shards/ --outdir predictions/
+    """
+    set_up_logging(verbose, quiet)
+    from transgenic_tools.generate.config import Config, DecodingConfig
+    from transgenic_tools.generate.run import run
+
+    search = DecodingConfig(
+        decoding=decoding.value, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence,
+        temperature=temperature, top_p=top_p, seed=seed,
+    )  # fmt: skip
+    result = run(
+        Config(
+            shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device.value, threads=threads,
+            batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
+        )
+    )  # fmt: skip
+    summary = {
+        "genes": result.genes,
+        "transcripts": result.transcripts,
+        "without_transcript": result.without_transcript,
+        "bases": result.bases,
+        "seconds": round(result.seconds, 2),
+        "bases_per_second": round(result.bases_per_second),
+        "device": result.device,
+        "reused_shards": result.reused,
+        "predictions": [str(path) for path in result.predictions],
+    }
+    if json_summary:
+        typer.echo(json.dumps(summary))
+    elif not quiet:
+        typer.echo(f"{result.transcripts} transcripts of {result.genes} genes in {outdir}")
+
+
+main = entry_point(app, "tg-generate")

@@ -1,0 +1,104 @@
+"""Probabilities that mean something: of transcripts, exons and splice sites.
+
+In: what the search wrote. Out: calibrated probabilities in (0, 1).
+A surprise: raw probabilities are those of the decoder's own steps; calibration is a logistic regression fitted on
+validation genes and stored in the model's config, so a model without one gives raw values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from transgenic_tools.generate.search import Found, GeneSearch
+from transgenic_tools.model.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind
+from transgenic_tools.model.graph import Graph
+from transgenic_tools.model.vocabulary import Site
+
+#: Order of `transcript_features`.
+FEATURES = ("log_probability", "coding_log_probability", "worst_step", "log_more", "later", "weakest_logit")
+_FLOOR = 1e-4
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Probabilities of one transcript; exons, donors and acceptors are 5' to 3'."""
+
+    transcript: float
+    exons: tuple[float, ...]
+    donors: tuple[float, ...]
+    acceptors: tuple[float, ...]
+
+
+def transcript_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
+    """What the calibration looks at; see `FEATURES`."""
+    graph = gene.sites.graph
+    kinds = graph.kind[list(found.path.states[1:])]
+    steps = np.array(found.step_log_probability)
+    fuzzy = np.isin(kinds, [Kind.TSS, Kind.TTS, Kind.END])
+    coding = steps[~fuzzy]
+    logits = graph.logit[list(found.path.states[1:])][~fuzzy]
+    return [
+        max(float(steps.sum()), -20.0),
+        max(float(coding.sum()), -20.0),
+        max(float(coding.min(initial=0.0)), -10.0),
+        max(math.log(max(found.more, 1e-9)), -10.0),
+        float(ordinal > 0),
+        float(np.clip(logits.min(initial=10.0), -10.0, 10.0)),
+    ]
+
+
+def _logistic(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x))
+
+
+def _calibrated(calibration: Mapping[str, Sequence[float]], name: str, values: Sequence[float], raw: float) -> float:
+    weights = calibration.get(name)
+    if weights is None:
+        return min(max(raw, _FLOOR), 1 - _FLOOR)
+    total = weights[-1] + sum(w * v for w, v in zip(weights[:-1], values, strict=True))
+    return min(max(_logistic(total), _FLOOR), 1 - _FLOOR)
+
+
+def logit(probability: float) -> float:
+    """Clipped log-odds."""
+    probability = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(probability / (1 - probability))
+
+
+def boundary_probabilities(found: Found, graph: Graph) -> list[tuple[int, float]]:
+    """(kind, raw probability) of every state of a transcript but BEGIN and END."""
+    states = found.path.states[1:-1]
+    return [(int(graph.kind[s]), math.exp(log)) for s, log in zip(states, found.step_log_probability, strict=False)]
+
+
+def exon_probabilities(boundaries: Sequence[tuple[int, float]]) -> list[float]:
+    """Raw probability of each exon: the product over the boundaries that make it (start and stop belong to theirs)."""
+    exons, current = [], 1.0
+    for kind, probability in boundaries:
+        current *= probability
+        if kind in DONOR_KINDS:
+            exons.append(current)
+            current = 1.0
+    return [*exons, current]
+
+
+def score(found: Found, gene: GeneSearch, ordinal: int, calibration: Mapping[str, Sequence[float]]) -> Scores:
+    """Calibrated probabilities of one transcript.
+
+    Args:
+        ordinal: How many transcripts were written before it.
+        calibration: Weights by name (`transcript`, `exon`, `site`), the last one is the bias.
+    """
+    graph = gene.sites.graph
+    boundaries = boundary_probabilities(found, graph)
+    raw = math.exp(found.log_probability) * found.more
+    whole = _calibrated(calibration, "transcript", transcript_features(found, gene, ordinal), raw)
+    exons = tuple(_calibrated(calibration, "exon", [logit(p)], p) for p in exon_probabilities(boundaries))
+    sites = [(kind, _calibrated(calibration, "site", [logit(p)], p)) for kind, p in boundaries]
+    donors = tuple(p for kind, p in sites if SITE_OF_KIND[kind] == Site.DONOR)
+    acceptors = tuple(p for kind, p in sites if kind in ACCEPTOR_KINDS)
+    return Scores(whole, exons, donors, acceptors)

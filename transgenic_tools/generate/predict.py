@@ -1,0 +1,127 @@
+"""From gene rows to prediction rows.
+
+In: `GeneRow`s and a model. Out: one `PredictionRow` for each, in the same order.
+A surprise: on a CPU windows are read one by one (no padding, no dependence on the batch); on CUDA by bases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from transgenic_tools.generate.confidence import Scores, score
+from transgenic_tools.generate.config import Config
+from transgenic_tools.generate.search import Found, GeneSearch, search, start_search
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.sequence import encode
+from transgenic_tools.gsf import parse, write
+from transgenic_tools.io.shards import GeneRow, PredictionRow
+from transgenic_tools.model.decoders.pointer import SiteGraph
+from transgenic_tools.model.grammar import path_to_transcript
+from transgenic_tools.model.paths import exact_sites, find_paths
+from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.model.vocabulary import PAD_CODE
+
+NO_TRANSCRIPT = "no_valid_transcript"
+PROMPT_LOST = "prompt_outside_grammar"
+
+
+@dataclass(frozen=True)
+class _Written:
+    transcript: Transcript
+    scores: Scores
+
+
+def known_transcripts(row: GeneRow) -> tuple[Transcript, ...]:
+    """The row's transcripts in window coordinates; none where its gene sentence is null."""
+    return parse(row.gsf, gene_id=row.gene_id).transcripts if row.gsf else ()
+
+
+class Predictor:
+    """A loaded model and the settings of one run."""
+
+    def __init__(self, model: TransgenicModel, config: Config, *, model_hash: str) -> None:
+        self.model, self.config, self.model_hash = model, config, model_hash
+        self.device = model.head.project.weight.device
+
+    def predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
+        """Prediction rows of some genes, in their order."""
+        codes = [encode(row.sequence) for row in rows]
+        prompts = [known_transcripts(row) if self.config.complete else () for row in rows]
+        sites = self._read(codes, prompts)
+        searches: list[GeneSearch | None] = []
+        for row, graph, known in zip(rows, sites, prompts, strict=True):
+            paths = find_paths(graph.graph, known) if graph is not None else []
+            searches.append(None if graph is None else start_search(row.gene_id, graph, paths))
+        search(self.model.decoder, self.config.decoding, [one for one in searches if one is not None])
+        return [self._row(row, gene, known) for row, gene, known in zip(rows, searches, prompts, strict=True)]
+
+    @torch.no_grad()
+    def _read(
+        self, codes: Sequence[npt.NDArray[np.uint8]], prompts: Sequence[tuple[Transcript, ...]]
+    ) -> list[SiteGraph | None]:
+        forced = [exact_sites(known) for known in prompts]
+        if self.device.type == "cpu":
+            return [self.model.read_window(c, forced=f)[0] for c, f in zip(codes, forced, strict=True)]
+        graphs: list[SiteGraph | None] = [None] * len(codes)
+        order = sorted(range(len(codes)), key=lambda i: len(codes[i]))
+        while order:
+            size = max(1, min(len(order), self.config.batch_bases // max(1, len(codes[order[-1]]))))
+            group, order = order[-size:], order[:-size]
+            longest = max(len(codes[i]) for i in group)
+            batch = np.full((len(group), longest), PAD_CODE, dtype=np.int64)
+            for row, i in enumerate(group):
+                batch[row, : len(codes[i])] = codes[i]
+            scores = self.model.score_bases(torch.from_numpy(batch).to(self.device))
+            for row, i in enumerate(group):
+                graphs[i] = self.model.graph_of(codes[i], scores, row, forced=forced[i])[0]
+        return graphs
+
+    def _row(self, row: GeneRow, gene: GeneSearch | None, known: Sequence[Transcript]) -> PredictionRow:
+        flags = list(row.flags)
+        written = [] if gene is None else self._written(row, gene)
+        if gene is None:
+            flags.append(NO_TRANSCRIPT)
+        elif sum(f.prompt for f in gene.found) < len(known):
+            flags.append(PROMPT_LOST)
+        scores = [one.scores for one in written]
+        return PredictionRow(
+            gene_id=row.gene_id,
+            sample=row.sample,
+            seqid=row.seqid,
+            start=row.start,
+            end=row.end,
+            strand=row.strand,
+            window_start=row.window_start,
+            window_end=row.window_end,
+            gsf=write([one.transcript for one in written], strand=row.strand) if written else None,
+            scores=tuple(round(s.transcript, 4) for s in scores),
+            exon_scores=tuple(tuple(round(v, 4) for v in s.exons) for s in scores),
+            donor_scores=tuple(tuple(round(v, 4) for v in s.donors) for s in scores),
+            acceptor_scores=tuple(tuple(round(v, 4) for v in s.acceptors) for s in scores),
+            confidence=round(max(s.transcript for s in scores), 4) if scores else None,
+            flags=tuple(flags),
+            model_hash=self.model_hash,
+        )
+
+    def _written(self, row: GeneRow, gene: GeneSearch) -> list[_Written]:
+        """New transcripts, most probable first; the best one always stays."""
+        calibration = self.model.config.calibration
+        new: list[_Written] = []
+        for ordinal, found in enumerate(gene.found):
+            if not found.prompt:
+                transcript = found_transcript(found, gene, f"{row.gene_id}.t{ordinal + 1}")
+                new.append(_Written(transcript, score(found, gene, ordinal, calibration)))
+        new.sort(key=lambda one: -one.scores.transcript)
+        floor = self.config.decoding.min_confidence
+        return [one for rank, one in enumerate(new) if rank == 0 or one.scores.transcript >= floor]
+
+
+def found_transcript(found: Found, gene: GeneSearch, transcript_id: str) -> Transcript:
+    """What the search wrote, in window coordinates."""
+    graph, states = gene.sites.graph, list(found.path.states)
+    return path_to_transcript(graph.kind[states].tolist(), graph.position[states].tolist(), transcript_id=transcript_id)

@@ -1,0 +1,182 @@
+"""Gene shards to prediction shards.
+
+In: a `Config`. Out: `predictions-*.parquet` in the output directory, one for each shard, under the shard's own suffix.
+A surprise: a shard that has its prediction file already, made with the same settings and model, is left as it is, so
+a killed run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from transgenic_tools.errors import MissingInputError, UsageError
+from transgenic_tools.generate.config import Config
+from transgenic_tools.generate.predict import Predictor
+from transgenic_tools.io.shards import (
+    GeneRow,
+    PredictionRow,
+    expand_shards,
+    read_shard,
+    shard_provenance,
+    write_prediction_shard,
+)
+from transgenic_tools.model.transgenic import TransgenicModel, load_model, pick_device
+from transgenic_tools.provenance import Provenance, file_sha256
+
+logger = logging.getLogger(__name__)
+#: Genes that are read before their decoding starts; a multiple of the decoder's group.
+GENES_AT_ONCE = 256
+BASES_AT_ONCE = 2_000_000
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run wrote."""
+
+    predictions: tuple[Path, ...]
+    genes: int
+    transcripts: int
+    without_transcript: int
+    bases: int
+    seconds: float
+    device: str
+    reused: int
+
+    @property
+    def bases_per_second(self) -> float:
+        return self.bases / self.seconds if self.seconds else 0.0
+
+
+def prediction_path(shard: Path, outdir: Path) -> Path:
+    """`genes-0001.parquet` -> `predictions-0001.parquet`."""
+    stem = shard.name.removesuffix(".parquet")
+    return outdir / f"predictions-{stem.removeprefix('genes-')}.parquet"
+
+
+def _chunks(rows: Iterator[GeneRow]) -> Iterator[list[GeneRow]]:
+    chunk: list[GeneRow] = []
+    bases = 0
+    for row in rows:
+        if chunk and (len(chunk) >= GENES_AT_ONCE or bases + row.bases > BASES_AT_ONCE):
+            yield chunk
+            chunk, bases = [], 0
+        chunk.append(row)
+        bases += row.bases
+    if chunk:
+        yield chunk
+
+
+def model_hash(model_dir: Path) -> str:
+    """16 hex digits of the weights and the config together."""
+    parts = [file_sha256(model_dir / name) for name in ("config.json", "model.safetensors")]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+def _provenance(config: Config, digest: str) -> Provenance:
+    parameters = {"model": digest, "complete": config.complete, "split": config.split, **asdict(config.decoding)}
+    return Provenance("tg-generate", parameters)
+
+
+class _Progress:
+    """One log line every few seconds: genes, bases per second, time left."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.genes, self.bases = total, 0, 0
+        self.began = self.last = time.perf_counter()
+
+    def add(self, rows: Sequence[GeneRow]) -> None:
+        self.genes += len(rows)
+        self.bases += sum(row.bases for row in rows)
+        now = time.perf_counter()
+        if now - self.last >= _SECONDS_BETWEEN_LINES or self.genes == self.total:
+            self.last = now
+            spent = max(now - self.began, 1e-9)
+            left = spent / max(self.genes, 1) * (self.total - self.genes)
+            logger.info(
+                "%d of %d genes, %.0f kb/s, %.0f s left", self.genes, self.total, self.bases / spent / 1e3, left
+            )
+
+
+def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
+    return (row for row in read_shard(shard) if split is None or row.split == split)
+
+
+def _count_genes(shards: Sequence[Path], split: str | None) -> int:
+    import pyarrow.parquet as pq
+
+    if split is None:
+        return sum(pq.ParquetFile(shard).metadata.num_rows for shard in shards)
+    return sum(pq.read_table(shard, columns=["split"])["split"].to_pylist().count(split) for shard in shards)
+
+
+def load(config: Config) -> tuple[TransgenicModel, Path, torch.device]:
+    """The model on its device.
+
+    Raises:
+        MissingInputError: no model directory.
+        UsageError: CUDA asked for where there is none.
+    """
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda, but no CUDA device is visible", hint="use --device auto or cpu")
+    device = pick_device(config.device)
+    model, path = load_model(config.model)
+    torch.set_num_threads(config.threads)
+    return model.eval().to(device), path, device  # type: ignore[arg-type]
+
+
+def run(config: Config) -> Result:
+    """Predict every shard."""
+    shards = expand_shards(config.shards)
+    targets = [prediction_path(shard, config.outdir) for shard in shards]
+    if len(set(targets)) < len(targets):
+        raise UsageError("two shards have the same file name", hint="run them with different --outdir")
+    for shard in shards:
+        if not shard.exists():
+            raise MissingInputError("no such shard", path=shard, hint="make shards with tg-prep genes")
+    model, model_dir, device = load(config)
+    if device.type == "cpu":
+        logger.info("device cpu, %d thread(s), fp32; no GPU is used", config.threads)
+    else:
+        logger.info("device %s, %s", device, torch.cuda.get_device_name(device))
+    digest = model_hash(model_dir)
+    provenance = _provenance(config, digest)
+    predictor = Predictor(model, config, model_hash=digest)
+    config.outdir.mkdir(parents=True, exist_ok=True)
+    progress = _Progress(_count_genes(shards, config.split))
+    counts = {"transcripts": 0, "without": 0, "reused": 0}
+    for shard, target in zip(shards, targets, strict=True):
+        if not config.overwrite and target.exists() and shard_provenance(target) == provenance.to_json():
+            logger.info("%s is there already", target)
+            counts["reused"] += 1
+            continue
+        write_prediction_shard(_predict(shard, predictor, config, progress, counts), target, provenance=provenance)
+    seconds = time.perf_counter() - progress.began
+    return Result(
+        tuple(targets),
+        progress.genes,
+        counts["transcripts"],
+        counts["without"],
+        progress.bases,
+        seconds,
+        str(device),
+        counts["reused"],
+    )
+
+
+def _predict(
+    shard: Path, predictor: Predictor, config: Config, progress: _Progress, counts: dict[str, int]
+) -> Iterator[PredictionRow]:
+    for rows in _chunks(_wanted(shard, config.split)):
+        predictions = predictor.predict(rows)
+        progress.add(rows)
+        counts["transcripts"] += sum(len(row.scores) for row in predictions)
+        counts["without"] += sum(row.gsf is None for row in predictions)
+        yield from predictions
