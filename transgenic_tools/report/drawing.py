@@ -20,8 +20,8 @@ class Geometry:
     right: int = 12
     axis: int = 30
     heading: int = 24
-    row: int = 40
-    label: int = 15
+    row: int = 44
+    label: int = 18
     cds: int = 16
     utr: int = 9
     track: int = 64

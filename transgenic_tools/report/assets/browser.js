@@ -280,6 +280,7 @@
       heading("Splice site probability");
       const base = y + geo.track - 8, tall = geo.track - 20;
       shape("line", { x1: geo.left, x2: width - geo.right, y1: base - tall, y2: base - tall, class: "grid" }, svg);
+      shape("text", { x: geo.left, y: base - tall - 3, class: "tick" }, svg).textContent = "100 %";
       shape("line", { x1: geo.left, x2: width - geo.right, y1: base, y2: base, class: "axis" }, svg);
       for (const site of locus.sites) {
         const px = x(site.at + 0.5);
@@ -486,8 +487,10 @@
     shown = index.id.map((_, i) => i);
     listen();
     const asked = fromHash();
-    const first = index.id.findIndex((_, i) => index.reference[i] > 1 && index.predicted[i] > 1);
-    if (index.id.length) await open(asked >= 0 ? asked : Math.max(0, first), { hash: false });
+    // Without a wish, begin where there is something to see: several isoforms on both sides, else a difference.
+    const first = [(i) => index.reference[i] > 1 && index.predicted[i] > 1, (i) => index.status[i] === 2, () => true]
+      .map((test) => index.id.findIndex((_, i) => test(i))).find((i) => i >= 0);
+    if (index.id.length) await open(asked >= 0 ? asked : first, { hash: false });
     if (asked >= 0) { page = Math.floor(asked / PAGE); $("loci").scrollIntoView(); }
     list();
     document.body.dataset.ready = "true";

@@ -1,0 +1,200 @@
+"""The report in a real headless Chromium: search, choose, zoom, download, both themes, narrow and wide, no errors."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.report.builders import write_inputs
+from transgenic_tools.report.run import run
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+DRIVER = shutil.which("chromedriver")
+if CHROMIUM is None or DRIVER is None:
+    pytest.skip("needs Debian's chromium and chromium-driver", allow_module_level=True)
+selenium = pytest.importorskip("selenium")
+
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("report")
+    return run(write_inputs(directory, count=230)).out
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1600,1000",
+    ):
+        options.add_argument(flag)
+    downloads = tmp_path_factory.mktemp("downloads")
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    browser.downloads = downloads  # type: ignore[attr-defined]
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def page(driver: Any, report: Path) -> Iterator[Any]:
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.get("about:blank")
+    driver.get(report.as_uri())
+    WebDriverWait(driver, 20).until(lambda d: d.execute_script("return document.body.dataset.ready") == "true")
+    yield driver
+    errors = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+    assert errors == []
+
+
+def _text(page: Any, id: str) -> str:
+    return str(page.find_element(By.ID, id).text)
+
+
+def _search(page: Any, text: str) -> None:
+    box = page.find_element(By.ID, "query")
+    box.clear()
+    box.send_keys(text)
+    wanted = text.lower()
+    WebDriverWait(page, 10).until(lambda d: all(wanted in row for row in _rows(d)) or ":" in text)
+
+
+def _rows(page: Any) -> list[str]:
+    script = "return [...document.querySelectorAll('#rows .id')].map(e => e.textContent.toLowerCase())"
+    return list(page.execute_script(script))
+
+
+def test_search_a_gene_and_choose_an_isoform(page: Any) -> None:
+    assert _text(page, "found") == "230 loci"
+    _search(page, "gene204")
+    assert _rows(page) == ["gene204"]
+    assert _text(page, "found") == "1 locus"
+    page.find_element(By.ID, "query").send_keys(Keys.ENTER)
+    WebDriverWait(page, 10).until(lambda d: _text(d, "locus-title") == "gene204")
+    assert "chr1:205,001–205,320 (+) · differs" in _text(page, "locus-place")
+    isoforms = page.find_elements(By.CSS_SELECTOR, "#stage g.iso")
+    assert [iso.get_attribute("aria-label") for iso in isoforms] == [
+        "reference isoform gene204.x, reference",
+        "reference isoform gene204.y, reference",
+        "predicted isoform gene204.t1, differs, 86 %",
+    ]
+    isoforms[2].click()
+    detail = _text(page, "detail")
+    assert "gene204.t1" in detail
+    assert "205,201–205,215, 15 bases: CDS of the reference isoform, missing" in detail
+    assert page.find_element(By.CSS_SELECTOR, "#stage g.iso.chosen").get_attribute("data-row") == "2"
+    assert page.current_url.endswith("#locus/ath/gene204")
+
+
+def test_search_by_place_and_filter_by_outcome(page: Any) -> None:
+    _search(page, "chr1:5,000-8,000")
+    WebDriverWait(page, 10).until(lambda d: _rows(d) == ["gene004", "gene005", "gene006"])
+    page.find_element(By.ID, "query").clear()
+    page.find_element(By.CSS_SELECTOR, "#status option[value='3']").click()
+    WebDriverWait(page, 10).until(lambda d: _text(d, "found") == "32 loci")
+    assert _rows(page)[0] == "gene006"
+
+
+def test_keyboard_alone_reaches_an_isoform_and_moves_the_view(page: Any) -> None:
+    page.execute_script("document.querySelector('#stage').focus()")
+    stage = page.switch_to.active_element
+    before = page.find_element(By.CSS_SELECTOR, "#stage rect.box").get_attribute("width")
+    stage.send_keys("+")
+    after = page.find_element(By.CSS_SELECTOR, "#stage rect.box").get_attribute("width")
+    assert float(after) > float(before)
+    stage.send_keys("0")
+    assert page.find_element(By.CSS_SELECTOR, "#stage rect.box").get_attribute("width") == before
+    stage.send_keys(Keys.TAB)
+    page.switch_to.active_element.send_keys(Keys.ENTER)
+    assert page.find_elements(By.CSS_SELECTOR, "#stage g.iso.chosen")
+    assert "exons" in _text(page, "detail")
+
+
+def test_pages_keep_their_height(page: Any) -> None:
+    height = page.execute_script("return document.querySelector('.rows').offsetHeight")
+    first = _rows(page)
+    page.find_element(By.ID, "next").click()
+    assert _rows(page) != first
+    _search(page, "gene229")
+    assert page.execute_script("return document.querySelector('.rows').offsetHeight") == height
+    assert page.find_element(By.ID, "next").get_property("disabled")
+
+
+def test_probabilities_of_sites_are_drawn(page: Any) -> None:
+    titles = page.execute_script("return [...document.querySelectorAll('#stage .site title')].map(e => e.textContent)")
+    assert any(title.startswith("donor at ") and title.endswith("75 %") for title in titles)
+    assert any(title.startswith("acceptor at ") and title.endswith("50 %") for title in titles)
+
+
+def test_svg_is_downloaded_with_its_colours(page: Any) -> None:
+    page.find_element(By.ID, "download").click()
+    deadline = time.monotonic() + 15
+    while not (found := list(page.downloads.glob("*.svg"))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    text = found[0].read_text()
+    assert text.startswith("<svg")
+    assert "fill: rgb(" in text
+
+
+@pytest.mark.parametrize("width", [400, 800, 1600])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_themes_at_every_width(page: Any, width: int, theme: str) -> None:
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    background = page.execute_script("return getComputedStyle(document.body).backgroundColor")
+    channels = [int(part) for part in background.removeprefix("rgb(").removesuffix(")").split(",")]
+    assert (sum(channels) < 150) == (theme == "dark")
+    button = page.find_element(By.ID, "theme")
+    page.execute_script("arguments[0].click(); localStorage.removeItem('tg-theme')", button)
+    assert page.execute_script("return getComputedStyle(document.body).backgroundColor") != background
+
+
+def test_text_stands_out_in_both_themes(page: Any) -> None:
+    """WCAG AA: 4.5 between text and its background."""
+    script = """
+      const shade = (c) => { const v = c.match(/\\d+/g).slice(0, 3).map(x => x / 255)
+        .map(x => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2]; };
+      const style = getComputedStyle(document.documentElement), probe = document.createElement('i');
+      document.body.append(probe);
+      const colour = (name) => {
+        probe.style.color = style.getPropertyValue(name);
+        return shade(getComputedStyle(probe).color); };
+      const out = {};
+      for (const front of ['--ink', '--soft', '--faint', '--accent']) for (const back of ['--card', '--paper']) {
+        const [a, b] = [colour(front), colour(back)].sort((x, y) => y - x);
+        out[front + ' on ' + back] = (a + 0.05) / (b + 0.05);
+      }
+      probe.remove();
+      return out;"""
+    for theme in ("light", "dark"):
+        page.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
+        contrasts = page.execute_script(script)
+        assert {name: value for name, value in contrasts.items() if value < 4.5} == {}
+
+
+def test_nothing_is_requested_from_outside(page: Any) -> None:
+    asked = [
+        entry["message"] for entry in page.get_log("performance") if '"Network.requestWillBeSent"' in entry["message"]
+    ]
+    assert not [message for message in asked if '"url":"http' in message]

@@ -1,0 +1,247 @@
+"""The page: whole, escaped, the same twice, and free of anything from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.backmap.builders import TEST, make_gene, row_of
+from tests.report.builders import predicted_genes, reference_genes, write_inputs
+from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.io.gff3 import write_genes
+from transgenic_tools.report.charts import nice_top
+from transgenic_tools.report.config import Config, Source, parse_source
+from transgenic_tools.report.loci import Site, SiteKind, Status, build_loci, sites_of
+from transgenic_tools.report.numbers import bin_labels, sample_numbers, shares
+from transgenic_tools.report.one_gene import PictureRequest, draw_gene, find_locus
+from transgenic_tools.report.payload import LOCI_PER_BLOCK, build_payload, unpack
+from transgenic_tools.report.run import run
+from transgenic_tools.report.sources import read_rejects, read_training
+
+
+def test_page_holds_every_section_and_is_the_same_twice(tmp_path: Path) -> None:
+    config = write_inputs(tmp_path)
+    result = run(config)
+    page = config.out.read_text()
+    for name in ("overview", "loci", "accuracy", "distributions", "rejects", "training", "run"):
+        assert f'<section id="{name}"' in page
+    assert "66.0 %" in page
+    assert "Of 100 known exons, 80 are written with both ends exact; of 100 written ones, 90 are right." in page
+    assert "outside_contig" in page
+    assert "gene_span" in page
+    assert result.loci == 40
+    run(replace(config, out=tmp_path / "again.html"))
+    assert (tmp_path / "again.html").read_text() == page
+
+
+def test_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
+    config = write_inputs(tmp_path)
+    run(config)
+    page = config.out.read_text()
+    assert "default-src 'none'" in page
+    addresses = set(re.findall(r"""(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}[^\s"'<)]*""", page))
+    assert addresses <= {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"<(?:script|img|iframe)[^>]+src=", page)
+    assert set(re.findall(r'<link[^>]+href="([^"]*)"', page)) == {"data:,"}
+
+
+def test_names_from_files_are_text(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>@DATA@"
+    write_genes(tmp_path / "p.gff3", [make_gene(evil, [(100, 130)])], provenance=TEST)
+    run(Config((Source(evil, tmp_path / "p.gff3"),), tmp_path / "r.html", title=evil))
+    page = (tmp_path / "r.html").read_text()
+    assert "<script>alert" not in page
+    assert page.count('id="index"') == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;@DATA@" in page
+
+
+def test_an_annotation_without_genes_is_a_page_without_loci(tmp_path: Path) -> None:
+    write_genes(tmp_path / "p.gff3", [], provenance=TEST)
+    result = run(Config((Source("s", tmp_path / "p.gff3"),), tmp_path / "r.html"))
+    assert result.loci == 0
+    assert '<section id="loci"' not in (tmp_path / "r.html").read_text()
+
+
+def test_payload_unpacks_to_the_loci() -> None:
+    loci = build_loci("s", predicted_genes(450), reference_genes(450))
+    payload = build_payload(loci)
+    index = unpack(payload.index)
+    blocks = [unpack(block) for block in payload.blocks]
+    assert [len(block) for block in blocks] == [LOCI_PER_BLOCK, LOCI_PER_BLOCK, 450 - 2 * LOCI_PER_BLOCK]
+    assert index["id"] == [locus.gene_id for locus in loci]
+    place = index["id"].index("gene401")
+    references, predicted, sites = blocks[place // LOCI_PER_BLOCK][place % LOCI_PER_BLOCK]
+    assert references[0][:1] + references[0][4:6] == [
+        "gene401.x",
+        [1, 0, 10, 0, 10, 90, 0, 200, 90, 1, 290, 30],
+        [100, 100],
+    ]
+    assert predicted[0][:4] == ["gene401.t1", 890, 0, 0]
+    assert sites == []
+
+
+def test_loci_follow_source_gene_then_overlap() -> None:
+    references = [make_gene("a", [(0, 100)]), make_gene("b", [(80, 300)]), make_gene("c", [(400, 500)])]
+    by_name = replace(make_gene("p1", [(90, 190)]), attributes={"source_gene": ("a",)})
+    by_place, alone = make_gene("p2", [(90, 190)]), make_gene("p3", [(600, 650)])
+    loci = {locus.gene_id: locus for locus in build_loci("s", [by_name, by_place, alone], references)}
+    assert {name: [t.id for t in locus.predicted] for name, locus in loci.items()} == {
+        "a": ["p1.x"], "b": ["p2.x"], "c": [], "p3": ["p3.x"],
+    }  # fmt: skip
+    assert [loci[n].status for n in ("a", "b", "c", "p3")] == [
+        Status.DIFFERENT, Status.DIFFERENT, Status.NOT_PREDICTED, Status.NO_REFERENCE,
+    ]  # fmt: skip
+    assert len(build_loci("s", [alone], references, paired_only=True)) == 1
+
+
+@pytest.mark.parametrize(("strand", "donor", "acceptor"), [("+", 200, 299), ("-", 299, 200)])
+def test_sites_stand_at_the_ends_of_introns(strand: str, donor: int, acceptor: int) -> None:
+    row = row_of(
+        make_gene("g", [(100, 200), (300, 400)], strand=strand), donor_scores=((0.75,),), acceptor_scores=((0.5,),)  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert set(sites_of(row)) == {Site(donor, SiteKind.DONOR, 0.75), Site(acceptor, SiteKind.ACCEPTOR, 0.5)}
+
+
+def test_numbers_by_hand() -> None:
+    numbers = sample_numbers("s", build_loci("s", predicted_genes(14), reference_genes(14)))
+    assert (numbers.genes, numbers.transcripts, numbers.reference_genes, numbers.reference_transcripts) == (
+        12,
+        12,
+        14,
+        19,
+    )
+    assert numbers.statuses[Status.NOT_PREDICTED] == 2
+    assert numbers.statuses[Status.DIFFERENT] == 2
+    assert sum(numbers.statuses.values()) == 14
+    assert bin_labels((1, 2, 4)) == ("1", "2–3", "4+")
+    assert shares([0, 1, 2, 3, 9], (1, 2, 4)) == (0.4, 0.4, 0.2)
+    assert [nice_top(value) for value in (0, 0.11, 0.3, 7, 90)] == pytest.approx([1.0, 0.12, 0.32, 8, 100])
+
+
+def test_bad_inputs_say_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("gene\twhy\n")
+    with pytest.raises(BadInputError, match="no column 'reason'"):
+        read_rejects([tmp_path / "x.tsv"])
+    (tmp_path / "m.jsonl").write_text('{"step": 1, "loss": 2}\nnope\n')
+    with pytest.raises(BadInputError, match=r"m\.jsonl:2"):
+        read_training(tmp_path / "m.jsonl")
+    with pytest.raises(MissingInputError):
+        parse_source(f"s={tmp_path}/none.gff3")
+    one = Source("s", tmp_path / "x.tsv")
+    with pytest.raises(UsageError, match="two --annotation files for sample 's'"):
+        Config((one, one), tmp_path / "r.html")
+    with pytest.raises(UsageError, match="--reference names sample 'q'"):
+        Config((one,), tmp_path / "r.html", references=(Source("q", one.path),))
+
+
+@pytest.mark.parametrize(
+    ("name", "sample"), [("ath.gff3", "ath"), ("a.b.gff3.gz", "a.b"), ("ath.rejects.tsv", "ath"), ("x", "x")]
+)
+def test_a_bare_path_names_its_sample(name: str, sample: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("")
+    assert parse_source(str(tmp_path / name)) == Source(sample, tmp_path / name)
+
+
+def test_gene_pictures(tmp_path: Path) -> None:
+    config = write_inputs(tmp_path)
+    flags = ((str(config.annotations[0].path),), (str(config.references[0].path),), config.predictions)
+    svg, png = tmp_path / "g.svg", tmp_path / "g.png"
+    assert draw_gene(PictureRequest("gene004", *flags, format="svg", out=svg)) == f"{svg}\n"
+    root = ElementTree.parse(svg).getroot()
+    space = {"s": "http://www.w3.org/2000/svg"}
+    assert root.findtext("s:title", namespaces=space) == "gene004, 1 reference and 1 predicted isoforms"
+    assert len(root.findall("s:rect[@stroke-dasharray]", space)) > 0
+    draw_gene(PictureRequest("GENE004", *flags, format="png", out=png, width=400))
+    assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(png.read_bytes()[16:20]) == 800
+
+
+def test_gene_in_the_terminal_by_hand() -> None:
+    reference = make_gene("g", [(0, 20), (40, 60)], [(10, 20), (40, 60)])
+    predicted = replace(make_gene("g", [(10, 20), (45, 60)]), attributes={"source_gene": ("g",)})
+    locus = build_loci("s", [predicted], [reference])[0]
+    from transgenic_tools.report.picture import to_terminal
+
+    drawing = to_terminal(locus, width=62, colour=False).splitlines()
+    assert drawing[2] == "  " + "▄" * 10 + "█" * 10 + "───>─────>─────>────" + "█" * 20
+    assert drawing[4] == "  " + "·" * 10 + "█" * 10 + "───>─────>─────>────" + "·" * 5 + "█" * 15
+
+
+def test_an_unknown_gene_names_near_ones() -> None:
+    loci = build_loci("s", [], reference_genes(5))
+    assert find_locus(loci, "GENE002.x").gene_id == "gene002"
+    with pytest.raises(BadInputError, match="near ones: gene00"):
+        find_locus(loci, "gene00x")
+
+
+def test_command_line(tmp_path: Path) -> None:
+    write_inputs(tmp_path)
+    code = "import sys; from transgenic_tools.cli.report import main; sys.argv[0] = 'tg-report'; main()"
+    call = [
+        sys.executable,
+        "-c",
+        code,
+        "--annotation",
+        f"a={tmp_path}/pred.gff3",
+        "--reference",
+        f"a={tmp_path}/ref.gff3",
+    ]
+    done = subprocess.run([*call, "--out", f"{tmp_path}/r.html", "--json", "-q"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["loci"] == 40
+    empty = subprocess.run([sys.executable, "-c", code, "-q"], capture_output=True, text=True)
+    assert empty.returncode == 2
+    missing = subprocess.run(
+        [sys.executable, "-c", code, "--annotation", "nothing.gff3"], capture_output=True, text=True
+    )
+    assert missing.returncode == 66
+    assert "Traceback" not in missing.stderr
+
+
+def test_multiqc_files_have_the_figures(tmp_path: Path) -> None:
+    written = run(write_inputs(tmp_path)).multiqc
+    names = [f"transgenic_tools_{name}_mqc.json" for name in ("f1", "general", "loci", "rejects")]
+    assert sorted(path.name for path in written) == names
+    general = json.loads((tmp_path / "multiqc" / "transgenic_tools_general_mqc.json").read_text())
+    assert general["data"]["ath"]["tg_gene_exact"] == pytest.approx(66.0)
+    rejects = json.loads((tmp_path / "multiqc" / "transgenic_tools_rejects_mqc.json").read_text())
+    assert rejects["data"] == {"ath": {"outside_contig": 2}}
+
+
+@pytest.mark.slow
+def test_multiqc_reads_them(tmp_path: Path) -> None:
+    if shutil.which("uv") is None:
+        pytest.skip("needs uv to make an environment for MultiQC")
+    cache = Path(__file__).parents[2] / ".cache" / "multiqc"
+    python = cache / "bin" / "python"
+    if not (cache / "bin" / "multiqc").exists():
+        made = subprocess.run(
+            ["uv", "venv", "-q", "--python", sys.executable, str(cache)], capture_output=True, check=False
+        )
+        got = subprocess.run(
+            ["uv", "pip", "install", "-q", "-p", str(python), "multiqc"], capture_output=True, check=False
+        )
+        if made.returncode or got.returncode:
+            shutil.rmtree(cache, ignore_errors=True)
+            pytest.skip("MultiQC cannot be installed here")
+    run(write_inputs(tmp_path))
+    call = [
+        str(cache / "bin" / "multiqc"),
+        str(tmp_path / "multiqc"),
+        "-o",
+        str(tmp_path / "out"),
+        "--no-version-check",
+    ]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "out" / "multiqc_report.html").read_text()
+    for mark in ("transgenic_tools_loci", "transgenic_tools_f1", "transgenic_tools_rejects", "Exact genes"):
+        assert mark in page
