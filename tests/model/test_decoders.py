@@ -11,8 +11,8 @@ import torch
 
 from tests.model.tiny import DECODERS, ENCODERS, random_text, windows
 from transgenic_tools.errors import UsageError
-from transgenic_tools.generate.config import DecodingConfig
-from transgenic_tools.generate.search import search, start_search
+from transgenic_tools.model.decoding import DecodingConfig
+from transgenic_tools.model.search import search, start_search
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.model.config import TransgenicConfig
 from transgenic_tools.model.decoders.pointer import SiteGraph

@@ -52,6 +52,8 @@ class AutoBackbone(nn.Module):
     #: Published names are those of transformers; `load` handles them.
     unused: tuple[str, ...] = ()
 
+    optional_mask = True
+
     def __init__(self, config: AutoEncoderConfig) -> None:
         super().__init__()
         if not config.architecture:
@@ -68,8 +70,9 @@ class AutoBackbone(nn.Module):
         if config.checkpointing:
             self.model.activation_checkpointing_enable({"use_reentrant": False})
 
-    def forward(self, ids: Tensor, valid: Tensor) -> Tensor:
-        extra = {"attention_mask": valid.long()} if self.takes_mask else {}
+    def forward(self, ids: Tensor, valid: Tensor | None) -> Tensor:
+        """`valid` may be None where no segment is padded."""
+        extra = {"attention_mask": valid.long()} if self.takes_mask and valid is not None else {}
         return self.model(input_ids=ids, **extra).last_hidden_state
 
     def load(self, directory: Path, *, trust_remote_code: bool) -> None:

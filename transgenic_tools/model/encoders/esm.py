@@ -18,6 +18,8 @@ class EsmBackbone(nn.Module):
     #: Names in published checkpoints that this part has no use for.
     unused = ("lm_head.", "contact_head.", "position_ids", "pooler.", "inv_freq")
 
+    optional_mask = True
+
     def __init__(self, config: EsmEncoderConfig) -> None:
         super().__init__()
         self.width = config.dim
@@ -44,5 +46,7 @@ class EsmBackbone(nn.Module):
         if config.checkpointing:
             self.esm.activation_checkpointing_enable({"use_reentrant": False})
 
-    def forward(self, ids: Tensor, valid: Tensor) -> Tensor:
-        return self.esm(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+    def forward(self, ids: Tensor, valid: Tensor | None) -> Tensor:
+        """`valid` may be None where no segment is padded."""
+        mask = None if valid is None else valid.long()
+        return self.esm(input_ids=ids, attention_mask=mask).last_hidden_state

@@ -1,0 +1,205 @@
+"""Does it fit, and how long will it take: asked before a run begins.
+
+In: a model configuration, the bases of a micro-batch, and what is learned. Out: bytes by purpose, and one line for the
+log; a run that cannot fit is stopped here with advice.
+Activations are counted, not guessed: a thin copy of the encoder (one and two layers, true widths) runs on the meta
+device, where tensors have sizes and no values, and what autograd would keep is added up; layers scale it.
+A surprise: this counts attention's probabilities, which fused kernels never store, so on CUDA it is an upper bound.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from transgenic_tools.errors import OutOfMemoryError
+from transgenic_tools.model.config import EmbeddedEncoderConfig, TransgenicConfig, build_part
+from transgenic_tools.model.config_parts import MappingConfig
+from transgenic_tools.model.encoders.factory import build_encoder
+from transgenic_tools.model.encoders.tokens import TokenEncoder
+from transgenic_tools.model.transgenic import TransgenicModel
+
+#: Share of the free memory that a run may plan with.
+USABLE = 0.9
+#: Steps and candidate sites of a gene in a window of 1,000 bases, for the decoder's share (A. thaliana, chromosome 1).
+SITES_PER_KB, STEPS_PER_KB = 100, 40
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes by purpose.
+
+    Attributes:
+        weights, gradients, optimizer, average: Of the parameters (fp32; the last three of the learned ones alone).
+        activations: Kept for the backward pass, or the most that is alive in a forward pass.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    average: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.gradients + self.optimizer + self.average + self.activations
+
+
+class _Kept:
+    """Counts the distinct storages that autograd keeps, parameters left out."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.own = {p.untyped_storage()._cdata for p in module.parameters()}
+        self.sizes: dict[int, int] = {}
+        self.tensors: list[Tensor] = []
+
+    def pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self.own:
+            self.sizes[storage._cdata] = storage.nbytes()
+            self.tensors.append(tensor)  # so that no address is used twice
+        return tensor
+
+    @property
+    def total(self) -> int:
+        return sum(self.sizes.values())
+
+
+def kept_bytes(module: nn.Module, *inputs: Tensor | None) -> int:
+    """Bytes that autograd keeps of one forward pass, and its output."""
+    kept = _Kept(module)
+    with torch.autograd.graph.saved_tensors_hooks(kept.pack, lambda tensor: tensor):
+        output = module(*inputs)
+    return kept.total + output.untyped_storage().nbytes()
+
+
+def _thin(config: Any, layers: int) -> Any:
+    if isinstance(config, EmbeddedEncoderConfig):
+        return replace(config, blocks=layers * config.attention_every)
+    if hasattr(config, "layers"):
+        return replace(config, layers=layers, checkpointing=False)
+    architecture = dict(config.architecture) | {"num_hidden_layers": layers}
+    return replace(config, architecture=architecture, checkpointing=False)
+
+
+def _layers(config: Any) -> float:
+    if isinstance(config, EmbeddedEncoderConfig):
+        return config.blocks / config.attention_every
+    return config.layers if hasattr(config, "layers") else config.architecture["num_hidden_layers"]
+
+
+def _one_pass(config: Any, mapping: MappingConfig, bases: int) -> tuple[int, int]:
+    """(bytes kept by one window in the encoder's own network, in the mapping)."""
+    with torch.device("meta"):
+        encoder = build_encoder(config, mapping).train()
+        codes = torch.zeros(1, bases, dtype=torch.long)
+        if not isinstance(encoder, TokenEncoder):
+            return kept_bytes(encoder, codes), 0
+        kmer = encoder.tokenizer.kmer
+        tokens = math.ceil(bases / kmer)
+        size = min(tokens, encoder.segment_tokens)
+        step = max(1, encoder.segment_tokens - encoder.overlap_tokens)
+        segments = 1 if tokens <= size else math.ceil((tokens - size) / step) + 1
+        ids, valid = torch.zeros(1, size, dtype=torch.long), torch.ones(1, size, dtype=torch.bool)
+        # transformers looks at a mask's values, which meta tensors do not have
+        mask = None if getattr(encoder.backbone, "optional_mask", False) else valid
+        network = kept_bytes(encoder.backbone, ids, mask) * segments
+        hidden = torch.zeros(1, tokens, encoder.width, requires_grad=True)
+        index = torch.zeros(1, bases, dtype=torch.long)
+        return network, kept_bytes(encoder.mapping, hidden, index, index, codes)
+
+
+def _activations(config: TransgenicConfig, bases: int, *, train: bool) -> int:
+    encoder, mapping = build_part("encoder", config.encoder), build_part("mapping", config.mapping)
+    one, mapped = _one_pass(_thin(encoder, 1), mapping, bases)
+    two, _ = _one_pass(_thin(encoder, 2), mapping, bases)
+    layer, outside = two - one, 2 * one - two
+    decoder = 0
+    if train and getattr(encoder, "checkpointing", False):
+        # Only each layer's input is kept; one layer is computed again at a time.
+        width = getattr(encoder, "dim", None) or encoder.architecture["hidden_size"]
+        inputs = 4 * width * math.ceil(bases / getattr(encoder, "kmer", 1))
+        return int(outside + layer + _layers(encoder) * inputs + mapped)
+    if train:
+        sizes = build_part("decoder", config.decoder)
+        positions = (SITES_PER_KB * sizes.node_layers + STEPS_PER_KB * sizes.layers) * bases / 1000
+        decoder = int(4 * 24 * sizes.dim * positions)
+    return int(outside + layer * (_layers(encoder) if train else 1) + mapped + decoder)
+
+
+def estimate(
+    config: TransgenicConfig, *, bases: int, train: bool, learned: float = 1.0, half: bool = False, average: bool = True
+) -> Memory:
+    """Memory of one process.
+
+    Args:
+        bases: Of the micro-batch, padding included.
+        learned: Share of the parameters that get gradients (adapters, or a frozen encoder, make it small).
+        half: Activations in bf16.
+        average: Averaged weights are kept.
+    """
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in TransgenicModel(config).parameters())
+    own = int(parameters * learned) if train else 0
+    activations = _activations(config, bases, train=train) // (2 if half else 1)
+    return Memory(4 * parameters, 4 * own, 8 * own, 4 * own if average else 0, activations)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that this process may still take."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def operations_per_second(device: torch.device, *, half: bool, size: int = 768) -> float:
+    """Floating-point operations a second of a matrix product, measured now."""
+    matrix = torch.randn(size, size, device=device, dtype=torch.bfloat16 if half else torch.float32)
+    best = math.inf
+    for _ in range(3):
+        began = time.perf_counter()
+        product = matrix @ matrix
+        float(product[0, 0])  # waits for CUDA
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
+
+
+def expected_seconds(config: TransgenicConfig, *, total_bases: int, train: bool, speed: float) -> float:
+    """Two operations a parameter and token forward, three times that to learn, at a third of the peak speed."""
+    encoder = build_part("encoder", config.encoder)
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in build_encoder(encoder, build_part("mapping", config.mapping)).parameters())
+    bases_a_step = encoder.patch if isinstance(encoder, EmbeddedEncoderConfig) else getattr(encoder, "kmer", 1)
+    return 2 * parameters * total_bases / bases_a_step * (3 if train else 1) / (speed / 3)
+
+
+def check(memory: Memory, device: torch.device, *, half: bool, seconds: float, free: int | None = None) -> str:
+    """The preflight line.
+
+    Raises:
+        OutOfMemoryError: it cannot fit.
+    """
+    free = free_memory(device) if free is None else free
+    parts = ", ".join(f"{key} {value / 1e9:.2f}" for key, value in asdict(memory).items() if value)
+    line = (
+        f"{device.type}, {'bf16' if half else 'fp32'}: needs {memory.total / 1e9:.2f} GB ({parts}) of "
+        f"{free / 1e9:.2f} GB free; about {seconds / 60:.0f} min"
+    )
+    if memory.total > USABLE * free:
+        raise OutOfMemoryError(f"the run cannot fit. {line}", hint=_advice(memory))
+    return line
+
+
+def _advice(memory: Memory) -> str:
+    if memory.activations > memory.total / 2:
+        return "lower --batch-bases and --max-bases, or set encoder.checkpointing=true"
+    if memory.optimizer:
+        return "learn adapters (--peft lora), keep the encoder (--freeze encoder), or shard it (--deepspeed, ZeRO 3)"
+    return "run where more memory is free, or take a smaller preset"
