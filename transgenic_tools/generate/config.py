@@ -1,59 +1,15 @@
-"""Settings of generation.
+"""Settings of one run of generation.
 
-In: flags of `tg-generate`. Out: frozen `DecodingConfig` and `Config`.
-A surprise: the default (beam) is deterministic; sampling is seeded by (seed, gene), never by the order of genes.
+In: flags of `tg-generate`. Out: the frozen `Config`.
+A surprise: how transcripts are searched is `model.decoding.DecodingConfig`, shared with calibration.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from transgenic_tools.errors import UsageError
-
-Decoding = Literal["greedy", "beam", "sample", "viterbi"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecodingConfig:
-    """How transcripts are searched.
-
-    Attributes:
-        decoding: `beam` (default), `greedy`, `sample`, or `viterbi` (the graph's best path, without the decoder).
-        num_beams: Hypotheses kept for each gene.
-        max_isoforms: Most transcripts written for each gene.
-        min_confidence: Transcripts less probable than this are left out, except the best one of a gene.
-        temperature, top_p: Of sampling.
-        group: Genes decoded together; a constant, so that results do not depend on the shard.
-    """
-
-    decoding: Decoding = "beam"
-    num_beams: int = 4
-    max_isoforms: int = 6
-    min_confidence: float = 0.3
-    temperature: float = 1.0
-    top_p: float = 0.95
-    seed: int = 1
-    group: int = 32
-    max_steps: int = 4096
-
-    def __post_init__(self) -> None:
-        checks = (
-            (self.num_beams >= 1, "--num-beams", self.num_beams, "a whole number from 1"),
-            (self.max_isoforms >= 1, "--max-isoforms", self.max_isoforms, "a whole number from 1"),
-            (0 <= self.min_confidence <= 1, "--min-confidence", self.min_confidence, "a number from 0 to 1"),
-            (self.temperature > 0, "--temperature", self.temperature, "a number above 0"),
-            (0 < self.top_p <= 1, "--top-p", self.top_p, "a number above 0, at most 1"),
-        )
-        for fine, flag, value, allowed in checks:
-            if not fine:
-                raise UsageError(f"{flag} {value} is out of range", hint=f"give {allowed}")
-
-    @property
-    def beams(self) -> int:
-        """Hypotheses of one gene."""
-        return self.num_beams if self.decoding == "beam" else 1
+from transgenic_tools.model.decoding import DecodingConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,16 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from transgenic_tools.generate.confidence import Scores, score
 from transgenic_tools.generate.config import Config
-from transgenic_tools.generate.search import Found, GeneSearch, search, start_search
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.shards import GeneRow, PredictionRow
+from transgenic_tools.model.confidence import Scores, found_transcript, score
 from transgenic_tools.model.decoders.pointer import SiteGraph
-from transgenic_tools.model.grammar import path_to_transcript
 from transgenic_tools.model.paths import exact_sites, find_paths
+from transgenic_tools.model.search import GeneSearch, search, start_search
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.model.vocabulary import PAD_CODE
 
@@ -119,9 +118,3 @@ class Predictor:
         new.sort(key=lambda one: -one.scores.transcript)
         floor = self.config.decoding.min_confidence
         return [one for rank, one in enumerate(new) if rank == 0 or one.scores.transcript >= floor]
-
-
-def found_transcript(found: Found, gene: GeneSearch, transcript_id: str) -> Transcript:
-    """What the search wrote, in window coordinates."""
-    graph, states = gene.sites.graph, list(found.path.states)
-    return path_to_transcript(graph.kind[states].tolist(), graph.position[states].tolist(), transcript_id=transcript_id)

@@ -31,6 +31,12 @@ class Config:
         flank_min, flank_max: Random flank on each side in bases, drawn anew each epoch.
         ema: Decay of the averaged weights that are saved and measured.
         eval_every: Steps between measurements on the validation split.
+        weights, revision: Published weights of the encoder (a directory or a hub name), and their commit.
+        allow_download: Ask the network for them; `trust_remote_code`: run code that lies beside them.
+        peft, rank: Adapters in the encoder instead of all its weights.
+        freeze: Keep the encoder's pretrained part as it is.
+        folds, fold: Cross-validation: `fold` (from 0) of `folds` is the validation split; 0 folds for none.
+        deepspeed: A DeepSpeed configuration (JSON).
     """
 
     shards: tuple[Path, ...]
@@ -62,4 +68,14 @@ class Config:
     optimizer: Literal["adamw", "muon"] = "adamw"
     site_weight: float = 1.0
     content_weight: float = 1.0
+    weights: str | None = None
+    revision: str | None = None
+    allow_download: bool = False
+    trust_remote_code: bool = False
+    peft: Literal["none", "lora", "ia3"] = "none"
+    rank: int = 8
+    freeze: Literal["none", "encoder"] = "none"
+    folds: int = 0
+    fold: int = 0
+    deepspeed: Path | None = None
     model_overrides: dict[str, dict[str, object]] = field(default_factory=dict)

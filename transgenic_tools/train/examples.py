@@ -64,9 +64,9 @@ def example_from_row(row: GeneRow) -> Example:
     return Example(row.gene_id, encode(row.sequence), window.to_window(Interval(row.start, row.end)), tuple(ordered))
 
 
-def examples_from_rows(rows: Iterable[GeneRow], *, split: str) -> list[Example]:
-    """Examples of one split, in the order of the shards; rows without a gene sentence are passed over."""
-    return [example_from_row(row) for row in rows if row.split == split and row.gsf]
+def examples_from_rows(rows: Iterable[GeneRow], *, split: str | None) -> list[Example]:
+    """Examples of one split (None for all), in their order; rows without a gene sentence are passed over."""
+    return [example_from_row(row) for row in rows if split in (None, row.split) and row.gsf]
 
 
 def draw_crop(

@@ -15,7 +15,6 @@ from torch import nn
 
 from transgenic_tools.train.config import Config
 
-
 _HIDDEN = re.compile(r"\.(blocks|layers|site_layers)\.")
 
 

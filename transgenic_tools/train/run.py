@@ -20,14 +20,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from transgenic_tools.errors import BadInputError
-from transgenic_tools.io.shards import read_shard
-from transgenic_tools.model.config import TransgenicConfig
+from transgenic_tools.errors import UsageError
+from transgenic_tools.model.adapters import merged, save_adapters
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import Config
-from transgenic_tools.train.examples import Example, examples_from_rows
+from transgenic_tools.train.logs import Means, MetricsLog
 from transgenic_tools.train.optimizers import build_optimizers
 from transgenic_tools.train.schedule import AveragedWeights, rate_factor
+from transgenic_tools.train.start import build_model, load_examples
 from transgenic_tools.train.tasks import DecoderTask, Task, TrunkTask
 
 logger = logging.getLogger(__name__)
@@ -53,53 +53,12 @@ def micro_batches(task: Task) -> Iterator[tuple[int, Any]]:
         epoch += 1
 
 
-def load_examples(config: Config) -> tuple[list[Example], list[Example]]:
-    """Train and validation examples.
-
-    Raises:
-        BadInputError: no gene of split `train` has a gene sentence.
-    """
-    rows = list(read_shard(config.shards))
-    train, validation = (examples_from_rows(rows, split=split) for split in ("train", "validation"))
-    if not train:
-        raise BadInputError(
-            "no gene of split 'train' with a gene sentence",
-            path=config.shards[0] if config.shards else None,
-            hint="make the shards with tg-prep genes --annotation ... --split ...",
-        )
-    return train, validation
-
-
-def build_model(config: Config) -> TransgenicModel:
-    """From `init`, or new with `model_overrides`."""
-    if config.init is not None:
-        return TransgenicModel.from_pretrained(config.init, local_files_only=True)
-    return TransgenicModel(TransgenicConfig(**config.model_overrides))
-
-
-class MetricsLog:
-    """`metrics.jsonl`: one JSON object a line; lines after the resumed step are dropped."""
-
-    def __init__(self, path: Path, *, resume_step: int) -> None:
-        self.path = path
-        kept = []
-        if path.exists():
-            kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= resume_step]
-        path.write_text("".join(line + "\n" for line in kept))
-
-    def write(self, **values: Any) -> None:
-        with self.path.open("a") as handle:
-            handle.write(json.dumps(values, sort_keys=True) + "\n")
-
-
 class Trainer:
     """The loop, with checkpoints; see the module docstring."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.accelerator = Accelerator(
-            cpu=config.device == "cpu", mixed_precision="bf16" if config.precision == "bf16" else "no"
-        )
+        self.accelerator = make_accelerator(config)
         if config.threads:
             torch.set_num_threads(config.threads)
         set_seed(config.seed)
@@ -148,7 +107,10 @@ class Trainer:
         """The averaged weights as a model directory."""
         self.average.swap(self.plain_model)
         if self.accelerator.is_main_process:
-            self.plain_model.save_pretrained(self.config.outdir)
+            adapted = self.config.peft != "none"
+            if adapted:
+                save_adapters(self.plain_model, self.config.outdir)
+            (merged(self.plain_model) if adapted else self.plain_model).save_pretrained(self.config.outdir)
         self.average.swap(self.plain_model)
 
     def _set_rate(self) -> None:
@@ -175,23 +137,26 @@ class Trainer:
         stream = micro_batches(self.task)
         for _ in range(self.step * config.accumulate):
             next(stream)
-        began, seen = time.perf_counter(), 0
-        sums: dict[str, float] = {}
+        began, recent, whole = time.perf_counter(), Means(), Means()
         metrics: dict[str, float] = {}
+        current = -1
         while self.step < config.steps:
             self._set_rate()
-            epoch = 0
+            epoch = current
             for micro in range(config.accumulate):
                 epoch, planned = next(stream)
+                if epoch != current:
+                    self._log_epoch(current, whole)
+                    current, whole = epoch, Means()
                 if micro % world != rank:
                     continue
                 self.model.train()
                 with self.accelerator.autocast():
                     loss, parts, size = self.task.loss(self.model, planned, epoch, self.accelerator.device)
-                self.accelerator.backward(loss * world / config.accumulate)
-                seen += size
-                for key, value in {"loss": loss.detach(), **parts}.items():
-                    sums[key] = sums.get(key, 0.0) + float(value)
+                self.accelerator.backward(loss * self._loss_scale())
+                numbers = {"loss": loss.item(), **{key: value.item() for key, value in parts.items()}}
+                recent.add(numbers, size)
+                whole.add(numbers, size)
             self.accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
             for optimizer in self.optimizers:
                 optimizer.step()
@@ -199,19 +164,31 @@ class Trainer:
             self.average.update(self.plain_model, self.step)
             self.step += 1
             if self.step % config.log_every == 0:
-                self._log_train(epoch, sums, seen / (time.perf_counter() - began))
-                sums, seen, began = {}, 0, time.perf_counter()
+                self._log_train(epoch, recent.means(), recent.size / (time.perf_counter() - began))
+                recent, began = Means(), time.perf_counter()
             if self.step % config.eval_every == 0 or self.step == config.steps:
                 metrics = self._evaluate()
             if self.step % config.save_every == 0 or self.step == config.steps:
                 self.save_checkpoint()
                 self.save_model()
+        self._log_epoch(current, whole)
         self.save_model()
         return Result(config.outdir, self.step, metrics, len(self.train), len(self.validation))
 
-    def _log_train(self, epoch: int, sums: dict[str, float], rate: float) -> None:
-        count = max(1, self.config.log_every * self.config.accumulate // self.accelerator.num_processes)
-        means = {key: value / count for key, value in sums.items()}
+    def _loss_scale(self) -> float:
+        """What makes the sum over micro-batches and the mean over processes the mean over the global batch."""
+        if self.config.deepspeed is not None:
+            return 1.0  # DeepSpeed divides by its own accumulation steps
+        return self.accelerator.num_processes / self.config.accumulate
+
+    def _log_epoch(self, epoch: int, means: Means) -> None:
+        """Means over (the part computed since a resume of) one epoch, and the validation split after it."""
+        if means.count:
+            if self.accelerator.is_main_process:
+                self.log.write(split="train", kind="epoch", step=self.step, epoch=epoch, **means.means())
+            self._evaluate(kind="epoch", epoch=epoch)
+
+    def _log_train(self, epoch: int, means: dict[str, float], rate: float) -> None:
         if self.accelerator.is_main_process:
             self.log.write(split="train", step=self.step, epoch=epoch, bases_per_second=rate, **means)
             left = (self.config.steps - self.step) * self.config.batch_bases * self.config.accumulate / rate / 60
@@ -226,15 +203,42 @@ class Trainer:
                 left,
             )
 
-    def _evaluate(self) -> dict[str, float]:
+    def _evaluate(self, **labels: Any) -> dict[str, float]:
         self.average.swap(self.plain_model)
         self.plain_model.eval()
         metrics = self.task.measure(self.plain_model)
         self.average.swap(self.plain_model)
         if self.accelerator.is_main_process:
-            self.log.write(split="validation", step=self.step, **metrics)
+            self.log.write(split="validation", step=self.step, **labels, **metrics)
             logger.info("validation %s", " ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
         return metrics
+
+
+def make_accelerator(config: Config) -> Accelerator:
+    """Device, precision, processes and DeepSpeed of a run.
+
+    Raises:
+        UsageError: the micro-batches of a step cannot be shared out evenly.
+    """
+    cpu, precision = config.device == "cpu", "bf16" if config.precision == "bf16" else "no"
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if config.accumulate % world:
+        raise UsageError(
+            f"{config.accumulate} micro-batches a step for {world} processes",
+            hint=f"--accumulate {world} or a multiple",
+        )
+    if config.deepspeed is None:
+        return Accelerator(cpu=cpu, mixed_precision=precision)
+    from accelerate import DeepSpeedPlugin
+
+    settings = json.loads(config.deepspeed.read_text())
+    settings |= {
+        "gradient_accumulation_steps": config.accumulate // world,
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_clipping": config.clip,
+    }
+    plugin = DeepSpeedPlugin(hf_ds_config=settings)
+    return Accelerator(cpu=cpu, mixed_precision=precision, deepspeed_plugin=plugin)
 
 
 def _remove_tree(path: Path) -> None:

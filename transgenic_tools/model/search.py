@@ -19,7 +19,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from transgenic_tools.generate.config import DecodingConfig
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.model.decoders.pointer import (
     DecoderState,
@@ -28,6 +27,7 @@ from transgenic_tools.model.decoders.pointer import (
     SiteGraph,
     segment_log_softmax,
 )
+from transgenic_tools.model.decoding import DecodingConfig
 from transgenic_tools.model.graph import best_path
 from transgenic_tools.model.paths import Path
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transgenic_tools.generate.search import Found, GeneSearch
-from transgenic_tools.model.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.model.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind, path_to_transcript
 from transgenic_tools.model.graph import Graph
+from transgenic_tools.model.search import Found, GeneSearch
 from transgenic_tools.model.vocabulary import Site
 
 #: Order of `transcript_features`.
@@ -102,3 +103,9 @@ def score(found: Found, gene: GeneSearch, ordinal: int, calibration: Mapping[str
     donors = tuple(p for kind, p in sites if SITE_OF_KIND[kind] == Site.DONOR)
     acceptors = tuple(p for kind, p in sites if kind in ACCEPTOR_KINDS)
     return Scores(whole, exons, donors, acceptors)
+
+
+def found_transcript(found: Found, gene: GeneSearch, transcript_id: str) -> Transcript:
+    """What the search wrote, in window coordinates."""
+    graph, states = gene.sites.graph, list(found.path.states)
+    return path_to_transcript(graph.kind[states].tolist(), graph.position[states].tolist(), transcript_id=transcript_id)

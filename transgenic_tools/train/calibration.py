@@ -1,0 +1,117 @@
+"""Make probabilities honest, on validation genes alone.
+
+In: a trained model and validation examples. Out: weights for `model.confidence`, and how well they do.
+A surprise: a logistic regression with few weights, not isotonic steps, because a validation split has only hundreds
+of genes; Newton's method with a small ridge.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.model.confidence import (
+    boundary_probabilities,
+    exon_probabilities,
+    found_transcript,
+    logit,
+    transcript_features,
+)
+from transgenic_tools.model.decoding import DecodingConfig
+from transgenic_tools.model.grammar import ACCEPTOR_KINDS, DONOR_KINDS
+from transgenic_tools.model.search import search, start_search
+from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.train.decoding import crop_transcripts
+from transgenic_tools.train.examples import Example
+from transgenic_tools.train.metrics import jittered_items
+
+logger = logging.getLogger(__name__)
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass
+class _Samples:
+    """Features and outcomes by name (`transcript`, `exon`, `site`)."""
+
+    features: dict[str, list[list[float]]] = field(default_factory=lambda: {"transcript": [], "exon": [], "site": []})
+    outcomes: dict[str, list[bool]] = field(default_factory=lambda: {"transcript": [], "exon": [], "site": []})
+
+    def add(self, name: str, features: list[float], outcome: bool) -> None:
+        self.features[name].append(features)
+        self.outcomes[name].append(outcome)
+
+
+def logistic_regression(features: Floats, outcomes: npt.NDArray[np.bool_], *, ridge: float = 1.0) -> list[float]:
+    """Weights and, last, the bias: Newton's method on the penalised log-likelihood (the bias is not penalised)."""
+    x = np.concatenate([features, np.ones((len(features), 1))], axis=1)
+    weights = np.zeros(x.shape[1])
+    penalty = np.full(x.shape[1], ridge)
+    penalty[-1] = 1e-6
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
+        gradient = x.T @ (p - outcomes) + penalty * weights
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty)
+        step = np.linalg.solve(hessian, gradient)
+        weights = weights - step
+        if np.abs(step).max() < 1e-8:
+            break
+    return [round(float(w), 6) for w in weights]
+
+
+def expected_calibration_error(probability: Floats, outcomes: npt.NDArray[np.bool_], bins: int = 10) -> float:
+    """Mean distance of predicted and observed share over equal-width bins, weighted by their counts (Guo et al. 2017)."""
+    index = np.minimum((probability * bins).astype(int), bins - 1)
+    total = 0.0
+    for b in range(bins):
+        own = index == b
+        if own.any():
+            total += own.sum() * abs(probability[own].mean() - outcomes[own].mean())
+    return float(total / max(len(probability), 1))
+
+
+def _collect(model: TransgenicModel, examples: Sequence[Example], config: DecodingConfig) -> _Samples:
+    samples = _Samples()
+    genes, references = [], []
+    for item in jittered_items(examples):
+        cropped = crop_transcripts(examples[item.index], item.crop)
+        sites, _ = model.read_window(cropped.codes)
+        if sites is not None:
+            genes.append(start_search(cropped.gene_id, sites))
+            references.append(cropped.transcripts)
+    search(model.decoder, config, genes)
+    for gene, reference in zip(genes, references, strict=True):
+        cds = {t.cds for t in reference}
+        exons = {exon for t in reference for exon in t.exons}
+        sites_known = {p for t in reference for i in t.introns for p in (i.start, i.end - 1)}
+        for ordinal, found in enumerate(gene.found):
+            transcript = found_transcript(found, gene, "t")
+            samples.add("transcript", transcript_features(found, gene, ordinal), transcript.cds in cds)
+            boundaries = boundary_probabilities(found, gene.sites.graph)
+            for exon, p in zip(transcript.exons, exon_probabilities(boundaries), strict=True):
+                samples.add("exon", [logit(p)], exon in exons)
+            for (kind, p), state in zip(boundaries, found.path.states[1:-1], strict=True):
+                if kind in DONOR_KINDS or kind in ACCEPTOR_KINDS:
+                    samples.add("site", [logit(p)], int(gene.sites.graph.position[state]) in sites_known)
+    return samples
+
+
+def calibrate(
+    model: TransgenicModel, examples: Sequence[Example], config: DecodingConfig | None = None
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Weights by name, and the expected calibration error of each on the same genes."""
+    samples = _collect(model, examples, config or DecodingConfig())
+    weights, errors = {}, {}
+    for name, rows in samples.features.items():
+        outcomes = np.array(samples.outcomes[name])
+        if len(rows) < 50 or outcomes.all() or not outcomes.any():
+            continue
+        features = np.array(rows)
+        weights[name] = logistic_regression(features, outcomes)
+        p = 1 / (1 + np.exp(-np.clip(features @ weights[name][:-1] + weights[name][-1], -30, 30)))
+        errors[f"calibration_error_{name}"] = expected_calibration_error(p, outcomes)
+    logger.info("calibrated: %s", {key: round(value, 4) for key, value in errors.items()})
+    return weights, errors

@@ -1,0 +1,96 @@
+"""What a training run begins with: examples by split or fold, and the model.
+
+In: a `Config`. Out: train and validation examples; a model from a preset, from published weights or from a directory,
+with its encoder learned, frozen or adapted.
+A surprise: nothing is computed under `no_grad`. A frozen encoder still passes gradients on to the adapters inside it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.io.shards import GeneRow, read_shard
+from transgenic_tools.model.config import TransgenicConfig, build_part
+from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.train.config import Config
+from transgenic_tools.train.examples import Example, examples_from_rows
+
+logger = logging.getLogger(__name__)
+
+
+def _by_fold(rows: list[GeneRow], config: Config) -> tuple[list[Example], list[Example]]:
+    folds = sorted({row.fold for row in rows if row.fold is not None})
+    if len(folds) != config.folds or config.fold not in folds:
+        raise BadInputError(
+            f"fold {config.fold} of {config.folds} was asked for, the shards hold folds {folds}",
+            path=config.shards[0],
+            hint=f"make the shards with tg-prep genes --folds {config.folds}; folds count from 0",
+        )
+    usable = [row for row in rows if row.gsf and row.fold is not None and row.split != "test"]
+    train = [row for row in usable if row.fold != config.fold]
+    held_out = [row for row in usable if row.fold == config.fold]
+    return examples_from_rows(train, split=None), examples_from_rows(held_out, split=None)
+
+
+def load_examples(config: Config) -> tuple[list[Example], list[Example]]:
+    """Train and validation examples: by the shards' split, or all but one fold and that fold.
+
+    Raises:
+        BadInputError: no gene of split `train` has a gene sentence, or the shards hold other folds.
+    """
+    rows = list(read_shard(config.shards))
+    if config.folds:
+        train, validation = _by_fold(rows, config)
+    else:
+        train, validation = (examples_from_rows(rows, split=split) for split in ("train", "validation"))
+    if not train:
+        raise BadInputError(
+            "no gene of split 'train' with a gene sentence",
+            path=config.shards[0] if config.shards else None,
+            hint="make the shards with tg-prep genes --annotation ... --split ...",
+        )
+    return train, validation
+
+
+def build_model(config: Config) -> TransgenicModel:
+    """From `init`; else new, with published weights in the encoder where `weights` names them."""
+    if config.init is not None:
+        model = TransgenicModel.from_pretrained(config.init, local_files_only=True)
+    else:
+        model = _new_model(config)
+    return _set_learned(model, config)
+
+
+def _new_model(config: Config) -> TransgenicModel:
+    parts = {name: dict(values) for name, values in config.model_overrides.items()}
+    encoder = build_part("encoder", parts.get("encoder"))
+    weights = config.weights or getattr(encoder, "weights", None)
+    if weights is None:
+        return TransgenicModel(TransgenicConfig(**parts))
+    from transgenic_tools.model.encoders.factory import find_weights, load_published, sizes_from_directory
+
+    directory = find_weights(
+        weights, revision=config.revision or encoder.revision, allow_download=config.allow_download
+    )
+    sized = sizes_from_directory(encoder, directory)
+    values = asdict(sized) | {"weights": str(weights)}
+    if "trust_remote_code" in values:
+        values["trust_remote_code"] = config.trust_remote_code
+    model = TransgenicModel(TransgenicConfig(**(parts | {"encoder": values})))
+    count = load_published(model.encoder, directory, trust_remote_code=config.trust_remote_code)
+    logger.info("%d published tensors from %s", count, directory)
+    return model
+
+
+def _set_learned(model: TransgenicModel, config: Config) -> TransgenicModel:
+    """Freeze the encoder, or put adapters into it."""
+    from transgenic_tools.model.adapters import add_adapters, backbone_of
+
+    if config.freeze == "encoder":
+        backbone_of(model).requires_grad_(False)
+    if config.peft != "none":
+        held = add_adapters(model, config.peft, rank=config.rank)
+        logger.info("%s adapters with %d numbers in the encoder", config.peft, held)
+    return model
