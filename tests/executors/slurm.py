@@ -18,9 +18,7 @@ from pathlib import Path
 MUNGE_KEY = Path("/etc/munge/munge.key")
 CONFIG_DIR = Path("/etc/slurm")
 GPU_DIR = Path("/var/spool/fakegpu")
-PID_FILES = {name: Path(f"/run/{name}.pid") for name in ("slurmd", "slurmctld")} | {
-    "munged": Path("/run/munge/munged.pid")
-}
+PID_FILES = (Path("/run/slurmd.pid"), Path("/run/slurmctld.pid"), Path("/run/munge/munged.pid"))
 
 _CONFIG = """\
 ClusterName=ci
@@ -37,7 +35,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-SchedulerParameters=batch_sched_delay=0,sched_interval=5,sched_min_interval=0,bf_interval=5
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=1
 ReturnToService=2
 MpiDefault=none
 MinJobAge=60

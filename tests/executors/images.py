@@ -1,0 +1,138 @@
+"""The project's thin image on this machine, and a stand-in for the torch image.
+
+In: podman, and a base image: BASE_IMAGE, else one made with debootstrap where no registry can be reached.
+Out: an image reference, or a directory.
+A surprise: an image with torch is 6 GB and takes minutes, so tests put the machine's own virtual environment, mounted
+read-only, in front of the thin image; containers/build makes the real one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.pipeline.nextflow import ROOT
+from transgenic_tools import __version__
+
+STAND_IN_BASE = "localhost/python:3.11-slim"
+OFFICIAL_BASE = "docker.io/library/python:3.11-slim"
+THIN = f"localhost/transgenic-tools:{__version__}-thin"
+TEST_IMAGE = f"localhost/transgenic-tools:{__version__}-test"
+SHIM = Path(__file__).parent / "singularity-shim"
+
+_NEEDED = {
+    "podman": ("podman", "debootstrap"),
+    "docker": ("dockerd", "docker", "podman"),
+    "charliecloud": ("ch-run", "ch-convert"),
+}
+_CONTAINERS_CONF = """\
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+netns = "host"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+"""
+
+
+def missing(engine: str) -> str | None:
+    """Why an engine cannot be used here, or None."""
+    if os.geteuid() != 0:
+        return f"{engine}: building an image here needs root"
+    absent = [name for name in _NEEDED[engine] if shutil.which(name) is None]
+    return f"not installed: {', '.join(absent)} (bin/bootstrap executors)" if absent else None
+
+
+def _run(*command: str, timeout: float = 900, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=env)
+    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def _exists(image: str) -> bool:
+    return subprocess.run(["podman", "image", "exists", image], check=False, timeout=60).returncode == 0
+
+
+def _pull(image: str) -> bool:
+    try:
+        done = subprocess.run(["podman", "pull", "-q", image], capture_output=True, timeout=180, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def configure_podman() -> None:
+    """Settings for a sandbox without systemd; left alone where the machine has its own."""
+    target = Path("/etc/containers/containers.conf")
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(_CONTAINERS_CONF)
+
+
+def base_image() -> str:
+    """BASE_IMAGE, the official one, or one made of Debian's packages."""
+    if given := os.environ.get("BASE_IMAGE"):
+        return given
+    if _exists(STAND_IN_BASE) or (not _pull(OFFICIAL_BASE) and _make_base()):
+        return STAND_IN_BASE
+    return OFFICIAL_BASE
+
+
+def _make_base() -> bool:
+    folder = ROOT / ".cache" / "base-image"
+    mirrors = _run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").split()
+    shutil.rmtree(folder, ignore_errors=True)
+    packages = "ca-certificates,python3,python3-pip,python3-venv,procps"
+    _run("debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(folder), mirrors[0])
+    (folder / "usr/lib/python3.11/EXTERNALLY-MANAGED").unlink(missing_ok=True)
+    (folder / "usr/bin/python").symlink_to("python3")
+    shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder / "etc/ssl/certs/ca-certificates.crt")
+    changes = ["-c", "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "-c", 'CMD ["python3"]']
+    with subprocess.Popen(["tar", "-C", str(folder), "-c", "."], stdout=subprocess.PIPE) as tar:
+        subprocess.run(
+            ["podman", "import", "-q", *changes, "-", STAND_IN_BASE], stdin=tar.stdout, check=True, timeout=300
+        )
+    shutil.rmtree(folder)
+    return True
+
+
+def python_home() -> Path:
+    """Where the interpreter behind .venv lives: it must be seen at the same place inside."""
+    return Path(sys.base_prefix).resolve()
+
+
+def build() -> str:
+    """The thin image from containers/Dockerfile, then the layer that tests need; podman's cache makes this quick."""
+    configure_podman()
+    ca_bundle = "/etc/ssl/certs/ca-certificates.crt"
+    env = {**os.environ, "ENGINE": "podman", "BASE_IMAGE": base_image()}
+    if Path(ca_bundle).exists():
+        env.setdefault("PIP_CERT", ca_bundle)
+    _run(str(ROOT / "containers" / "build"), "thin", env=env, timeout=1200)
+    recipe = (
+        f"FROM {THIN}\nUSER root\n"
+        f"RUN mkdir -p {ROOT} {python_home()} /pytest && chmod a+rx /root\n"
+        f"ENV TG_TORCH={ROOT}/.venv/bin\n"
+    )
+    done = subprocess.run(
+        ["podman", "build", "-q", "--format", "docker", "-t", TEST_IMAGE, "-"],
+        input=recipe, text=True, capture_output=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return TEST_IMAGE
+
+
+def mounts(flag: str = "-v", suffix: str = ":ro") -> str:
+    """Options that show the project and the interpreter behind .venv inside a container."""
+    return " ".join(f"{flag} {path}:{path}{suffix}" for path in (ROOT, python_home()))
+
+
+def unpack(image: str, folder: Path) -> Path:
+    """The image as a directory."""
+    target = folder / "image"
+    _run("ch-convert", "-i", "podman", "-o", "dir", image, str(target))
+    return target

@@ -1,0 +1,115 @@
+"""The pipeline on a real SLURM: partitions, GPUs, arrays, a cancelled task, a killed head, a task over its memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.executors import slurm
+from tests.pipeline import nextflow
+from tests.pipeline.conftest import write_tiny_sheet
+
+pytestmark = pytest.mark.usefixtures("cluster")
+SLURM = ("-profile", "slurm")
+
+
+def stub(folder: Path, site: Path, *arguments: str) -> list[str]:
+    sheet = write_tiny_sheet(folder, samples=("one",))
+    return [*SLURM, "-c", str(site), "-stub-run", "--input", str(sheet), *arguments]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not seen within {seconds} s"
+        time.sleep(0.5)
+
+
+def task_script(done: nextflow.Run, process: str) -> str:
+    """The batch script of one task: the #SBATCH lines and what it ran."""
+    task = next(task for task in done.tasks if task.process == process)
+    return next((done.launch_dir / "work").glob(f"{task.workdir_hash}*/.command.run")).read_text()
+
+
+def test_gpu_tasks_go_to_the_gpu_partition_as_an_array(tmp_path: Path, site: Path) -> None:
+    site.write_text(site.read_text() + "process { withName: TG_GENERATE { beforeScript = 'env > tg_environment' } }\n")
+    done = nextflow.run(
+        *stub(tmp_path, site, "--use_gpu", "true", "--gpu_queue", "gpu", "--queue", "cpu", "--job_array", "3",
+              "--slurm_account", "plants", "--slurm_qos", "normal"),
+        launch_dir=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.text
+    assert done.count()["TG_GENERATE"] == 3
+    members = {task.native_id for task in done.tasks if task.process == "TG_GENERATE"}
+    assert len(members) == 3
+    assert len({member.split("_")[0] for member in members}) == 1, f"no job array: {members}"
+    arrays = [
+        path.read_text() for path in (tmp_path / "work").glob("*/*/.command.run") if "--array" in path.read_text()
+    ]
+    assert arrays
+    assert "#SBATCH -p gpu" in arrays[0]
+    assert re.search(r"#SBATCH .*--account=plants --qos=normal --gres=gpu:1", arrays[0])
+    seen = [path.read_text() for path in (tmp_path / "work").glob("*/*/tg_environment")]
+    assert len(seen) == 3
+    assert all(re.search(r"^CUDA_VISIBLE_DEVICES=[01]$", text, flags=re.MULTILINE) for text in seen)
+    prep = task_script(done, "TG_PREP")
+    assert "#SBATCH -p cpu" in prep
+    assert "--gres" not in prep
+
+
+def test_a_cancelled_task_and_one_over_its_memory_are_run_again(tmp_path: Path, site: Path) -> None:
+    troubles = """
+process {
+    withName: TG_GENERATE { beforeScript = { task.attempt == 1 ? 'sleep 20' : '' } }
+    withName: TG_BACKMAP {
+        memory       = { 300.MB * task.attempt }
+        beforeScript = 'python3 -c "import time; held = bytearray(400 * 2**20); time.sleep(6)"'
+    }
+}
+"""
+    site.write_text(site.read_text() + troubles)
+    process = nextflow.start(*stub(tmp_path, site), launch_dir=tmp_path, outdir=tmp_path / "results")
+    try:
+        wait_for(lambda: slurm.jobs("TG_GENERATE"))
+        slurm.cancel(slurm.jobs("TG_GENERATE")[0])
+        text, _ = process.communicate(timeout=300)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+    done = nextflow.Run(process.returncode, text, tmp_path / "results", tmp_path)
+    assert done.code == 0, text
+    cancelled = [(task.attempt, task.status) for task in done.tasks if task.process == "TG_GENERATE"]
+    assert sorted(cancelled) == [(1, "COMPLETED"), (1, "COMPLETED"), (1, "FAILED"), (2, "COMPLETED")]
+    hungry = [(task.attempt, task.status) for task in done.tasks if task.process == "TG_BACKMAP"]
+    assert sorted(hungry) == [(1, "FAILED"), (2, "COMPLETED")]
+
+
+def test_a_killed_head_goes_on_where_it_stopped(tmp_path: Path, site: Path) -> None:
+    slow = "process { withName: TG_BACKMAP { beforeScript = 'sleep 15' } }\n"
+    site.write_text(site.read_text() + slow)
+    arguments = stub(tmp_path, site)
+    process = nextflow.start(*arguments, launch_dir=tmp_path, outdir=tmp_path / "results")
+    wait_for(lambda: slurm.jobs("TG_BACKMAP"))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    for job in slurm.jobs("TG_BACKMAP"):
+        slurm.cancel(job)
+    done = nextflow.run(*arguments, "-resume", launch_dir=tmp_path)
+    assert done.code == 0, done.text
+    assert done.count("CACHED") == {"TG_PREP": 1, "TG_GENERATE": 3}
+    assert done.count() == {"TG_BACKMAP": 1, "TG_EVALUATE": 1, "TG_REPORT": 1}
+
+
+@pytest.mark.slow
+def test_the_demo_runs_on_slurm(tmp_path: Path, site: Path) -> None:
+    done = nextflow.run("-profile", "test,slurm", "-c", str(site), launch_dir=tmp_path, timeout=600)
+    assert done.code == 0, done.text
+    assert done.count()["TG_GENERATE"] >= 3
+    assert all(task.native_id.isdigit() for task in done.tasks)
+    assert done.file("annotation/athaliana_chr1_slice.gff3").stat().st_size > 10_000
