@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -187,4 +188,17 @@ def _report(summary: dict[str, Any], as_json: bool) -> None:
 
 
 app.command()(lift)
-main = entry_point(app, "tg-prep")
+
+
+def _leave_pandas_out() -> None:
+    """pyarrow imports pandas, where it is installed, to recognise its objects: half a second that no command needs."""
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+
+
+_run = entry_point(app, "tg-prep")
+
+
+def main() -> None:
+    """The console script."""
+    _leave_pandas_out()
+    _run()

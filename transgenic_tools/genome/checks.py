@@ -6,13 +6,14 @@ A surprise: `docs/formats.md` holds the same list in the same order, and a test 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.sequence import SPLICE_PAIRS, START_CODON, STOP_CODONS
+from transgenic_tools.genome.sequence import IUPAC, SPLICE_PAIRS, START_CODON, STOP_CODONS
 
 #: What follows from a rule, the gravest first.
 ACTIONS = ("rejected", "filtered", "transcript_rejected", "transcript_filtered", "mended", "skipped", "flagged")
@@ -116,16 +117,23 @@ def count_findings(findings: Iterable[Finding]) -> dict[str, int]:
     return {rule.code: counts[rule.code] for rule in RULES if counts[rule.code]}
 
 
+_OTHER_LETTERS = tuple(letter for letter in IUPAC if letter not in "ACGT")
+_LETTER_BITS = {letter: bytes(int(code == ord(letter)) for code in range(256)) for letter in "TAG"}
+
+
 def _has_in_frame_stop(coding: str) -> bool:
-    """A stop codon before the last whole codon; `coding` begins in frame."""
-    last = len(coding) - len(coding) % 3 - 3
-    for codon in STOP_CODONS:
-        position = coding.find(codon)
-        while 0 <= position < last:
-            if position % 3 == 0:
-                return True
-            position = coding.find(codon, position + 1)
-    return False
+    """A stop codon before the last whole codon; `coding` begins in frame.
+
+    Codon positions 1, 2, 3 become three numbers with one byte a codon, so TAA, TAG and TGA are found by bitwise and.
+    """
+    codons = len(coding) // 3 - 1
+    first, second, third = (coding[i : 3 * codons : 3].encode("ascii", "replace") for i in range(3))
+
+    def where(column: bytes, letter: str) -> int:
+        return int.from_bytes(column.translate(_LETTER_BITS[letter]), "big")
+
+    a, g = where(third, "A"), where(third, "G")
+    return bool(where(first, "T") & ((where(second, "A") & (a | g)) | (where(second, "G") & a)))
 
 
 def check_transcript(transcript: Transcript, sequence: str) -> tuple[str, ...]:
@@ -146,14 +154,14 @@ def check_transcript(transcript: Transcript, sequence: str) -> tuple[str, ...]:
         found.append("partial_codon")
     if _has_in_frame_stop(coding):
         found.append("in_frame_stop")
-    pairs = {(sequence[i.start : i.start + 2], sequence[i.end - 2 : i.end]) for i in transcript.cds_introns}
-    if not pairs.issubset(SPLICE_PAIRS):
+    introns = itertools.pairwise(cds)
+    if not {(sequence[a.end : a.end + 2], sequence[b.start - 2 : b.start]) for a, b in introns}.issubset(SPLICE_PAIRS):
         found.append("odd_intron")
-    if any(len(i) < MIN_INTRON for i in transcript.introns):
+    if any(b.start - a.end < MIN_INTRON for a, b in itertools.pairwise(transcript.exons)):
         found.append("short_intron")
-    if any(len(p) < MIN_EXON for p in cds[1:-1]):
+    if any(p.end - p.start < MIN_EXON for p in cds[1:-1]):
         found.append("short_exon")
-    if coding.strip("ACGT"):
+    if any(letter in coding for letter in _OTHER_LETTERS):
         found.append("unknown_bases")
     return tuple(found)
 

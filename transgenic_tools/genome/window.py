@@ -50,6 +50,18 @@ class Window:
         """Sorted by window position, whatever the strand."""
         return tuple(sorted(self.to_window(i) for i in intervals))
 
+    def _ordered_to_window(self, intervals: Intervals) -> Intervals:
+        """`all_to_window` for disjoint intervals that are sorted already."""
+        if not intervals:
+            return ()
+        self.to_window(intervals[0])
+        self.to_window(intervals[-1])
+        if self.strand == "+":
+            left = self.start
+            return tuple([Interval(i.start - left, i.end - left) for i in intervals])
+        right = self.end
+        return tuple([Interval(right - i.end, right - i.start) for i in reversed(intervals)])
+
     def all_to_genome(self, intervals: Iterable[Interval]) -> Intervals:
         """Sorted by genome position, whatever the strand."""
         return tuple(sorted(self.to_genome(i) for i in intervals))
@@ -60,8 +72,8 @@ class Window:
             id=transcript.id,
             seqid=transcript.seqid,
             strand="+",
-            exons=self.all_to_window(transcript.exons),
-            cds=self.all_to_window(transcript.cds),
+            exons=self._ordered_to_window(transcript.exons),
+            cds=self._ordered_to_window(transcript.cds),
             first_phase=transcript.first_phase,
             type=transcript.type,
             score=transcript.score,

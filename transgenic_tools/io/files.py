@@ -1,17 +1,22 @@
 """Open a text file that may be compressed.
 
 In: a path. Out: its bytes as a stream.
-A surprise: gzip and bgzip are told by content, so a wrong suffix does no harm.
+A surprise: gzip and bgzip are told by content, so a wrong suffix does no harm; igzip, where it is installed, unpacks
+more than twice as fast as zlib.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 from pathlib import Path
 from typing import IO
 
 from transgenic_tools.errors import BadInputError, MissingInputError
+
+try:
+    from isal.igzip import GzipFile
+except ImportError:  # no wheel for this machine
+    from gzip import GzipFile  # type: ignore[assignment]
 
 
 def open_text(path: Path) -> IO[bytes]:
@@ -29,5 +34,5 @@ def open_text(path: Path) -> IO[bytes]:
     magic = handle.read(2)
     handle.seek(0)
     if magic == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=handle), 1 << 20)
+        return io.BufferedReader(GzipFile(fileobj=handle), 1 << 20)
     return handle

@@ -44,6 +44,14 @@ class LazyAttributes(Mapping[str, tuple[str, ...]]):
             self._found.pop("Parent", None)
         return self._found
 
+    def first(self, keys: tuple[str, ...]) -> str | None:
+        """The first value of the first of these plain keys that is there, without parsing the rest."""
+        for key in keys:
+            at = f";{self._text}".find(f";{key}=")
+            if at >= 0:
+                return _decoded(self._text[at + len(key) + 1 :].split(";", 1)[0].split(",", 1)[0])
+        return None
+
     def __getitem__(self, key: str) -> tuple[str, ...]:
         return self._parsed()[key]
 

@@ -9,43 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import NamedTuple
-from urllib.parse import unquote
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene, Transcript
-from transgenic_tools.genome.interval import Interval, Intervals, Strand, span
+from transgenic_tools.genome.interval import Interval, Strand, span
 from transgenic_tools.genome.phase import next_phase
 from transgenic_tools.io.gff3.attributes import LazyAttributes, gff3_id, gff3_parents, parse_gtf
+from transgenic_tools.io.gff3.groups import Group, Part, Structure, groups
 from transgenic_tools.io.gff3.lines import CDS, EXON, STOP, UTR, Lines, NodeLine, is_gene_type
 
 Key = tuple[str, str]
 
 _BIOTYPE_KEYS = ("gene_biotype", "biotype", "gene_type", "locus_type")
 _GENE_OF_TRANSCRIPT = ("geneID", "gene_id", "gene_name", "locus_tag")
-
-
-class Part(NamedTuple):
-    kind: int
-    start: int
-    end: int
-    strand: int
-    phase: int
-
-
-@dataclass(frozen=True)
-class Structure:
-    """Exons and CDS of one transcript as they came out of its part lines."""
-
-    strand: Strand
-    exons: list[tuple[int, int]]
-    cds: list[tuple[int, int]]
-    first_phase: int
 
 
 @dataclass
@@ -151,7 +127,8 @@ def assemble(parts: list[Part], report: Callable[[str, str], None]) -> Structure
         if not _fits(exons, cds):
             report("cds_gap_in_exon", f"{len(cds)} CDS parts, {len(exons)} exons: exonic bases between CDS parts")
             return None
-    return Structure(strand, exons, cds, first_phase)
+    whole, coding = (tuple(Interval(*part) for part in some) for some in (exons, cds))
+    return Structure(strand, whole, coding, first_phase)
 
 
 def _fits(exons: list[tuple[int, int]], cds: list[tuple[int, int]]) -> bool:
@@ -187,10 +164,6 @@ def _with_everything(
     return union
 
 
-def _texts_at(texts: Mapping[int, str], slots: npt.NDArray[np.intp]) -> list[str]:
-    return [texts.get(int(slot), "") for slot in slots]
-
-
 class Builder:
     """Collects genes from `Lines`; `build` is called once."""
 
@@ -200,7 +173,6 @@ class Builder:
         self.findings: list[Finding] = list(lines.findings)
         self.nodes: dict[Key, _Node] = {}
         self.drafts: dict[Key, _Draft] = {}
-        self.intervals: dict[tuple[int, int], Interval] = {}
 
     # -- nodes -------------------------------------------------------------------------------------------------
 
@@ -252,97 +224,73 @@ class Builder:
 
     # -- parts -------------------------------------------------------------------------------------------------
 
-    def _groups(self) -> Iterable[tuple[Key, list[Part], Callable[[], list[str]]]]:
-        """Part lines by (seqid, transcript key), each sorted by start; and a way to their column 9."""
-        lines = self.lines
-        if not lines.part_key:
-            return
-        seqids = list(lines.seqids)
-        seqid = np.concatenate(lines.part_seqid).astype(np.int64)
-        keys = pa.array(lines.part_key, pa.large_string()).dictionary_encode()
-        names = keys.dictionary.to_pylist()
-        group = keys.indices.to_numpy().astype(np.int64) * len(seqids) + seqid
-        start, end, kind = (np.concatenate(c) for c in (lines.part_start, lines.part_end, lines.part_kind))
-        strand, phase = np.concatenate(lines.part_strand), np.concatenate(lines.part_phase)
-        order = np.lexsort((end, start, group))
-        group = group[order]
-        first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
-        bounds = [*first.tolist(), len(group)]
-        columns = [c[order].tolist() for c in (kind, start, end, strand, phase)]
-        rows = [Part(*values) for values in zip(*columns, strict=True)]
-        # order of appearance, so that the transcripts of a gene without transcript lines keep the source's order
-        appearance = np.minimum.reduceat(order, first)
-        for i in np.argsort(appearance, kind="stable").tolist():
-            code = int(group[bounds[i]])
-            name, where = names[code // len(seqids)], seqids[code % len(seqids)]
-            if self.gff3 and "%" in name:
-                name = unquote(name)
-            slots = order[bounds[i] : bounds[i + 1]]
-            yield (where, name.strip()), rows[bounds[i] : bounds[i + 1]], partial(_texts_at, lines.part_text, slots)
-
     def _transcripts(self) -> None:
         seen: set[Key] = set()
-        below_gene: list[tuple[Key, list[Part], Callable[[], list[str]]]] = []
-        for key, parts, texts in self._groups():
-            if key in self.lines.protein_ids:
+        below_gene: list[Group] = []
+        for group in groups(self.lines):
+            if group.key in self.lines.protein_ids:
                 continue
-            seen.add(key)
-            node = self.nodes.get(key)
+            seen.add(group.key)
+            node = self.nodes.get(group.key)
             if node is not None and is_gene_type(node.type):
-                below_gene.append((key, parts, texts))
+                below_gene.append(group)
             else:
-                self._one(key, node, parts, texts)
+                self._one(node, group)
         for key, node in self.nodes.items():
             if key not in seen and not is_gene_type(node.type):
                 for draft in self._genes_of(node):
                     draft.bare.append(node)
-        for key, parts, texts in below_gene:
-            self._parts_of_gene(self.drafts[key], parts, texts)
+        for group in below_gene:
+            self._parts_of_gene(self.drafts[group.key], group)
 
-    def _parts_of_gene(self, draft: _Draft, parts: list[Part], texts: Callable[[], list[str]]) -> None:
+    def _parts_of_gene(self, draft: _Draft, whole: Group) -> None:
         """CDS or exon lines that name the gene itself (NCBI organelles, CDS without mRNA)."""
+        parts = whole.parts()
         if draft.transcripts:
             self.findings.append(Finding("gene_parts", draft.id, f"{len(parts)} lines"))
             return
-        groups = [parts]
+        proteins = [parts]
         if _join([(p.start, p.end) for p in parts if p.kind == CDS])[2]:  # several proteins, told apart by CDS ID
             by_id: dict[str, list[Part]] = {}
-            for part, text in zip(parts, texts(), strict=True):
+            for part, text in zip(parts, whole.texts(), strict=True):
                 if part.kind == CDS:
                     by_id.setdefault(gff3_id(text), []).append(part)
-            groups = list(by_id.values())
-        names = [f"{draft.id}.t{i}" for i in range(1, len(groups) + 1)]
+            proteins = list(by_id.values())
+        names = [f"{draft.id}.t{i}" for i in range(1, len(proteins) + 1)]
         attributes: Mapping[str, tuple[str, ...]] = {}
-        if len(groups) == 1 and len(draft.bare) == 1:
+        if len(proteins) == 1 and len(draft.bare) == 1:
             bare = draft.bare.pop()
             names, attributes = [bare.id], bare.attributes
-        for name, group in zip(names, groups, strict=True):
+        for name, some in zip(names, proteins, strict=True):
             node = _Node(draft.seqid, name, "mRNA", draft.start, draft.end, draft.strand, ".", attributes, (draft.id,))
-            built = self._build(node, group, draft)
+            built = self._build(node, self._assembled(node, some, draft), draft)
             if built is not None:
                 self.findings.append(Finding("transcript_made", draft.id, built.id))
                 draft.transcripts.append(built)
 
-    def _one(self, key: Key, node: _Node | None, parts: list[Part], texts: Callable[[], list[str]]) -> None:
+    def _one(self, node: _Node | None, group: Group) -> None:
         made = node is None
         if node is None:
+            parts = group.parts()
             low, high = parts[0].start, max(part.end for part in parts)
             strand = {1: "+", -1: "-"}.get(parts[0].strand, ".")
-            node = _Node(key[0], key[1], "mRNA", low, high, strand, ".", {}, ())
+            node = _Node(*group.key, "mRNA", low, high, strand, ".", {}, ())
         if not self.gff3 and not node.parents:  # AUGUSTUS: the transcript line does not name its gene, the parts do
-            named = next((text for text in texts() if text), "")
+            named = next((text for text in group.texts() if text), "")
             node.parents = tuple(p for p in parse_gtf(named).get("gene_id", ())[:1] if p)
         for draft in self._genes_of(node):
             if made and self.gff3:
                 self.findings.append(Finding("transcript_made", draft.id, node.id))
-            built = self._build(node, parts, draft)
+            built = self._build(node, group.structure or self._assembled(node, group.parts(), draft), draft)
             if built is not None:
                 draft.transcripts.append(built)
 
-    def _build(self, node: _Node, parts: list[Part], draft: _Draft) -> Transcript | None:
-        found = assemble(
+    def _assembled(self, node: _Node, parts: list[Part], draft: _Draft) -> Structure | None:
+        return assemble(
             parts, lambda code, detail: self.findings.append(Finding(code, draft.id, f"{node.id}: {detail}"))
         )
+
+    def _build(self, node: _Node, found: Structure | None, draft: _Draft) -> Transcript | None:
         if found is None:
             return None
         if draft.strand not in "+-":
@@ -355,21 +303,13 @@ class Builder:
             id=node.id,
             seqid=node.seqid,
             strand=found.strand,
-            exons=self._intervals(found.exons),
-            cds=self._intervals(found.cds),
+            exons=found.exons,
+            cds=found.cds,
             first_phase=found.first_phase,
             type=feature_type,
             score=_probability(node.score),
             attributes=node.attributes,
         )
-
-    def _intervals(self, parts: list[tuple[int, int]]) -> Intervals:
-        """Isoforms share most of their exons, so equal intervals are one object."""
-        known = self.intervals
-        for part in parts:
-            if part not in known:
-                known[part] = Interval(*part)
-        return tuple([known[part] for part in parts])
 
     # -- genes -------------------------------------------------------------------------------------------------
 
@@ -458,9 +398,13 @@ def _probability(text: str) -> float | None:
 
 
 def _biotype(draft: _Draft) -> str | None:
-    value = next((draft.attributes[k][0] for k in _BIOTYPE_KEYS if draft.attributes.get(k)), None)
-    pseudo = "pseudogene" in draft.type.lower() or draft.attributes.get("pseudo", ("",))[0] == "true"
-    if pseudo and (value is None or "pseudogene" not in value):
+    attributes = draft.attributes
+    if isinstance(attributes, LazyAttributes):
+        value, pseudo = attributes.first(_BIOTYPE_KEYS), attributes.first(("pseudo",)) == "true"
+    else:
+        value = next((attributes[k][0] for k in _BIOTYPE_KEYS if attributes.get(k)), None)
+        pseudo = attributes.get("pseudo", ("",))[0] == "true"
+    if (pseudo or "pseudogene" in draft.type.lower()) and (value is None or "pseudogene" not in value):
         return "pseudogene"
     if value is not None:
         return value

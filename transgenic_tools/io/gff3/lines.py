@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
@@ -57,8 +57,8 @@ _IGNORED_TYPES = {
     "polya_signal_sequence", "selenocysteine", "initial", "internal", "terminal", "single",
 }  # fmt: skip
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
+_FEW_VALUES = ("seqid", "source", "type", "strand", "phase")
 _BLOCK = 1 << 22
-_FASTA = re.compile(rb"^(?:##FASTA|>)", re.MULTILINE)
 _REGION = re.compile(r"##sequence-region\s+(\S+)\s+(\d+)\s+(\d+)")
 _GFF3_PARENT = r"(?:^|;)\s*Parent\s*=\s*(?P<key>[^;]*)"
 _GTF_TRANSCRIPT = r'(?:^|;)\s*transcript_id\s+"?(?P<key>[^";]*)'
@@ -67,8 +67,7 @@ _GFF3_LINE = re.compile(r"(?:^|;)\s*[A-Za-z_][\w.:-]*=")
 _GTF_LINE = re.compile(r'(?:^|;)\s*(?:gene_id|transcript_id)\s+"?')
 
 
-@dataclass(frozen=True, slots=True)
-class NodeLine:
+class NodeLine(NamedTuple):
     """A line that may be a gene or a transcript, column 9 still text."""
 
     seqid: str
@@ -111,7 +110,7 @@ class Lines:
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """Whole lines in blocks of about 16 MB, up to an embedded FASTA section."""
+    """Whole lines in blocks of about 4 MB."""
     with open_text(path) as handle:
         rest = b""
         while True:
@@ -127,11 +126,6 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 block, rest = block[:cut], block[cut:]
             if b"\r" in block:
                 block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            if b"##FASTA" in block or b"\n>" in block or block.startswith(b">"):
-                match = _FASTA.search(block)
-                if match:
-                    yield block[: match.start()]
-                    return
             if block:
                 yield block
             if not data:
@@ -161,9 +155,9 @@ def _line_number(block: bytes, before: int, text: str) -> int:
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
     """Whole numbers; -1 where the text is none."""
-    try:
-        return column.cast(pa.int64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
+    if pa.types.is_integer(column.type):
+        return column.to_numpy(zero_copy_only=False)
+    else:
         good = pc.match_substring_regex(column, r"^[0-9]{1,15}$")
         return pc.if_else(good, column, "-1").cast(pa.int64()).to_numpy(zero_copy_only=False)
 
@@ -178,44 +172,53 @@ class _BlockReader:
         self.gene_ids: set[str] = set()
         self.transcript_ids: set[str] = set()
 
-    def feed(self, block: bytes) -> None:
+    def feed(self, block: bytes) -> bool:
+        """Read one block; False where an embedded FASTA section has begun and the rest is no annotation."""
         before = self.lines.n_lines
         skipped: list[str] = []
+        table = self._parse(block, skipped)
+        ended = False
+        for text in skipped:
+            if text.startswith(("##FASTA", ">")):
+                ended = True
+                break
+            self._comment_or_bad(block, before, text)
+        if table.num_rows:
+            self._rows(table, block, before)
+        self.lines.n_lines += block.count(b"\n") + (not block.endswith(b"\n"))
+        return not ended
+
+    @staticmethod
+    def _parse(block: bytes, skipped: list[str]) -> pa.Table:
+        """Columns of a block; `skipped` gets the lines that have not nine of them. Odd files are read a slower way."""
 
         def on_invalid(row: pacsv.InvalidRow) -> str:
             skipped.append(row.text)
             return "skip"
 
-        try:
-            table = self._parse(block, on_invalid, "utf8")
-        except (pa.ArrowInvalid, UnicodeDecodeError):
+        for encoding, whole in (("utf8", True), ("utf8", False), ("latin1", False)):
             skipped.clear()
-            table = self._parse(block, on_invalid, "latin1")
-        for text in skipped:
-            self._comment_or_bad(block, before, text)
-        if table.num_rows:
-            self._rows(table, block, before)
-        self.lines.n_lines += block.count(b"\n") + (not block.endswith(b"\n"))
-
-    @staticmethod
-    def _parse(block: bytes, on_invalid: object, encoding: str) -> pa.Table:
-        try:
-            return pacsv.read_csv(
-                pa.BufferReader(block),
-                read_options=pacsv.ReadOptions(
-                    column_names=_COLUMNS, use_threads=False, block_size=max(len(block), 1), encoding=encoding
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter="\t", quote_char=False, double_quote=False, invalid_row_handler=on_invalid
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    column_types={name: pa.string() for name in _COLUMNS}, strings_can_be_null=False
-                ),
+            number = pa.int64() if whole else pa.string()
+            types = dict.fromkeys(_COLUMNS, pa.string()) | dict.fromkeys(
+                _FEW_VALUES, pa.dictionary(pa.int32(), pa.string())
             )
-        except pa.ArrowInvalid as error:
-            if "Empty CSV" in str(error):
-                return pa.table({name: pa.array([], pa.string()) for name in _COLUMNS})
-            raise
+            try:
+                return pacsv.read_csv(
+                    pa.BufferReader(block),
+                    read_options=pacsv.ReadOptions(
+                        column_names=_COLUMNS, use_threads=False, block_size=max(len(block), 1), encoding=encoding
+                    ),
+                    parse_options=pacsv.ParseOptions(
+                        delimiter="\t", quote_char=False, double_quote=False, invalid_row_handler=on_invalid
+                    ),
+                    convert_options=pacsv.ConvertOptions(
+                        column_types=types | {"start": number, "end": number}, strings_can_be_null=False, null_values=[]
+                    ),
+                )
+            except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+                if "Empty CSV" in str(error):
+                    break
+        return pa.table({name: pa.array([], pa.string()) for name in _COLUMNS})
 
     def _comment_or_bad(self, block: bytes, before: int, text: str) -> None:
         if text.startswith("#"):
@@ -229,12 +232,9 @@ class _BlockReader:
         self.lines.findings.append(Finding(code, "", detail, _line_number(block, before, text)))
 
     def _rows(self, table: pa.Table, block: bytes, before: int) -> None:
-        columns = {name: table[name].combine_chunks() for name in _COLUMNS if name not in ("source",)}
+        columns = {name: table[name].combine_chunks() for name in _COLUMNS}
         start, end = _numbers(columns["start"]) - 1, _numbers(columns["end"])
-        seqid = columns["seqid"].dictionary_encode()
-        types = columns["type"].dictionary_encode()
-        strand = columns["strand"].dictionary_encode()
-        phase = columns["phase"].dictionary_encode()
+        seqid, types, strand, phase = (columns[name] for name in ("seqid", "type", "strand", "phase"))
         kind = np.array([_class_of(t) for t in types.dictionary.to_pylist()], np.int8)[types.indices.to_numpy()]
         names = seqid.dictionary.to_pylist()
         if any("%" in name for name in names):
@@ -243,7 +243,7 @@ class _BlockReader:
         wrong = ((start < 0) | (end <= start)) & ~comment
         self.lines.n_features += int((~comment).sum())
         for row in np.flatnonzero(wrong).tolist():
-            text = "\t".join(table[name][row].as_py() for name in _COLUMNS)
+            text = "\t".join(str(columns[name][row].as_py()) for name in _COLUMNS)
             spans = f"{columns['start'][row].as_py()}-{columns['end'][row].as_py()}"
             self._bad("bad_coordinates", block, before, text, f"{types[row].as_py()} at {spans}")
         usable = ~wrong & ~comment
@@ -290,14 +290,15 @@ class _BlockReader:
         missing = [i for i, key in enumerate(keys) if not key]
         for i in missing:
             row = int(rows[i])
-            text = "\t".join(table[name][row].as_py() for name in _COLUMNS)
+            text = "\t".join(str(table[name][row].as_py()) for name in _COLUMNS)
             where = f"at {int(start[row]) + 1}-{int(end[row])} without {'Parent' if gff3 else 'transcript_id'}"
             self._bad("orphan_part", block, before, text, where)
         if missing:
             kept = np.setdiff1d(np.arange(len(keys)), missing)
             rows, keys = rows[kept], [keys[i] for i in kept]
         base = len(lines.part_key)
-        for i, key in enumerate(keys):
+        rare = not self.gene_ids.isdisjoint(keys) if gff3 else not self.transcript_ids.issuperset(keys)
+        for i, key in enumerate(keys) if rare else ():
             if (key in self.gene_ids) if gff3 else (key not in self.transcript_ids):
                 lines.part_text[base + i] = attributes[int(rows[i])].as_py()
         lines.part_key += keys
@@ -344,7 +345,8 @@ def read_lines(path: Path) -> Lines:
     """
     reader = _BlockReader(path)
     for block in _blocks(path):
-        reader.feed(block)
+        if not reader.feed(block):
+            break
     lines = reader.lines
     if not lines.n_features and any(f.code == "bad_line" for f in lines.findings):
         first = next(f for f in lines.findings if f.code == "bad_line")
