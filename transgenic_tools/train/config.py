@@ -25,6 +25,7 @@ class Config:
         stage: `trunk` learns sites and contents, `decoder` the pointing decoder on a frozen trunk.
         crops: Random crops of every gene that the decoder's examples are prepared from.
         genes_per_batch: Genes of one micro-batch of the decoder.
+        folds, fold: Cross-validation: rows of `fold` are measured, all other train and validation rows are learned.
         batch_bases: Bases of one micro-batch, padding included.
         accumulate: Micro-batches of one optimiser step over all processes.
         warmup, decay: Shares of `steps` in which the learning rate rises and falls; between them it is constant.
@@ -56,6 +57,8 @@ class Config:
     max_bases: int = 16_000
     crops: int = 2
     genes_per_batch: int = 16
+    folds: int | None = None
+    fold: int | None = None
     seed: int = 1
     precision: Precision = "fp32"
     ema: float = 0.999

@@ -68,7 +68,7 @@ class Trainer:
         self.task = self._build_task(model)
         self.model, *self.optimizers = self.accelerator.prepare(model, *build_optimizers(model, config))
         self.base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
-        self.average = AveragedWeights(self.plain_model, config.ema)
+        self.average = AveragedWeights(self.plain_model if config.ema > 0 else torch.nn.Module(), config.ema)
         self.accelerator.register_for_checkpointing(self.average)
         self.step = self._resume()
         self.log = MetricsLog(config.outdir / "metrics.jsonl", resume_step=self.step)
@@ -106,11 +106,14 @@ class Trainer:
     def save_model(self) -> None:
         """The averaged weights as a model directory."""
         self.average.swap(self.plain_model)
+        # ZeRO 3 spreads the weights over the processes; all of them take part in gathering
+        state = self.accelerator.get_state_dict(self.model) if self.config.deepspeed is not None else None
         if self.accelerator.is_main_process:
             adapted = self.config.peft != "none"
             if adapted:
                 save_adapters(self.plain_model, self.config.outdir)
-            (merged(self.plain_model) if adapted else self.plain_model).save_pretrained(self.config.outdir)
+            model = merged(self.plain_model) if adapted else self.plain_model
+            model.save_pretrained(self.config.outdir, state_dict=state)
         self.average.swap(self.plain_model)
 
     def _set_rate(self) -> None:

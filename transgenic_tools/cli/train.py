@@ -1,0 +1,157 @@
+"""tg-train: gene shards to a model directory.
+
+In: shards of `tg-prep` with known gene sentences. Out: a model directory that `tg-generate --model` takes.
+A surprise: the same command runs under torchrun and accelerate; every process reads the same plan and takes its share.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from transgenic_tools.cli._errors import entry_point
+from transgenic_tools.cli._options import (
+    JsonOption,
+    OutdirOption,
+    QuietOption,
+    VerboseOption,
+    VersionOption,
+    new_app,
+    set_up_logging,
+)
+
+app = new_app("Train a model from gene shards.")
+
+
+class StageName(StrEnum):
+    """What is learned."""
+
+    all = "all"
+    trunk = "trunk"
+    decoder = "decoder"
+
+
+class PeftName(StrEnum):
+    """Adapters in the encoder."""
+
+    none = "none"
+    lora = "lora"
+    ia3 = "ia3"
+
+
+class FreezeName(StrEnum):
+    """What stays as it is."""
+
+    none = "none"
+    encoder = "encoder"
+
+
+class PrecisionName(StrEnum):
+    """Arithmetic of activations."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class OptimizerName(StrEnum):
+    """How weights are moved."""
+
+    adamw = "adamw"
+    muon = "muon"
+
+
+class DeviceName(StrEnum):
+    """Where the model runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+@app.command()
+def train(
+    shards: Annotated[list[Path], typer.Argument(help="Gene shards (genes-*.parquet) or directories of them.")],
+    outdir: OutdirOption,
+    preset: Annotated[
+        str | None, typer.Option(help="Model and settings: a name in conf/models, or a YAML file.")
+    ] = None,
+    init: Annotated[Path | None, typer.Option(help="Start from this model directory (fine-tuning).")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change the preset: part.setting=value.")] = None,
+    stage: Annotated[
+        StageName, typer.Option(help="trunk, then decoder on the frozen trunk; or one of both.")
+    ] = StageName.all,
+    weights: Annotated[
+        str | None, typer.Option(help="Published weights of the encoder: a directory or a hub name.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit of these weights on the hub.")] = None,
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="Fetch them where they are not here.")
+    ] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run the code beside the weights (encoder 'auto').")
+    ] = False,
+    peft: Annotated[PeftName | None, typer.Option(help="Learn adapters in the encoder instead of its weights.")] = None,
+    rank: Annotated[int | None, typer.Option(min=1, help="Rank of LoRA.")] = None,
+    freeze: Annotated[FreezeName | None, typer.Option(help="Keep the encoder's pretrained part as it is.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each stage.")] = None,
+    batch_bases: Annotated[int | None, typer.Option(min=1, help="Bases of one micro-batch, padding included.")] = None,
+    accumulate: Annotated[int | None, typer.Option(min=1, help="Micro-batches of a step, over all processes.")] = None,
+    max_bases: Annotated[int | None, typer.Option(min=1, help="Longest crop of a window.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    optimizer: Annotated[OptimizerName | None, typer.Option(help="adamw, or muon for hidden matrices.")] = None,
+    precision: Annotated[
+        PrecisionName | None, typer.Option(help="bf16 pays on GPUs made for it; fp32 on a CPU.")
+    ] = None,
+    ema: Annotated[float | None, typer.Option(help="Decay of averaged weights; 0 for none.")] = None,
+    eval_every: Annotated[int | None, typer.Option(min=1, help="Steps between measurements.")] = None,
+    save_every: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints.")] = None,
+    folds: Annotated[int | None, typer.Option(min=0, help="Cross-validation: folds in the shards; 0 for none.")] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="The fold that is measured, from 0.")] = None,
+    deepspeed: Annotated[
+        Path | None, typer.Option(help="DeepSpeed configuration: conf/deepspeed/zero{1,2,3}.json.")
+    ] = None,
+    device: Annotated[DeviceName | None, typer.Option(help="auto takes CUDA where there is one.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="CPU threads.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
+    no_resume: Annotated[bool, typer.Option("--no-resume", help="Begin anew beside old checkpoints.")] = False,
+    ignore_memory: Annotated[bool, typer.Option("--ignore-memory", help="Run even where it may not fit.")] = False,
+    json_summary: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Train a model from gene shards.
+
+    Example: tg-train shards/ --preset mini --outdir model/
+    """
+    set_up_logging(verbose, quiet)
+    from transgenic_tools.train.pipeline import Request
+    from transgenic_tools.train.pipeline import train as train_stages
+
+    changed = {
+        "init": init, "weights": weights, "revision": revision, "allow_download": allow_download or None,
+        "trust_remote_code": trust_remote_code or None, "peft": peft and peft.value, "rank": rank,
+        "freeze": freeze and freeze.value, "steps": steps, "batch_bases": batch_bases, "accumulate": accumulate,
+        "max_bases": max_bases, "learning_rate": learning_rate, "optimizer": optimizer and optimizer.value,
+        "precision": precision and precision.value, "ema": ema, "eval_every": eval_every, "save_every": save_every,
+        "folds": folds, "fold": fold, "deepspeed": deepspeed, "device": device and device.value, "threads": threads,
+        "seed": seed, "resume": False if no_resume else None,
+    }  # fmt: skip
+    request = Request(
+        shards=tuple(shards), outdir=outdir, preset=preset, overrides=tuple(set_ or ()), stage=stage.value,
+        changed=changed, check_memory=not ignore_memory,
+    )  # fmt: skip
+    result = train_stages(request)
+    if json_summary:
+        typer.echo(json.dumps({"outdir": str(result.outdir), "steps": result.steps, "metrics": result.metrics,
+                               "train_genes": result.n_train, "validation_genes": result.n_validation}))  # fmt: skip
+
+
+main = entry_point(app, "tg-train")
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The whole training of a model: trunk, scoring, decoder, calibration.
+
+In: gene shards and a preset. Out: a model directory; every stage lies finished in `outdir/stages`, so a killed run
+goes on with the first unfinished one, at its last checkpoint.
+A surprise: scoring and calibration look at the validation split alone; the test split is never read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.errors import UsageError
+from transgenic_tools.model.config import ScoringConfig
+from transgenic_tools.model.paths import exact_sites, find_paths
+from transgenic_tools.model.transgenic import TransgenicModel, load_model
+from transgenic_tools.provenance import Provenance
+from transgenic_tools.train.calibration import calibrate
+from transgenic_tools.train.config import Config
+from transgenic_tools.train.decoding import crop_transcripts
+from transgenic_tools.train.examples import Example
+from transgenic_tools.train.metrics import jittered_items
+from transgenic_tools.train.run import load_examples, run
+from transgenic_tools.train.scoring import GoldGraph, fit_scoring, gold_graph
+
+logger = logging.getLogger(__name__)
+_DONE = "done.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All stages of one training.
+
+    Attributes:
+        trunk, decoder: Settings of the two learned stages; their `shards` and `outdir` are set here.
+        model: Parts of the model, as in a preset.
+        init: Model directory to fine-tune instead of starting anew.
+    """
+
+    shards: tuple[Path, ...]
+    outdir: Path
+    model: Mapping[str, dict[str, object]] = field(default_factory=dict)
+    trunk: Config
+    decoder: Config
+    init: Path | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the training left behind."""
+
+    outdir: Path
+    n_train: int
+    n_validation: int
+    metrics: dict[str, float]
+
+
+def recipe_from_preset(
+    preset: Mapping[str, dict[str, Any]],
+    *,
+    shards: tuple[Path, ...],
+    outdir: Path,
+    overrides: Mapping[str, Any],
+    stage_steps: Mapping[str, int | None],
+    init: Path | None = None,
+) -> Recipe:
+    """A recipe from a preset's parts; `training.trunk` and `training.decoder` hold settings of the stages.
+
+    Raises:
+        UsageError: a setting that `Config` does not have.
+    """
+    parts = {key: dict(value) for key, value in preset.items()}
+    training = parts.pop("training", {})
+    known = {f.name for f in fields(Config)}
+    stages = {}
+    for stage in ("trunk", "decoder"):
+        wanted = {**overrides, "steps": stage_steps.get(stage)}
+        settings = {**training.get(stage, {}), **{key: value for key, value in wanted.items() if value is not None}}
+        if unknown := set(settings) - known:
+            raise UsageError(f"training.{stage} has no setting {sorted(unknown)}", hint="see docs/stages/3_train.md")
+        settings = {key: value for key, value in settings.items() if key not in ("shards", "outdir", "stage")}
+        stages[stage] = Config(shards=shards, outdir=outdir / "stages" / stage, stage=stage, **settings)  # type: ignore[arg-type]
+    return Recipe(
+        shards=shards, outdir=outdir, model=parts, trunk=stages["trunk"], decoder=stages["decoder"], init=init
+    )
+
+
+def _finished(directory: Path) -> dict[str, float] | None:
+    marker = directory / _DONE
+    return json.loads(marker.read_text()) if marker.exists() else None
+
+
+def _mark(directory: Path, metrics: Mapping[str, float]) -> dict[str, float]:
+    (directory / _DONE).write_text(json.dumps(dict(metrics), sort_keys=True))
+    return dict(metrics)
+
+
+def gold_graphs(model: TransgenicModel, examples: list[Example]) -> list[GoldGraph]:
+    """Graphs of jittered windows with the path of each gene's first transcript."""
+    graphs = []
+    for item in jittered_items(examples):
+        cropped = crop_transcripts(examples[item.index], item.crop)
+        sites, _ = model.read_window(cropped.codes, forced=exact_sites(cropped.transcripts))
+        paths = [] if sites is None else find_paths(sites.graph, cropped.transcripts)
+        if sites is not None and paths:
+            graphs.append(gold_graph(sites.graph, paths[0]))
+    return graphs
+
+
+def _fit_scoring(source: Path, target: Path, validation: list[Example]) -> dict[str, float]:
+    """The trunk's model with fitted scoring weights."""
+    done = _finished(target)
+    if done is not None:
+        return done
+    model, _ = load_model(source)
+    model.eval()
+    metrics: dict[str, float] = {}
+    if validation:
+        scoring, before, after = fit_scoring(gold_graphs(model, validation), ScoringConfig())
+        model.config.scoring = {f.name: getattr(scoring, f.name) for f in fields(scoring)}
+        metrics = {"scoring_loss_before": before, "scoring_loss_after": after}
+    else:
+        logger.warning("no gene of split 'validation': scoring and calibration keep their defaults")
+    model.save_pretrained(target)
+    return _mark(target, metrics)
+
+
+def _stage(config: Config, init: Path | None, parts: Mapping[str, dict[str, object]]) -> dict[str, float]:
+    done = _finished(config.outdir)
+    if done is not None:
+        logger.info("stage %s is done already", config.stage)
+        return done
+    result = run(replace(config, init=init, model_overrides=dict(parts)))
+    return _mark(config.outdir, result.metrics)
+
+
+def _join_metrics(outdir: Path, stages: list[Path]) -> None:
+    """`metrics.jsonl` of the model: lines of both stages, each with its stage's name."""
+    lines = []
+    for stage in stages:
+        for line in (stage / "metrics.jsonl").read_text().splitlines():
+            lines.append(json.dumps({"stage": stage.name, **json.loads(line)}, sort_keys=True))
+    (outdir / "metrics.jsonl").write_text("".join(line + "\n" for line in lines))
+
+
+def run_recipe(recipe: Recipe) -> Result:
+    """Train all stages; see the module docstring."""
+    train, validation = load_examples(recipe.trunk)
+    stages = recipe.outdir / "stages"
+    metrics = dict(_stage(recipe.trunk, recipe.init, recipe.model))
+    metrics |= _fit_scoring(recipe.trunk.outdir, stages / "scoring", validation)
+    metrics |= _stage(recipe.decoder, stages / "scoring", {})
+    model, _ = load_model(recipe.decoder.outdir)
+    model.eval()
+    if validation:
+        model.config.calibration, errors = calibrate(model, validation)
+        metrics |= errors
+    model.save_pretrained(recipe.outdir)
+    _join_metrics(recipe.outdir, [recipe.trunk.outdir, recipe.decoder.outdir])
+    summary = {"n_train": len(train), "n_validation": len(validation), "metrics": metrics}
+    stamp = json.loads(Provenance("tg-train", {"model": dict(recipe.model)}).to_json())
+    (recipe.outdir / "training.json").write_text(json.dumps({**summary, "provenance": stamp}, indent=1, sort_keys=True))
+    return Result(recipe.outdir, len(train), len(validation), metrics)
+
+
+def remove_stages(outdir: Path) -> None:
+    """Delete the intermediate stages of a finished training."""
+    shutil.rmtree(outdir / "stages", ignore_errors=True)
