@@ -171,6 +171,18 @@ def test_into_again_adds_nothing(tmp_path: Path) -> None:
     assert (first.transcripts, second.transcripts, second.known) == (1, 0, 1)
 
 
+@pytest.mark.parametrize(("strand", "donor", "acceptor"), [("+", 200, 299), ("-", 299, 200)])
+def test_sites_are_a_bigwig(strand: str, donor: int, acceptor: int, tmp_path: Path) -> None:
+    pybigwig = pytest.importorskip("pyBigWig")
+    (tmp_path / "g.fa").write_text(f">chr1\n{'A' * 500}\n")
+    gene = make_gene("g", [(100, 200), (300, 400)], strand=strand)  # type: ignore[arg-type]
+    outside = row_of(make_gene("h", [(300, 350), (450, 505)]), donor_scores=((1.0,),), acceptor_scores=((1.0,),))
+    rows = [row_of(gene, donor_scores=((0.75,),), acceptor_scores=((0.5,),)), outside]
+    _go(rows, tmp_path, fasta=tmp_path / "g.fa", sites=tmp_path / "s.bw")
+    track = pybigwig.open(str(tmp_path / "s.bw"))
+    assert sorted(track.intervals("chr1")) == sorted([(donor, donor + 1, 0.75), (acceptor, acceptor + 1, 0.5)])
+
+
 def test_flags_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--proteins needs the genome"):
         Config((tmp_path,), tmp_path / "o.gff3", proteins=tmp_path / "p.fa")

@@ -16,10 +16,11 @@ import pytest
 from tests.backmap.builders import TEST, make_gene, row_of
 from tests.report.builders import predicted_genes, reference_genes, write_inputs
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.genome.site import Site, SiteKind
 from transgenic_tools.io.gff3 import write_genes
 from transgenic_tools.report.charts import nice_top
 from transgenic_tools.report.config import Config, Source, parse_source
-from transgenic_tools.report.loci import Site, SiteKind, Status, build_loci, sites_of
+from transgenic_tools.report.loci import Status, build_loci, sites_of
 from transgenic_tools.report.numbers import bin_labels, sample_numbers, shares
 from transgenic_tools.report.one_gene import PictureRequest, draw_gene, find_locus
 from transgenic_tools.report.payload import LOCI_PER_BLOCK, build_payload, unpack

@@ -22,6 +22,7 @@ class Config:
         out: GFF3 (gzip where the name ends in .gz).
         into: The user's GFF3; new isoforms are added to its genes, its own lines stay as they are.
         fasta: Genome, for `##sequence-region`, the check of contig ends, and sequences.
+        sites: bigWig of splice site probabilities.
         rejects: Table of genes that were left out; beside `out` by default.
         min_confidence: Genes below it are left out.
         max_isoforms: Best transcripts kept for a gene; 0 keeps all.
@@ -38,6 +39,7 @@ class Config:
     proteins: Path | None = None
     cds: Path | None = None
     cdna: Path | None = None
+    sites: Path | None = None
     rejects: Path | None = None
     min_confidence: float = 0.0
     max_isoforms: int = 0
@@ -46,10 +48,15 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.fasta is None:
-            for flag, path in (("--proteins", self.proteins), ("--cds", self.cds), ("--cdna", self.cdna)):
+            for flag, path in (
+                ("--proteins", self.proteins),
+                ("--cds", self.cds),
+                ("--cdna", self.cdna),
+                ("--sites", self.sites),
+            ):
                 if path is not None:
                     raise UsageError(f"{flag} needs the genome", hint="add --fasta GENOME.fa")
-        if self.into is not None and any((self.gtf, self.bed, self.proteins, self.cds, self.cdna)):
+        if self.into is not None and any((self.gtf, self.bed, self.proteins, self.cds, self.cdna, self.sites)):
             raise UsageError(
                 "--into writes the augmented GFF3 alone", hint="run once more without --into for the other formats"
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from transgenic_tools.backmap.reasons import Reject
@@ -139,11 +139,13 @@ def place_all(
     min_confidence: float = 0.0,
     max_isoforms: int = 0,
     id_prefix: str = "",
+    on_placed: Callable[[PredictionRow], None] | None = None,
 ) -> Iterator[Gene]:
     """Genes sorted as the writer wants them, from rows sorted by `gather.row_key`.
 
     Args:
         rejects: Filled along the way.
+        on_placed: Called with each row that became a gene.
     """
     identifiers = Identifiers(id_prefix)
     previous: PredictionRow | None = None
@@ -162,6 +164,8 @@ def place_all(
             continue
         gene = _renamed(placed, identifiers.take(row.gene_id))
         heapq.heappush(waiting, (sort_key(gene), gene))
+        if on_placed is not None:
+            on_placed(row)
     while waiting:
         yield heapq.heappop(waiting)[1]
 

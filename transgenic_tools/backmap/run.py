@@ -18,6 +18,7 @@ from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.gather import sorted_rows
 from transgenic_tools.backmap.genes import place_all
 from transgenic_tools.backmap.reasons import REJECTS_HEADER, Reject
+from transgenic_tools.backmap.sites import SiteTrack
 from transgenic_tools.io.exports import GeneWriter, bed_writer, fasta_writer
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.writer import create_text, gff3_writer, gtf_writer
@@ -121,7 +122,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             in `rejects.tsv` instead.
     """
     shards = expand_shards(config.predictions)
-    watch, rejects = _Watch(), list[Reject]()
+    watch, rejects, sites = _Watch(), list[Reject](), SiteTrack()
     genes = transcripts = known = 0
     with _genome(config.fasta) as fasta, ExitStack() as stack:
         lengths = None if fasta is None else fasta.lengths
@@ -136,6 +137,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             min_confidence=config.min_confidence,
             max_isoforms=config.max_isoforms,
             id_prefix=config.id_prefix,
+            on_placed=None if config.sites is None else sites.add,
         )
         first = next(ordered, None)
         progress(f"{watch.count} predictions in {len(shards)} shards")
@@ -150,9 +152,11 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
                 genes, transcripts = genes + 1, transcripts + len(gene.transcripts)
                 for writer in writers:
                     writer.write(gene)
+        if config.sites is not None:
+            sites.write(config.sites, lengths or {})
         table = stack.enter_context(create_text(config.rejects_path))
         table.write("\n".join([REJECTS_HEADER, *(reject.line() for reject in rejects)]) + "\n")
-    optional = (config.gtf, config.bed, config.proteins, config.cds, config.cdna)
+    optional = (config.gtf, config.bed, config.proteins, config.cds, config.cdna, config.sites)
     return Result(
         out=config.out,
         rejects_path=config.rejects_path,

@@ -41,6 +41,7 @@ def backmap(
     proteins: Annotated[Path | None, _file("--proteins", "Protein FASTA to write as well.")] = None,
     cds: Annotated[Path | None, _file("--cds", "CDS FASTA to write as well.")] = None,
     cdna: Annotated[Path | None, _file("--cdna", "FASTA of spliced transcripts to write as well.")] = None,
+    sites: Annotated[Path | None, _file("--sites", "bigWig of splice site probabilities to write as well.")] = None,
     rejects: Annotated[Path | None, _file("--rejects", "Table of genes left out; beside --out by default.")] = None,
     min_confidence: Annotated[float, typer.Option(help="Leave out genes below this confidence (0 to 1).")] = 0.0,
     max_isoforms: Annotated[int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")] = 0,
@@ -57,7 +58,8 @@ def backmap(
     set_up_logging(verbose, quiet)
     config = Config(
         predictions=tuple(predictions), out=out, into=into, fasta=fasta, gtf=gtf, bed=bed, proteins=proteins, cds=cds,
-        cdna=cdna, rejects=rejects, min_confidence=min_confidence, max_isoforms=max_isoforms, id_prefix=id_prefix,
+        cdna=cdna, sites=sites, rejects=rejects, min_confidence=min_confidence, max_isoforms=max_isoforms,
+        id_prefix=id_prefix,
     )  # fmt: skip
     result = run(config, progress=_LOG.info)
     _LOG.info("%s", result.sentence())

@@ -172,7 +172,10 @@ def reference_row(transcript: Transcript) -> Row:
 
 def predicted_row(transcript: Transcript, references: Sequence[Transcript]) -> Row:
     """A predicted transcript beside the reference transcript that it is nearest to."""
-    nearest = min(range(len(references)), key=lambda i: _distance(transcript, references[i]), default=-1)
+    exact = (i for i, r in enumerate(references) if match_of(transcript, r) is Match.EXACT)
+    nearest = next(exact, None)
+    if nearest is None:
+        nearest = min(range(len(references)), key=lambda i: _distance(transcript, references[i]), default=-1)
     reference = references[nearest] if nearest >= 0 else None
     return Row(
         id=transcript.id,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transgenic_tools.genome.site import SiteKind
 from transgenic_tools.report.compare import MATCH_WORDS, Kind, Row
-from transgenic_tools.report.loci import Locus, SiteKind
+from transgenic_tools.report.loci import Locus
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ that it shares most bases with.
 from __future__ import annotations
 
 import bisect
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.genome.gene import Gene, Transcript, in_transcription_order
+from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Strand
+from transgenic_tools.genome.site import Site, splice_sites
 from transgenic_tools.io.shards import PredictionRow
 from transgenic_tools.report.compare import Row, predicted_row, reference_row
 
@@ -38,22 +38,6 @@ STATUS_WORDS = {
     Status.NOT_PREDICTED: "not predicted",
     Status.NO_REFERENCE: "no reference",
 }
-
-
-class SiteKind(IntEnum):
-    """A splice site of the probability track."""
-
-    DONOR = 0
-    ACCEPTOR = 1
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Site:
-    """Probability of a splice site; `position` is the intron's first (donor) or last (acceptor) base, on the seqid."""
-
-    position: int
-    kind: SiteKind
-    probability: float
 
 
 @dataclass(frozen=True)
@@ -107,18 +91,7 @@ def sites_of(row: PredictionRow) -> tuple[Site, ...]:
         placed = [row.window.transcript_to_genome(t) for t in parse(row.gsf).transcripts]
     except (BadInputError, ValueError):
         return ()
-    best: dict[tuple[int, SiteKind], float] = {}
-    for transcript, donors, acceptors in zip(placed, row.donor_scores, row.acceptor_scores, strict=False):
-        introns = in_transcription_order(transcript.introns, row.strand)
-        for kind, scores in ((SiteKind.DONOR, donors), (SiteKind.ACCEPTOR, acceptors)):
-            if len(scores) != len(introns):
-                continue
-            for intron, score in zip(introns, scores, strict=True):
-                at_left = (kind is SiteKind.DONOR) == (row.strand == "+")
-                key = (intron.start if at_left else intron.end - 1, kind)
-                if not math.isnan(score):
-                    best[key] = max(score, best.get(key, 0.0))
-    return tuple(sorted(Site(position, kind, score) for (position, kind), score in best.items()))
+    return splice_sites(placed, row.donor_scores, row.acceptor_scores)
 
 
 def _sources(gene: Gene) -> Iterable[str]:

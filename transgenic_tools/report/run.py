@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import BadInputError
+from transgenic_tools.genome.site import Site
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.shards import read_predictions
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.report.config import Config, Source
-from transgenic_tools.report.loci import Locus, Site, build_loci, sites_of
+from transgenic_tools.report.loci import Locus, build_loci, sites_of
 from transgenic_tools.report.multiqc import write_multiqc
 from transgenic_tools.report.numbers import sample_numbers
 from transgenic_tools.report.page import Report, SampleReport, render

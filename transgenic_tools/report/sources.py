@@ -103,7 +103,8 @@ def read_training(path: Path) -> Training:
         )
         for name, splits in points.items()
     }
-    return Training(path.parent.name or path.name, curves, final)
+    folder = path.parent.name
+    return Training(f"Model {folder}" if folder.isdigit() else folder or path.stem, curves, final)
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
