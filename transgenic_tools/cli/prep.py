@@ -190,9 +190,13 @@ def _report(summary: dict[str, Any], as_json: bool) -> None:
 app.command()(lift)
 
 
-def _leave_pandas_out() -> None:
+class _NoPandas:
     """pyarrow imports pandas, where it is installed, to recognise its objects: half a second that no command needs."""
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ImportError("tg-prep runs without pandas")
 
 
 _run = entry_point(app, "tg-prep")
@@ -200,5 +204,5 @@ _run = entry_point(app, "tg-prep")
 
 def main() -> None:
     """The console script."""
-    _leave_pandas_out()
+    sys.meta_path.insert(0, _NoPandas)  # type: ignore[arg-type]
     _run()
