@@ -113,10 +113,11 @@ def build() -> str:
     if Path(ca_bundle).exists():
         env.setdefault("PIP_CERT", ca_bundle)
     _run(str(ROOT / "containers" / "build"), "thin", env=env, timeout=1200)
+    torch_tools = " ".join(f"/opt/transgenic/bin/tg-{name}" for name in ("encode", "generate", "train"))
     recipe = (
         f"FROM {THIN}\nUSER root\n"
-        f"RUN mkdir -p {ROOT} {python_home()} /pytest && chmod a+rx /root\n"
-        f"ENV TG_TORCH={ROOT}/.venv/bin\n"
+        f"RUN mkdir -p {ROOT} {python_home()} && rm -f {torch_tools}\n"
+        f"ENV PATH=/opt/transgenic/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{ROOT}/.venv/bin\n"
     )
     done = subprocess.run(
         ["podman", "build", "-q", "--format", "docker", "-t", TEST_IMAGE, "-"],
