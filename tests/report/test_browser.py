@@ -22,6 +22,7 @@ if CHROMIUM is None or DRIVER is None:
 selenium = pytest.importorskip("selenium")
 
 from selenium import webdriver  # noqa: E402
+from selenium.common.exceptions import ElementClickInterceptedException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
@@ -77,6 +78,17 @@ def _search(page: Any, text: str) -> None:
     WebDriverWait(page, 10).until(lambda d: all(wanted in row for row in _rows(d)) or ":" in text)
 
 
+def _click(page: Any, element: Any) -> None:
+    """Scroll to the middle and click, again where the scrolling had not settled."""
+
+    def clicked(_: Any) -> bool:
+        page.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+        element.click()
+        return True
+
+    WebDriverWait(page, 10, ignored_exceptions=[ElementClickInterceptedException]).until(clicked)
+
+
 def _rows(page: Any) -> list[str]:
     script = "return [...document.querySelectorAll('#rows .id')].map(e => e.textContent.toLowerCase())"
     return list(page.execute_script(script))
@@ -96,7 +108,7 @@ def test_search_a_gene_and_choose_an_isoform(page: Any) -> None:
         "reference isoform gene204.y, reference",
         "predicted isoform gene204.t1, differs, 86 %",
     ]
-    isoforms[2].click()
+    _click(page, isoforms[2])
     detail = _text(page, "detail")
     assert "gene204.t1" in detail
     assert "205,201–205,215, 15 bases: CDS of the reference isoform, missing" in detail
@@ -131,7 +143,7 @@ def test_keyboard_alone_reaches_an_isoform_and_moves_the_view(page: Any) -> None
 def test_pages_keep_their_height(page: Any) -> None:
     height = page.execute_script("return document.querySelector('.rows').offsetHeight")
     first = _rows(page)
-    page.find_element(By.ID, "next").click()
+    _click(page, page.find_element(By.ID, "next"))
     assert _rows(page) != first
     _search(page, "gene229")
     assert page.execute_script("return document.querySelector('.rows').offsetHeight") == height
@@ -145,7 +157,7 @@ def test_probabilities_of_sites_are_drawn(page: Any) -> None:
 
 
 def test_svg_is_downloaded_with_its_colours(page: Any) -> None:
-    page.find_element(By.ID, "download").click()
+    _click(page, page.find_element(By.ID, "download"))
     deadline = time.monotonic() + 15
     while not (found := list(page.downloads.glob("*.svg"))) and time.monotonic() < deadline:
         time.sleep(0.1)
