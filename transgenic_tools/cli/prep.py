@@ -204,5 +204,5 @@ _run = entry_point(app, "tg-prep")
 
 def main() -> None:
     """The console script."""
-    sys.meta_path.insert(0, _NoPandas)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _NoPandas)
     _run()

@@ -18,6 +18,7 @@ from typing import Any
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import ACTIONS, Finding, blocking, count_findings, ordered_codes
 from transgenic_tools.genome.gene import Gene
+from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.shards import GeneRow, write_gene_shards
@@ -221,12 +222,13 @@ def run(config: Config) -> Result:
             )
         tasks = _tasks(kept, problems, fasta, config)
         provenance = Provenance("tg-prep", config.parameters())
-        shards = write_gene_shards(
-            tally.rows(prepare_all(tasks, fasta, config), len(tasks)),
-            config.outdir,
-            provenance=provenance,
-            shard_bases=config.shard_bases,
-        )
+        with paused_collector():
+            shards = write_gene_shards(
+                tally.rows(prepare_all(tasks, fasta, config), len(tasks)),
+                config.outdir,
+                provenance=provenance,
+                shard_bases=config.shard_bases,
+            )
     write_rejects(tally.findings, config.outdir / "rejects.tsv")
     result = Result(
         sample=config.sample,

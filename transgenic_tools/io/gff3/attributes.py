@@ -71,6 +71,8 @@ _PARENT = re.compile(r"(?:^|;)\s*Parent\s*=([^;]*)")
 
 def gff3_id(text: str) -> str:
     """The ID of a line, or ""."""
+    if text.startswith("ID="):
+        return _decoded(text[3:].split(";", 1)[0])
     match = _ID.search(text)
     return _decoded(match[1]) if match else ""
 

@@ -309,6 +309,7 @@ class Builder:
             type=feature_type,
             score=_probability(node.score),
             attributes=node.attributes,
+            exon_scores=found.exon_scores,
         )
 
     # -- genes -------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import isnan
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -35,12 +36,13 @@ class Part(NamedTuple):
 
 
 class Structure(NamedTuple):
-    """Exons and CDS of one transcript as they came out of its part lines."""
+    """Exons and CDS of one transcript as they came out of its part lines; `exon_scores` where every exon has one."""
 
     strand: Strand
     exons: Intervals
     cds: Intervals
     first_phase: int
+    exon_scores: tuple[float, ...] = ()
 
 
 class Group(NamedTuple):
@@ -143,12 +145,19 @@ def _objects(rows: _Rows) -> list[Interval]:
     return [made[i] for i in inverse.tolist()]
 
 
+def _exon_scores(lines: Lines, order: Ints) -> list[float] | None:
+    """Column 6 of each row, NaN where it is no probability; None where the file has none at all, as most."""
+    scores = np.concatenate(lines.part_score)[order].astype(np.float64)
+    scores[~((scores >= 0) & (scores <= 1))] = np.nan
+    return None if np.isnan(scores).all() else np.round(scores, 6).tolist()
+
+
 def groups(lines: Lines) -> Iterator[Group]:
     """All transcripts that have part lines, in the order of appearance."""
-    if not lines.part_key:
+    if not lines.n_parts:
         return
     seqids = list(lines.seqids)
-    keys = pa.array(lines.part_key, pa.large_string()).dictionary_encode()
+    keys = pa.chunked_array(lines.part_key).unify_dictionaries().combine_chunks()
     names = [
         unquote(n).strip() if lines.dialect == "gff3" and "%" in n else n.strip() for n in keys.dictionary.to_pylist()
     ]
@@ -160,7 +169,7 @@ def groups(lines: Lines) -> Iterator[Group]:
     clean = np.logical_and.reduceat(good, rows.first).tolist()
     exons_end = (rows.first + np.add.reduceat(rows.kind == EXON, rows.first)).tolist()
     cds_end = (exons_end + np.add.reduceat(rows.kind == CDS, rows.first)).tolist()
-    intervals = _objects(rows)
+    intervals, scores = _objects(rows), _exon_scores(lines, rows.order)
     bounds = [*rows.first.tolist(), len(rows.kind)]
     code_of, phases, plus = (
         codes[rows.order][rows.first].tolist(),
@@ -172,6 +181,8 @@ def groups(lines: Lines) -> Iterator[Group]:
         structure = None
         if clean[i]:
             exons, cds = tuple(intervals[low : exons_end[i]]), tuple(intervals[exons_end[i] : cds_end[i]])
-            structure = Structure("+" if plus[i] else "-", exons, cds, phases[i])
+            scored = () if scores is None else tuple(scores[low : exons_end[i]])
+            known = () if any(map(isnan, scored)) else scored
+            structure = Structure("+" if plus[i] else "-", exons, cds, phases[i], known)
         key = (seqids[code_of[i] % len(seqids)], names[code_of[i] // len(seqids)])
         yield Group(key, structure, partial(rows.parts, low, high), partial(rows.texts, low, high, lines.part_text))

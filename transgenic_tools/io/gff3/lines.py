@@ -59,6 +59,7 @@ _IGNORED_TYPES = {
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
 _FEW_VALUES = ("seqid", "source", "type", "strand", "phase")
 _BLOCK = 1 << 22
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 _REGION = re.compile(r"##sequence-region\s+(\S+)\s+(\d+)\s+(\d+)")
 _GFF3_PARENT = r"(?:^|;)\s*Parent\s*=\s*(?P<key>[^;]*)"
 _GTF_TRANSCRIPT = r'(?:^|;)\s*transcript_id\s+"?(?P<key>[^";]*)'
@@ -85,7 +86,7 @@ class Lines:
 
     Attributes:
         seqids: In the order of appearance; `part_seqid` indexes it.
-        part_key: Transcript key of a part, percent-encoded as in the file.
+        part_key: Transcript key of a part, percent-encoded as in the file; one dictionary array a block.
         part_text: Column 9 of the few parts that need more than the key, by their place in `part_key`: those that
             name a gene (GFF3), those without a transcript line before them (GTF).
     """
@@ -100,7 +101,9 @@ class Lines:
     part_end: list[npt.NDArray[np.int64]] = field(default_factory=list)
     part_strand: list[npt.NDArray[np.int8]] = field(default_factory=list)
     part_phase: list[npt.NDArray[np.int8]] = field(default_factory=list)
-    part_key: list[str] = field(default_factory=list)
+    part_score: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    part_key: list[pa.DictionaryArray] = field(default_factory=list)
+    n_parts: int = 0
     part_text: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     regions: dict[str, Interval] = field(default_factory=dict)
@@ -160,6 +163,14 @@ def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
     else:
         good = pc.match_substring_regex(column, r"^[0-9]{1,15}$")
         return pc.if_else(good, column, "-1").cast(pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def _scores(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
+    """Column 6 as numbers; NaN where there is none."""
+    encoded = column.combine_chunks().dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    values = np.array([float(t) if _NUMBER.fullmatch(t) else np.nan for t in texts], np.float32)
+    return values[encoded.indices.to_numpy()]
 
 
 class _BlockReader:
@@ -283,25 +294,25 @@ class _BlockReader:
         gff3 = lines.dialect == "gff3"
         attributes = table["attributes"].combine_chunks()
         found = pc.struct_field(pc.extract_regex(attributes, _GFF3_PARENT if gff3 else _GTF_TRANSCRIPT), "key")
-        keys = found.take(pa.array(rows)).to_pylist()
-        if gff3 and any(key and "," in key for key in keys):
-            pairs = [(i, k) for i, key in enumerate(keys) for k in (key.split(",") if key else [None])]
-            rows, keys = rows[[i for i, _ in pairs]], [k for _, k in pairs]
-        missing = [i for i, key in enumerate(keys) if not key]
-        for i in missing:
-            row = int(rows[i])
-            text = "\t".join(str(table[name][row].as_py()) for name in _COLUMNS)
-            where = f"at {int(start[row]) + 1}-{int(end[row])} without {'Parent' if gff3 else 'transcript_id'}"
-            self._bad("orphan_part", block, before, text, where)
-        if missing:
-            kept = np.setdiff1d(np.arange(len(keys)), missing)
-            rows, keys = rows[kept], [keys[i] for i in kept]
-        base = len(lines.part_key)
-        rare = not self.gene_ids.isdisjoint(keys) if gff3 else not self.transcript_ids.issuperset(keys)
-        for i, key in enumerate(keys) if rare else ():
-            if (key in self.gene_ids) if gff3 else (key not in self.transcript_ids):
-                lines.part_text[base + i] = attributes[int(rows[i])].as_py()
-        lines.part_key += keys
+        keys = found.take(pa.array(rows)).dictionary_encode()
+        names = keys.dictionary.to_pylist()
+        if keys.null_count or any(not name or (gff3 and "," in name) for name in names):
+            listed = keys.to_pylist()
+            for i in [i for i, key in enumerate(listed) if not key]:
+                row = int(rows[i])
+                text = "\t".join(str(table[name][row].as_py()) for name in _COLUMNS)
+                where = f"at {int(start[row]) + 1}-{int(end[row])} without {'Parent' if gff3 else 'transcript_id'}"
+                self._bad("orphan_part", block, before, text, where)
+            split = [(i, k) for i, key in enumerate(listed) if key for k in (key.split(",") if gff3 else [key])]
+            rows = rows[[i for i, _ in split]]
+            keys = pa.array([k for _, k in split], pa.string()).dictionary_encode()
+            names = keys.dictionary.to_pylist()
+        if not self.gene_ids.isdisjoint(names) if gff3 else not self.transcript_ids.issuperset(names):
+            for i, key in enumerate(keys.to_pylist()):
+                if (key in self.gene_ids) if gff3 else (key not in self.transcript_ids):
+                    lines.part_text[lines.n_parts + i] = attributes[int(rows[i])].as_py()
+        lines.n_parts += len(keys)
+        lines.part_key.append(keys)
         lines.n_stop_codons += int((kind[rows] == STOP).sum())
         lines.part_kind.append(kind[rows])
         lines.part_seqid.append(seqid[rows])
@@ -309,6 +320,7 @@ class _BlockReader:
         lines.part_end.append(end[rows])
         lines.part_strand.append(strand[rows])
         lines.part_phase.append(phase[rows])
+        lines.part_score.append(_scores(table["score"])[rows])
 
     def _nodes(
         self,
@@ -320,20 +332,22 @@ class _BlockReader:
     ) -> None:
         index = pa.array(rows)
         taken = [columns[n].take(index).to_pylist() for n in ("seqid", "type", "score", "strand", "attributes")]
-        for row, seqid, feature_type, score, strand, text in zip(rows.tolist(), *taken, strict=True):
-            if kind[row] == PROTEIN:
-                match = re.search(r"(?:^|;)\s*ID=([^;]*)", text)
-                if match:
-                    self.lines.protein_ids.add((unquote(seqid), match[1]))
+        numbers = (kind[rows].tolist(), start[rows].tolist(), end[rows].tolist())
+        gff3 = self.lines.dialect == "gff3"
+        for cls, low, high, seqid, feature_type, score, strand, text in zip(*numbers, *taken, strict=True):
+            if "%" in seqid:
+                seqid = unquote(seqid)
+            if cls == PROTEIN:
+                self.lines.protein_ids.add((seqid, gff3_id(text)))
                 continue
-            if self.lines.dialect == "gff3" and is_gene_type(feature_type):
+            gene = is_gene_type(feature_type)
+            if gff3 and gene:
                 self.gene_ids.add(gff3_id(text))
-            elif self.lines.dialect == "gtf" and not is_gene_type(feature_type):
+            elif not gff3 and not gene:
                 match = _GTF_ID.search(text)
                 if match and "gene_id" in text:
                     self.transcript_ids.add(match[1])
-            place = (int(start[row]), int(end[row]))
-            self.lines.nodes.append(NodeLine(unquote(seqid), feature_type, *place, score, strand, text))
+            self.lines.nodes.append(NodeLine(seqid, feature_type, low, high, score, strand, text))
 
 
 def read_lines(path: Path) -> Lines:
@@ -356,7 +370,7 @@ def read_lines(path: Path) -> Lines:
             line=first.line,
             hint="give an annotation in GFF3 or GTF, plain or gzip",
         )
-    if lines.n_features and not reader.dialect_known and not lines.part_key:
+    if lines.n_features and not reader.dialect_known and not lines.n_parts:
         raise BadInputError(
             'column 9 holds neither GFF3 (key=value) nor GTF (key "value") attributes',
             path=path,

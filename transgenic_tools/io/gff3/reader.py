@@ -14,6 +14,7 @@ from pathlib import Path
 from transgenic_tools.genome.checks import Finding, count_findings
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.gff3.build import Builder
 from transgenic_tools.io.gff3.lines import Dialect, read_lines
 
@@ -53,8 +54,9 @@ def read_annotation(path: str | Path) -> Annotation:
         MissingInputError: no such file.
         BadInputError: the file is damaged, or is no GFF3 and no GTF.
     """
-    lines = read_lines(Path(path))
-    genes, findings = Builder(lines).build()
+    with paused_collector():
+        lines = read_lines(Path(path))
+        genes, findings = Builder(lines).build()
     return Annotation(
         path=Path(path),
         dialect=lines.dialect,
