@@ -99,7 +99,7 @@ def test_an_unknown_method_is_refused() -> None:
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_a_valid_configuration(name: str) -> None:
-    config = TransgenicConfig(**{k: v for k, v in load_preset(name).items() if k != "train"})
+    config = TransgenicConfig(**{k: v for k, v in load_preset(name).items() if k != "training"})
     assert config.encoder["name"] in ENCODERS
 
 

@@ -72,6 +72,6 @@ def test_a_run_that_cannot_fit_is_stopped_with_advice() -> None:
 
 
 def test_time_grows_with_bases_and_with_learning() -> None:
-    config = TransgenicConfig(**{k: v for k, v in load_preset("mini").items() if k != "train"})
+    config = TransgenicConfig(**{k: v for k, v in load_preset("mini").items() if k != "training"})
     one = expected_seconds(config, total_bases=10**6, train=False, speed=1e10)
     assert expected_seconds(config, total_bases=2 * 10**6, train=True, speed=1e10) == pytest.approx(6 * one)

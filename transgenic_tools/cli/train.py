@@ -97,7 +97,8 @@ def train(
     peft: Annotated[PeftName | None, typer.Option(help="Learn adapters in the encoder instead of its weights.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of LoRA.")] = None,
     freeze: Annotated[FreezeName | None, typer.Option(help="Keep the encoder's pretrained part as it is.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each stage.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of the trunk, and of the decoder.")] = None,
+    decoder_steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of the decoder alone.")] = None,
     batch_bases: Annotated[int | None, typer.Option(min=1, help="Bases of one micro-batch, padding included.")] = None,
     accumulate: Annotated[int | None, typer.Option(min=1, help="Micro-batches of a step, over all processes.")] = None,
     max_bases: Annotated[int | None, typer.Option(min=1, help="Longest crop of a window.")] = None,
@@ -133,22 +134,22 @@ def train(
     from transgenic_tools.train.pipeline import train as train_stages
 
     changed = {
-        "init": init, "weights": weights, "revision": revision, "allow_download": allow_download or None,
+        "weights": weights, "revision": revision, "allow_download": allow_download or None,
         "trust_remote_code": trust_remote_code or None, "peft": peft and peft.value, "rank": rank,
-        "freeze": freeze and freeze.value, "steps": steps, "batch_bases": batch_bases, "accumulate": accumulate,
+        "freeze": freeze and freeze.value, "batch_bases": batch_bases, "accumulate": accumulate,
         "max_bases": max_bases, "learning_rate": learning_rate, "optimizer": optimizer and optimizer.value,
         "precision": precision and precision.value, "ema": ema, "eval_every": eval_every, "save_every": save_every,
         "folds": folds, "fold": fold, "deepspeed": deepspeed, "device": device and device.value, "threads": threads,
         "seed": seed, "resume": False if no_resume else None,
     }  # fmt: skip
     request = Request(
-        shards=tuple(shards), outdir=outdir, preset=preset, overrides=tuple(set_ or ()), stage=stage.value,
-        changed=changed, check_memory=not ignore_memory,
+        shards=tuple(shards), outdir=outdir, preset=preset, init=init, overrides=tuple(set_ or ()), stage=stage.value,
+        changed=changed, steps={"trunk": steps, "decoder": decoder_steps or steps}, check_memory=not ignore_memory,
     )  # fmt: skip
     result = train_stages(request)
     if json_summary:
-        typer.echo(json.dumps({"outdir": str(result.outdir), "steps": result.steps, "metrics": result.metrics,
-                               "train_genes": result.n_train, "validation_genes": result.n_validation}))  # fmt: skip
+        typer.echo(json.dumps({"outdir": str(result.outdir), "metrics": result.metrics, "train_genes": result.n_train,
+                               "validation_genes": result.n_validation}))  # fmt: skip
 
 
 main = entry_point(app, "tg-train")

@@ -36,7 +36,6 @@ class Config:
         allow_download: Ask the network for them; `trust_remote_code`: run code that lies beside them.
         peft, rank: Adapters in the encoder instead of all its weights.
         freeze: Keep the encoder's pretrained part as it is.
-        folds, fold: Cross-validation: `fold` (from 0) of `folds` is the validation split; 0 folds for none.
         deepspeed: A DeepSpeed configuration (JSON).
     """
 
@@ -78,7 +77,5 @@ class Config:
     peft: Literal["none", "lora", "ia3"] = "none"
     rank: int = 8
     freeze: Literal["none", "encoder"] = "none"
-    folds: int = 0
-    fold: int = 0
     deepspeed: Path | None = None
     model_overrides: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -109,7 +109,7 @@ class Trainer:
         # ZeRO 3 spreads the weights over the processes; all of them take part in gathering
         state = self.accelerator.get_state_dict(self.model) if self.config.deepspeed is not None else None
         if self.accelerator.is_main_process:
-            adapted = self.config.peft != "none"
+            adapted = self.config.peft != "none" and self.config.stage == "trunk"
             if adapted:
                 save_adapters(self.plain_model, self.config.outdir)
             model = merged(self.plain_model) if adapted else self.plain_model

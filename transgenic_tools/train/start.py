@@ -88,6 +88,8 @@ def _set_learned(model: TransgenicModel, config: Config) -> TransgenicModel:
     """Freeze the encoder, or put adapters into it."""
     from transgenic_tools.model.adapters import add_adapters, backbone_of
 
+    if config.stage == "decoder":
+        return model  # its trunk is kept as it is
     if config.freeze == "encoder":
         backbone_of(model).requires_grad_(False)
     if config.peft != "none":
