@@ -194,9 +194,13 @@ def _levels(evaluation: Mapping[str, Any], view: str, caption: str) -> str:
     if not rows:
         return ""
     table = _table(["Level", "Sensitivity", "Precision", "F1", "In plain words"], rows, caption=caption)
-    return table.replace('<th scope="col" class=num>In plain words', '<th scope="col">In plain words').replace(
-        '<td class=num><span class="said">', '<td><span class="said">'
-    )
+    for given, wanted in (
+        ("<table>", '<table class="levels">'),
+        ('<th scope="col" class=num>In plain words', '<th scope="col">In plain words'),
+        ('<td class=num><span class="said">', '<td class="words"><span class="said">'),
+    ):
+        table = table.replace(given, wanted)
+    return table
 
 
 def _shares(evaluation: Mapping[str, Any]) -> str:

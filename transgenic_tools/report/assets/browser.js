@@ -165,7 +165,8 @@
     fit();
     $("locus-title").textContent = locus.id + (locus.name ? " (" + locus.name + ")" : "");
     const sure = locus.confidence === null ? "" : " · confidence " + percent(locus.confidence);
-    $("locus-place").textContent = locus.seqid + ":" + human(locus.start + 1) + "–" + human(locus.start + locus.length)
+    const whose = index.samples.length > 1 ? locus.sample + " · " : "";
+    $("locus-place").textContent = whose + locus.seqid + ":" + human(locus.start + 1) + "–" + human(locus.start + locus.length)
       + " (" + locus.strand + ") · " + words.status[locus.status] + sure;
     $("detail").replaceChildren(make("p", "Choose an isoform, in the drawing or in the table, to read where it differs.", "hint"));
     table();
@@ -313,7 +314,7 @@
     const grid = make("table");
     const caption = make("caption", "Isoforms of " + locus.id, "sr");
     const head = make("tr");
-    for (const [text, css] of [["Isoform", ""], ["Set", ""], ["Exons", "num"], ["CDS", "num"], ["Relation", ""], ["Probability", "num"]]) {
+    for (const [text, css] of [["Isoform", ""], ["Set", ""], ["Exons", "num"], ["CDS", "num"], ["Relation", ""], ["Prob.", "num"]]) {
       const cell = make("th", text, css);
       cell.scope = "col";
       head.append(cell);
