@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,11 @@ def test_calibration_asked_for_and_no_scores(tmp_path: Path, reference: Path) ->
     assert code == EXIT_DATA
     assert "no transcript carries a score" in said
     assert "calibration" not in evaluate(tmp_path, reference, predictions=[plain])
+
+
+def test_exon_scores_come_from_column_6_of_exon_lines(tmp_path: Path, reference: Path) -> None:
+    """Minus strand: scores stay with their exons. 100-130 is exact (0.75), 140-150 is not (0.25)."""
+    scored = replace(transcript("p.1", [(100, 130), (140, 150)], strand="-", score=0.5), exon_scores=(0.75, 0.25))
+    found = evaluate(tmp_path, reference, predictions=[write(tmp_path / "scored.gff3", gene("p", scored))])
+    bins = {b["mean_score"]: b["observed"] for b in found["calibration"]["exon"]["bins"] if b["count"]}
+    assert bins == {0.75: 1.0, 0.25: 0.0}
