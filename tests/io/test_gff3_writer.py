@@ -156,3 +156,11 @@ def test_sequences_by_hand() -> None:
     assert spliced_record(transcript, fetch, "cds") == "ATGGCATAA"
     assert spliced_record(transcript, fetch, "protein") == "MA"
     assert spliced_record(transcript, fetch, "cdna") == "ATGGCATAA"
+
+
+def test_scores_are_read_back(tmp_path: Path) -> None:
+    gene = make_gene("g", [(100, 200), (300, 400)], strand="-")
+    scored = replace(gene.transcripts[0], score=0.75, exon_scores=(0.25, 0.5))
+    write_genes(tmp_path / "x.gff3", [replace(gene, transcripts=(scored,), score=0.625)], provenance=TEST)
+    (read,) = read_annotation(tmp_path / "x.gff3").genes
+    assert (read.score, read.transcripts[0].score, read.transcripts[0].exon_scores) == (0.625, 0.75, (0.25, 0.5))
