@@ -58,6 +58,7 @@ class Options:
         quick: QUICK_GENES genes, no A. arenosa, no growth, no preparation; the committed files are not touched.
         fresh: Do not take peers' output from the cache.
         with_scaling, with_prep: False keeps that part of the last results.json, and says from which commit it is.
+        prep_figures: What `python -m benchmarks.prep_bench` printed, instead of running it again.
     """
 
     tools: tuple[str, ...] = TOOLS
@@ -66,6 +67,7 @@ class Options:
     fresh: bool = False
     with_scaling: bool = True
     with_prep: bool = True
+    prep_figures: Path | None = None
 
     @property
     def peers(self) -> tuple[Peer, ...]:
@@ -181,7 +183,9 @@ def _growth_and_preparation(windows: Windows, options: Options, results: dict[st
         results["scaling"] = scale(contig, data.THALIANA_SEQID, windows, work=work, model=options.model)
     else:
         _keep("scaling", old, results)
-    if options.with_prep:
+    if options.prep_figures is not None:
+        results["prep"] = json.loads(options.prep_figures.read_text())["prep"]
+    elif options.with_prep:
         from benchmarks.prep_bench import run_prep_bench
 
         results["prep"] = run_prep_bench(CACHE / "prep")
@@ -250,10 +254,12 @@ def _options(argv: Sequence[str] | None) -> Options:
     parser.add_argument("--fresh", action="store_true", help="run the peers again, not from the cache")
     parser.add_argument("--no-scaling", action="store_true", help="keep the last run's growth with length and number")
     parser.add_argument("--no-prep", action="store_true", help="keep the last run's preparation benchmark")
+    parser.add_argument("--prep-figures", type=Path, help="what python -m benchmarks.prep_bench printed, as a file")
     given = parser.parse_args(argv)
     return Options(
         tools=tuple(name for name in TOOLS if name in given.tools), model=given.model, quick=given.quick,
         fresh=given.fresh, with_scaling=not given.no_scaling, with_prep=not given.no_prep,
+        prep_figures=given.prep_figures,
     )  # fmt: skip
 
 
