@@ -7,6 +7,7 @@ A surprise: a window is tokenised as a whole and then cut, so every token means 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,6 +63,8 @@ class TokenEncoder(nn.Module):
         self.backbone, self.mapping, self.tokenizer = backbone, mapping, tokenizer
         self.segment_tokens, self.overlap_tokens = segment_tokens, overlap_tokens
         self.segments_per_batch = segments_per_batch
+        #: Stored token encodings (T, H) of a window by its codes, None where it has to be computed.
+        self.look_up: Callable[[np.ndarray], Tensor | None] | None = None
 
     @property
     def channels(self) -> int:
@@ -90,9 +93,11 @@ class TokenEncoder(nn.Module):
         ids, token_of_base, offset_of_base = self.token_maps(codes)
         special = 0 if self.tokenizer.class_id is None else 1
         size = self.segment_tokens - special
+        stored = self._stored(codes)
         pieces = [
             (row, s)
             for row, own in enumerate(ids)
+            if row not in stored
             for s in cut_segments(len(own), size=size, overlap=self.overlap_tokens)
         ]
         kept: list[list[Tensor]] = [[] for _ in ids]
@@ -102,8 +107,16 @@ class TokenEncoder(nn.Module):
             for (row, s), own in zip(group, hidden, strict=True):
                 kept[row].append(own[special + s.keep_start - s.start : special + s.keep_end - s.start])
         empty = torch.zeros(0, self.width, device=codes.device)
-        joined = [torch.cat(parts) if parts else empty for parts in kept]
+        joined = [stored.get(row, torch.cat(parts) if parts else empty) for row, parts in enumerate(kept)]
         return Encoded(pad_sequence(joined, batch_first=True), tuple(map(len, ids)), token_of_base, offset_of_base)
+
+    def _stored(self, codes: Tensor) -> dict[int, Tensor]:
+        """Encodings of the rows that the store has."""
+        if self.look_up is None:
+            return {}
+        rows = codes.cpu().numpy()
+        found = {row: self.look_up(own[own != PAD_CODE]) for row, own in enumerate(rows)}
+        return {row: hidden.to(codes.device) for row, hidden in found.items() if hidden is not None}
 
     def _segments(self, ids: list[np.ndarray], device: torch.device) -> Tensor:
         """(S, N, H) of some segments, class token first where the model has one."""
