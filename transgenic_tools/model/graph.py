@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.model.config import GrammarConfig, ScoringConfig
-from transgenic_tools.model.grammar import Kind
+from transgenic_tools.model.grammar import SITE_OF_KIND, Kind
 from transgenic_tools.model.vocabulary import AC, AG, AT, GC, GT, Content, Site, dinucleotides, stop_codons
 
 Ints = npt.NDArray[np.int64]
@@ -210,9 +210,9 @@ def _coding_stop(codes, following, start, carried, kind):  # type: ignore[no-unt
 
 @numba.njit(cache=True)
 def _carried(kind):  # type: ignore[no-untyped-def]  # pragma: no cover
-    if kind == _A1 or kind == _A1T:
+    if kind in (_A1, _A1T):
         return 1
-    if kind == _A2 or kind == _A2TA or kind == _A2TG:
+    if kind in (_A2, _A2TA, _A2TG):
         return 2
     return 0
 
@@ -237,6 +237,82 @@ def _acceptor_kind(codes, donor_kind, donor, after):  # type: ignore[no-untyped-
 
 
 @numba.njit(cache=True)
+def _emit(target, edges, fill, states, shift, sites, low, high, most):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Edges to `states[i] + shift` for the first `most` sites in [low, high); returns the new number of edges."""
+    i = np.searchsorted(sites, low)
+    while i < len(sites) and sites[i] < high and most > 0:
+        if fill:
+            target[edges] = states[i] + shift
+        edges += 1
+        most -= 1
+        i += 1
+    return edges
+
+
+@numba.njit(cache=True)
+def _emit_coding(  # type: ignore[no-untyped-def]  # pragma: no cover
+    target, edges, fill, codes, following, kind, position, donors, donor_first, stop_state, min_exon
+):
+    """Edges of a coding exon: to donors before its only reachable stop, by frame, and to that stop."""
+    after = position if kind == _START else position + 1
+    carried = _carried(kind)
+    stop, is_split = _coding_stop(codes, following, after, carried, kind)
+    if not is_split:
+        i = np.searchsorted(donors, after + (3 if kind == _START else min_exon))
+        while i < len(donors) and donors[i] <= stop:
+            if fill:
+                target[edges] = donor_first[i] + 1 + (donors[i] - after + carried) % 3
+            edges += 1
+            i += 1
+    if stop < _NEVER:
+        if fill:
+            target[edges] = stop_state[stop]
+        edges += 1
+    return edges
+
+
+@numba.njit(cache=True)
+def _landing(codes, kind, donor, after):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Which of the acceptor's states (in the order of _ACCEPTOR_STATES) a donor leads to, -1 for none."""
+    if kind == _D5:
+        return 0
+    if kind == _D3:
+        return 7
+    coding = _acceptor_kind(codes, kind, donor, after)
+    return coding - _A0 + 1 if coding >= 0 else -1
+
+
+@numba.njit(cache=True)
+def _emit_introns(  # type: ignore[no-untyped-def]  # pragma: no cover
+    target,
+    edges,
+    fill,
+    codes,
+    donor_pair,
+    acceptor_pair,
+    kind,
+    donor,
+    acceptors,
+    acceptor_first,
+    shortest,
+    longest,
+    most,
+):
+    """Edges from a donor to the acceptors that end its intron; GT and GC go with AG, AT with AC."""
+    i = np.searchsorted(acceptors, donor + shortest - 1)
+    while i < len(acceptors) and most > 0 and acceptors[i] + 1 - donor <= longest:
+        if (donor_pair[donor] == AT) == (acceptor_pair[acceptors[i]] == AC):
+            to = _landing(codes, kind, donor, acceptors[i] + 1)
+            if to >= 0:
+                if fill:
+                    target[edges] = acceptor_first[i] + to
+                edges += 1
+                most -= 1
+        i += 1
+    return edges
+
+
+@numba.njit(cache=True)
 def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover
     codes,
     following,
@@ -252,7 +328,9 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover
     starts,
     start_first,
     stop_state,
+    tss,
     tss_states,
+    tts,
     tts_states,
     end_state,
     min_intron,
@@ -263,112 +341,54 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover
     target,
     fill,
 ):
-    """Enumerate edges of all states in order; counts into `first`, and fills `target` when `fill` is set.
+    """Enumerate the edges of all states in order; counts into `first`, and fills `target` when `fill` is set.
 
-    `donor_first[i]` is the state of the first kind at donors[i] (order D5, D0, D1, D2, DS1, DS2, D3), likewise
-    `acceptor_first` (A5, A0, A1, A1T, A2, A2TA, A2TG, A3).
+    `donor_first[i]` is the first state of donors[i] in the order of _DONOR_STATES, likewise `acceptor_first`.
     """
-    n = len(kind)
     edges = 0
-    for state in range(n):
+    for state in range(len(kind)):
         first[state] = edges
         k = kind[state]
         p = position[state]
         if k == _BEGIN:
-            for i in range(len(tss_states)):
-                if fill:
-                    target[edges] = tss_states[i]
-                edges += 1
-            for i in range(len(starts)):
-                if fill:
-                    target[edges] = start_first[i]
-                edges += 1
-        elif k == _TSS or k == _A5:
-            after = p if k == _TSS else p + 1
-            gap = 1 if k == _TSS else min_exon
-            i = np.searchsorted(donors, after + gap)
-            seen = 0
-            while i < len(donors) and seen < reach:
-                if fill:
-                    target[edges] = donor_first[i]
-                edges += 1
-                seen += 1
-                i += 1
-            i = np.searchsorted(starts, after)
-            seen = 0
-            while i < len(starts) and seen < reach:
-                if fill:
-                    target[edges] = start_first[i]
-                edges += 1
-                seen += 1
-                i += 1
+            edges = _emit(target, edges, fill, tss_states, 0, tss, 0, _NEVER, _NEVER)
+            edges = _emit(target, edges, fill, start_first, 0, starts, 0, _NEVER, _NEVER)
+        elif k in (_TSS, _A5):
+            after = p + 1 if k == _A5 else p
+            gap = min_exon if k == _A5 else 1
+            edges = _emit(target, edges, fill, donor_first, 0, donors, after + gap, _NEVER, reach)
+            # a start at the TSS itself is the transcript without a 5' UTR, which BEGIN reaches
+            edges = _emit(target, edges, fill, start_first, 0, starts, p + 1, _NEVER, reach)
         elif k == _START and split[state] > 0:
-            i = np.searchsorted(donors, p + split[state])
-            if i < len(donors) and donors[i] == p + split[state]:
-                if fill:
-                    target[edges] = donor_first[i] + 3 + split[state]
-                edges += 1
-        elif k == _START or (_A0 <= k <= _A2TG):
-            after = p if k == _START else p + 1
-            carried = _carried(k)
-            stop, is_split = _coding_stop(codes, following, after, carried, k)
-            if not is_split:
-                i = np.searchsorted(donors, after + (3 if k == _START else min_exon))
-                while i < len(donors) and donors[i] <= stop:
-                    if fill:
-                        target[edges] = donor_first[i] + 1 + (donors[i] - after + carried) % 3
-                    edges += 1
-                    i += 1
-            if stop < _NEVER:
-                if fill:
-                    target[edges] = stop_state[stop]
-                edges += 1
-        elif k == _STOP or k == _A3:
-            gap = 1 if k == _STOP else min_exon
-            i = np.searchsorted(donors, p + 1 + (0 if k == _STOP else gap))
-            seen = 0
-            while i < len(donors) and seen < reach:
-                if fill:
-                    target[edges] = donor_first[i] + 6
-                edges += 1
-                seen += 1
-                i += 1
-            for i in range(len(tts_states)):
-                if position[tts_states[i]] >= p + 1:
-                    if fill:
-                        target[edges] = tts_states[i]
-                    edges += 1
-            if k == _STOP:
-                if fill:
-                    target[edges] = end_state
-                edges += 1
-        elif k == _TTS:
+            place = p + split[state]
+            edges = _emit(target, edges, fill, donor_first, 3 + split[state], donors, place, place + 1, 1)
+        elif k == _START or _A0 <= k <= _A2TG:
+            edges = _emit_coding(target, edges, fill, codes, following, k, p, donors, donor_first, stop_state, min_exon)
+        elif k in (_STOP, _A3):
+            gap = 0 if k == _STOP else min_exon
+            edges = _emit(target, edges, fill, donor_first, 6, donors, p + 1 + gap, _NEVER, reach)
+            edges = _emit(target, edges, fill, tts_states, 0, tts, p + 1, _NEVER, _NEVER)
+        elif k not in (_TTS, _END):
+            edges = _emit_introns(
+                target,
+                edges,
+                fill,
+                codes,
+                donor_pair,
+                acceptor_pair,
+                k,
+                p,
+                acceptors,
+                acceptor_first,
+                min_intron,
+                max_intron,
+                reach,
+            )
+        if k in (_STOP, _TTS):
             if fill:
                 target[edges] = end_state
             edges += 1
-        elif k != _END:  # donors
-            own = donor_pair[p]
-            i = np.searchsorted(acceptors, p + min_intron - 1)
-            seen = 0
-            while i < len(acceptors) and seen < reach and acceptors[i] + 1 - p <= max_intron:
-                a = acceptors[i]
-                if (own == AT) == (acceptor_pair[a] == AC):
-                    to = -1
-                    if k == _D5:
-                        to = 0
-                    elif k == _D3:
-                        to = 7
-                    else:
-                        coding = _acceptor_kind(codes, k, p, a + 1)
-                        if coding >= 0:
-                            to = coding - _A0 + 1
-                    if to >= 0:
-                        if fill:
-                            target[edges] = acceptor_first[i] + to
-                        edges += 1
-                        seen += 1
-                i += 1
-    first[n] = edges
+    first[len(kind)] = edges
     return edges
 
 
@@ -379,11 +399,7 @@ def _segment(kind, p, to_kind, q, length, outside, five, coding, intron, three):
         return outside[q] - outside[0], q
     if to_kind == _END:
         return outside[length] - outside[p + 1], length - p - 1
-    end = (
-        q + 1
-        if (to_kind == _STOP or to_kind == _TTS or _A0 <= to_kind <= _A2TG or to_kind == _A5 or to_kind == _A3)
-        else q
-    )
+    end = q + 1 if (to_kind in (_STOP, _TTS, _A5, _A3) or _A0 <= to_kind <= _A2TG) else q
     if kind == _TSS:
         return five[end] - five[p], end - p
     if kind == _A5:
@@ -394,7 +410,7 @@ def _segment(kind, p, to_kind, q, length, outside, five, coding, intron, three):
     if _A0 <= kind <= _A2TG:
         frame = (p + 1 - _carried(kind)) % 3
         return coding[frame, end] - coding[frame, p + 1], end - p - 1
-    if kind == _STOP or kind == _A3:
+    if kind in (_STOP, _A3):
         return three[end] - three[p + 1], end - p - 1
     return intron[end] - intron[p], end - p
 
@@ -567,8 +583,6 @@ def _number_states(candidates: Candidates, stops: Ints, length: int) -> _States:
 
 def _entry_scores(states: _States, sites: npt.NDArray[np.float32], scoring: ScoringConfig) -> tuple[Floats, Floats]:
     """(site logit, `scale * logit + bias`) of every state."""
-    from transgenic_tools.model.grammar import SITE_OF_KIND
-
     site = np.array(SITE_OF_KIND)[states.kind]
     inner = site >= 0
     logit = np.zeros(len(site))
@@ -617,7 +631,9 @@ def build_graph(
         candidates.start,
         states.start_first,
         states.stop_state,
+        candidates.tss,
         states.tss,
+        candidates.tts,
         states.tts,
         n - 1,
         grammar.min_intron,

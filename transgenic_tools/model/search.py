@@ -10,6 +10,7 @@ its neighbours. Transcripts are written in rounds: a round starts from the cache
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ def viterbi(gene: GeneSearch) -> Found:
     graph = gene.sites.graph
     states = best_path(graph.first, graph.target, graph.score).tolist()
     edges = []
-    for state, following in zip(states, states[1:], strict=False):
+    for state, following in itertools.pairwise(states):
         own = range(graph.first[state], graph.first[state + 1])
         edges.append(next(e for e in own if graph.target[e] == following))
     steps = tuple(float(gene.sites.base[e]) for e in edges)

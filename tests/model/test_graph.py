@@ -1,0 +1,231 @@
+"""The graph of valid transcripts against a slow, obvious enumeration; forced paths; split codons."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, encode, translate
+from transgenic_tools.model.config import GrammarConfig, ScoringConfig
+from transgenic_tools.model.grammar import Kind, path_to_transcript, transcript_to_path
+from transgenic_tools.model.graph import Candidates, Graph, best_path, build_graph, choose_candidates
+from transgenic_tools.model.paths import exact_sites, find_path
+from transgenic_tools.model.vocabulary import N_CONTENTS, N_SITES, Site
+
+GRAMMAR = GrammarConfig(min_intron=6, min_probability=1e-6, noncanonical_probability=0.01)
+
+
+def random_window(seed: int, length: int = 46) -> tuple[str, np.ndarray, np.ndarray]:
+    """A sequence rich in sites, with random scores."""
+    rng = np.random.default_rng(seed)
+    pieces = ["ATG", "GT", "AG", "TAA", "TGA", "C", "A", "T", "G", "CA", "GC"]
+    sequence = "C" + "".join(rng.choice(pieces, size=length))[: length - 1]
+    sites = rng.normal(0, 2, (N_SITES, length)).astype(np.float32)
+    contents = np.log(rng.dirichlet(np.ones(N_CONTENTS), length).T).astype(np.float32)
+    return sequence, sites, contents
+
+
+def few_candidates(sequence: str, sites: np.ndarray) -> Candidates:
+    """At most a handful of each, so that everything can be enumerated."""
+    chosen = choose_candidates(encode(sequence), sites, GRAMMAR)
+    keep = chosen.split == 0
+    return Candidates(
+        chosen.tss[:2], chosen.start[keep][:2], chosen.split[keep][:2], chosen.donor[:4], chosen.acceptor[:4],
+        chosen.tts[-2:],
+    )  # fmt: skip
+
+
+def introns_between(candidates: Candidates, sequence: str, low: int, high: int) -> Iterator[list[tuple[int, int]]]:
+    """All chains of allowed introns within [low, high)."""
+    single = [
+        (d, a)
+        for d in candidates.donor.tolist()
+        for a in candidates.acceptor.tolist()
+        if low <= d and a + 1 - d >= GRAMMAR.min_intron and a + 1 <= high
+        if (sequence[d : d + 2], sequence[a - 1 : a + 1]) in SPLICE_PAIRS
+    ]
+    for count in range(3):
+        for chain in itertools.combinations(sorted(single), count):
+            if all(right[0] - (left[1] + 1) >= GRAMMAR.min_exon for left, right in itertools.pairwise(chain)):
+                yield list(chain)
+
+
+def is_valid(transcript: Transcript, sequence: str) -> bool:
+    """By translation alone."""
+    coding = transcript.spliced(sequence, coding=True)
+    protein = translate(coding)
+    return len(coding) % 3 == 0 and coding[:3] == "ATG" and coding[-3:] in STOP_CODONS and "*" not in protein[:-1]
+
+
+def all_transcripts(candidates: Candidates, sequence: str) -> set[tuple[tuple[Interval, ...], tuple[Interval, ...]]]:
+    """Every valid transcript over the candidates, as (exons, CDS): no frame arithmetic, only translation."""
+    found = set()
+    length = len(sequence)
+    ends = [p for p in range(2, length) if sequence[p - 2 : p + 1] in STOP_CODONS]
+    split_ends = range(length)
+    for tss, start, stop, tts in itertools.product(
+        [None, *candidates.tss.tolist()], candidates.start.tolist(), sorted({*ends, *split_ends}),
+        [None, *candidates.tts.tolist()],
+    ):  # fmt: skip
+        left, right = start if tss is None else tss, stop if tts is None else tts
+        if not (left <= start < stop <= right) or (tts is not None and tts <= stop):
+            continue
+        for chain in introns_between(candidates, sequence, left, right + 1):
+            bounds = [left, *itertools.chain.from_iterable((d, a + 1) for d, a in chain), right + 1]
+            exons = [(bounds[i], bounds[i + 1]) for i in range(0, len(bounds), 2)]
+            if any(b <= a for a, b in exons) or not fits(exons, start, stop):
+                continue
+            intervals = tuple(Interval(a, b) for a, b in exons)
+            coding = Interval(start, stop + 1)
+            cds = tuple(c for c in (e.intersect(coding) for e in intervals) if c)
+            transcript = Transcript("t", "window", "+", intervals, cds)
+            if is_valid(transcript, sequence):
+                found.add((intervals, cds))
+    return found
+
+
+def fits(exons: list[tuple[int, int]], start: int, stop: int) -> bool:
+    """Start and stop lie in exons; an exon that begins the CDS holds the whole start codon."""
+    holder = [e for e in exons if e[0] <= start < e[1]]
+    ending = [e for e in exons if e[0] <= stop < e[1]]
+    return bool(holder and ending) and (start + 3 <= holder[0][1])
+
+
+def paths_of(graph: Graph) -> Iterator[tuple[list[int], float]]:
+    """All paths and their scores."""
+    stack: list[tuple[list[int], float]] = [([0], 0.0)]
+    while stack:
+        path, score = stack.pop()
+        if path[-1] == graph.n_states - 1:
+            yield path, score
+            continue
+        for edge in range(graph.first[path[-1]], graph.first[path[-1] + 1]):
+            stack.append(([*path, int(graph.target[edge])], score + float(graph.score[edge])))
+
+
+def read(graph: Graph, path: list[int]) -> Transcript:
+    return path_to_transcript(graph.kind[path].tolist(), graph.position[path].tolist(), transcript_id="t")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_paths_are_all_valid_transcripts_and_no_others(seed: int) -> None:
+    sequence, sites, contents = random_window(seed)
+    candidates = few_candidates(sequence, sites)
+    graph = build_graph(
+        encode(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates
+    )
+    expected = all_transcripts(candidates, sequence)
+    if graph is None:
+        assert not expected
+        return
+    scored = list(paths_of(graph))
+    structures = [(t.exons, t.cds) for t in (read(graph, path) for path, _ in scored)]
+    # the enumeration stops at two introns in each transcript
+    assert {s for s in structures if len(s[0]) <= 3} == expected
+    assert len(set(structures)) == len(structures)
+    best = max(score for _, score in scored)
+    total = best + math.log(sum(math.exp(score - best) for _, score in scored))
+    assert graph.beta[0] == pytest.approx(total, abs=1e-6)
+    viterbi = best_path(graph.first, graph.target, graph.score).tolist()
+    assert dict((tuple(p), s) for p, s in scored)[tuple(viterbi)] == pytest.approx(best, abs=1e-9)
+
+
+def test_the_enumeration_meets_introns() -> None:
+    """The oracle above is worth something only where transcripts have introns."""
+    spliced = 0
+    for seed in range(40):
+        sequence, sites, _ = random_window(seed)
+        spliced += sum(len(exons) > 1 for exons, _ in all_transcripts(few_candidates(sequence, sites), sequence))
+    assert spliced > 50
+
+
+def window_with(sequence: str, transcript: Transcript) -> Graph:
+    """A graph in which the transcript's sites are likely."""
+    codes = encode(sequence)
+    sites = np.full((N_SITES, len(sequence)), -6.0, dtype=np.float32)
+    for site, position in transcript_to_path(transcript):
+        sites[site, position] = 4.0
+    contents = np.full((N_CONTENTS, len(sequence)), -2.0, dtype=np.float32)
+    candidates = choose_candidates(codes, sites, GRAMMAR, forced=exact_sites([transcript]))
+    graph = build_graph(codes, sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates)
+    assert graph is not None
+    return graph
+
+
+INTRON = "GTAAGTCCCCTTTTCCAG"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("CCATGGCC", "GGCGCCTAACC"),  # intron between codons
+        ("CCATGGCCG", "GCGCCTAACC"),  # after one base of a codon
+        ("CCATGGCCGG", "CGCCTAACC"),  # after two
+        ("CCATGGCCT", "AACC"),  # stop codon split T|AA
+        ("CCATGGCCTA", "GCC"),  # TA|G
+        ("CCATGGCCTG", "ACC"),  # TG|A
+        ("CCA", "TGGCCGGCTAACC"),  # start codon split A|TG
+        ("CCAT", "GGCCGGCTAACC"),  # AT|G
+    ],
+)
+def test_introns_in_every_frame_and_in_split_codons(first: str, second: str) -> None:
+    sequence = first + INTRON + second
+    exons = (Interval(0, len(first)), Interval(len(first) + len(INTRON), len(sequence)))
+    spliced = first + second
+    stop = next(i for i in range(2, len(spliced), 3) if spliced[i : i + 3] in STOP_CODONS) + 3
+    extra = len(INTRON) if stop > len(first) else 0
+    coding = Interval(2, stop + extra)
+    cds = tuple(c for c in (e.intersect(coding) for e in exons) if c)
+    transcript = Transcript("t", "window", "+", exons, cds)
+    assert is_valid(transcript, sequence)
+    graph = window_with(sequence, transcript)
+    path = find_path(graph, transcript)
+    assert path is not None
+    assert read(graph, list(path.states)).cds == cds
+
+
+def test_a_stop_codon_across_an_intron_is_forced() -> None:
+    """A path through T|AA must end there: the reading frame cannot run past it."""
+    sequence = "CCATGGCCT" + INTRON + "AACCGGCTAACC"
+    exons = (Interval(0, 9), Interval(27, len(sequence)))
+    past = Transcript("t", "window", "+", exons, (Interval(2, 9), Interval(27, 37)))
+    assert find_path(window_with(sequence, past), past) is None
+
+
+def test_a_window_without_an_open_reading_frame_has_no_graph() -> None:
+    codes = encode("C" * 60)
+    sites = np.zeros((N_SITES, 60), dtype=np.float32)
+    contents = np.zeros((N_CONTENTS, 60), dtype=np.float32)
+    candidates = choose_candidates(codes, sites, GRAMMAR, every_start=True)
+    assert build_graph(codes, sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates) is None
+
+
+def test_every_state_reaches_the_end() -> None:
+    for seed in range(20):
+        sequence, sites, contents = random_window(seed, length=300)
+        candidates = choose_candidates(encode(sequence), sites, GRAMMAR)
+        graph = build_graph(
+            encode(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates
+        )
+        if graph is not None:
+            assert np.isfinite(graph.beta).all()
+            assert (np.diff(graph.first)[:-1] > 0).all()
+            assert (graph.target > np.repeat(np.arange(graph.n_states), np.diff(graph.first))).all()
+            assert graph.kind[-1] == Kind.END
+            sums = np.add.reduceat(np.exp(graph.log_probability()), graph.first[:-2])
+            assert np.allclose(sums, 1.0)
+
+
+def test_unknown_bases_carry_no_site() -> None:
+    sites = np.full((N_SITES, 30), 9.0, dtype=np.float32)
+    chosen = choose_candidates(encode("N" * 30), sites, GRAMMAR)
+    assert not len(chosen.donor)
+    assert not len(chosen.acceptor)
+    assert not len(chosen.start)
+    assert Site.TSS == 0
