@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 WORKERS ?= 2
 OUTDIR ?= results/demo
 
-.PHONY: help setup demo test bench bench-quick model golden-update images test-executors lint clean constraints
+.PHONY: help setup demo test bench bench-quick model golden-update images test-executors lint lint-nfcore clean constraints
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -19,7 +19,7 @@ demo: setup ## a slice of A. thaliana chromosome 1 through the whole pipeline; r
 
 test: ## everything that CI checks: unit, property, golden, pipeline, SLURM, one container engine, lint
 	@bin/bootstrap test
-	@$(PYTHON) -m pytest -m "not all_engines" $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -m "not all_engines" -n $(WORKERS) --dist loadgroup --durations=15 $(PYTEST_ARGS)
 
 test-executors: ## the pipeline on every engine: SLURM, podman, docker, charliecloud, singularity
 	@bin/bootstrap test executors
@@ -30,6 +30,10 @@ lint: setup ## ruff, mypy, import direction
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports
+
+lint-nfcore: setup ## nf-core's own lint, in an environment of its own
+	@test -x .cache/nf-core/bin/nf-core || { uv venv -q .cache/nf-core && uv pip install -q -p .cache/nf-core/bin/python nf-core==4.2.1; }
+	@PATH=$(CURDIR)/bin:$$PATH .cache/nf-core/bin/nf-core pipelines lint --dir .
 
 bench: ## side by side with peers on the whole test split; writes benchmarks/results.json
 	@bin/bootstrap python data peers

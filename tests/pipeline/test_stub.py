@@ -39,11 +39,21 @@ def test_predict_scatters_and_gathers_and_resumes(tiny_sheet: Path) -> None:
     assert again.file("annotation/one.rejects.tsv").read_text() == "gene\treason\tdetail\n"
 
 
+def test_augment_needs_the_annotation_that_it_adds_to(tiny_sheet: Path) -> None:
+    done = stub_run(tiny_sheet, "--mode", "augment")
+    assert done.code == 0, done.text
+    assert done.file("annotation/one.gff3").is_file()
+    commands = [path.read_text() for path in (done.launch_dir / "work").glob("*/*/.command.run")]
+    assert any("into/genes.gff3" in text for text in commands)
+
+
 def test_train_makes_a_model_a_fold_and_evaluates_it(tiny_sheet: Path) -> None:
     done = stub_run(tiny_sheet, "--mode", "train", "--folds", "2")
     assert done.code == 0, done.text
     assert done.count()["TG_TRAIN"] == 2
     assert {path.name for path in done.file("model").iterdir()} == {"fold_0", "fold_1"}
+    assert done.count()["TG_EVALUATE"] == 4
+    assert done.file("evaluation/two.fold_1.json").is_file()
 
 
 def test_evaluate_compares_annotations_that_exist(tiny_sheet: Path, tmp_path: Path) -> None:
@@ -56,10 +66,11 @@ def test_evaluate_compares_annotations_that_exist(tiny_sheet: Path, tmp_path: Pa
     assert done.count() == Counter(TG_EVALUATE=2, TG_REPORT=1)
 
 
-def test_resources_and_options_of_a_gpu_run(tiny_sheet: Path) -> None:
-    """On one machine a GPU run takes one task at a time, and the fall to the CPU is said."""
-    done = stub_run(tiny_sheet, "--use_gpu", "true")
+def test_a_gpu_run_that_finds_none_says_so(tiny_sheet: Path) -> None:
+    done = stub_run(tiny_sheet, "--use_gpu", "true", "--store_encodings", "true")
     assert done.code == 0, done.text
+    assert done.count()["TG_ENCODE"] == 6
+    assert len(list(done.file("encodings/one").glob("*.parquet"))) == 3
     assert "ran on the CPU" in done.text
 
 

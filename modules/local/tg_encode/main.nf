@@ -1,4 +1,4 @@
-// Stored embeddings of one shard, for encoders that are too dear to run again with every decoding.
+// Stored encodings of one shard, for encoders that are too dear to run again with every decoding.
 process TG_ENCODE {
     tag "${meta.id}:${shard.baseName}"
     label 'process_medium'
@@ -10,7 +10,7 @@ process TG_ENCODE {
     tuple val(meta), path(shard), path(model, stageAs: 'model')
 
     output:
-    tuple val(meta), path("embeddings/*"), emit: embeddings // [ meta, embeddings of the shard ]
+    tuple val(meta), path("encodings/*"), emit: encodings // [ meta, encodings of the shard ]
     path "versions.yml"                  , emit: versions
 
     when:
@@ -21,7 +21,7 @@ process TG_ENCODE {
     """
     tg-encode ${shard} \\
         --model model \\
-        --outdir embeddings \\
+        --outdir encodings \\
         ${args}
 
     cat <<-END_VERSIONS > versions.yml
@@ -32,8 +32,8 @@ process TG_ENCODE {
 
     stub:
     """
-    mkdir embeddings
-    touch embeddings/${shard.baseName.replaceFirst('genes', 'embeddings')}.parquet
+    mkdir encodings
+    touch encodings/${shard.baseName.replaceFirst('genes', 'encodings')}.parquet
     printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
     """
 }

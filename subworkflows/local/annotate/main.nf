@@ -2,6 +2,7 @@
  * Scatter over shards, gather per genome: each shard is a task of its own, to be retried and resumed alone.
  */
 include { TG_BACKMAP  } from '../../../modules/local/tg_backmap'
+include { TG_ENCODE   } from '../../../modules/local/tg_encode'
 include { TG_GENERATE } from '../../../modules/local/tg_generate'
 
 workflow ANNOTATE {
@@ -20,6 +21,9 @@ workflow ANNOTATE {
             .collect { shard -> [groupKey(meta, list.size()), shard, model] }
     }
     TG_GENERATE(tasks)
+    if (params.store_encodings) {
+        TG_ENCODE(tasks) // for users who look at what a pretrained encoder sees; generation computes its own
+    }
 
     TG_GENERATE.out.summary
         .map { _meta, json -> new groovy.json.JsonSlurper().parseText(json.text).device }

@@ -1,0 +1,110 @@
+"""`nextflow run . -profile test`, for real: the demo's results against the figures on record, then resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import nextflow
+from transgenic_tools.io.gff3 import read_annotation
+
+pytestmark = [pytest.mark.usefixtures("needs_nextflow"), pytest.mark.slow]
+SAMPLE = "athaliana_chr1_slice"
+GOLDEN = Path(__file__).parent / "golden" / "demo.json"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> nextflow.Run:
+    if reason := nextflow.missing():
+        pytest.skip(reason)
+    return nextflow.run("-profile", "test", launch_dir=tmp_path_factory.mktemp("demo"), timeout=900)
+
+
+def summary(run: nextflow.Run) -> dict[str, object]:
+    """What is compared: counts of the annotation, and the main figures to three decimals."""
+    genes = read_annotation(run.file(f"annotation/{SAMPLE}.gff3")).genes
+    metrics = json.loads(run.file(f"evaluation/{SAMPLE}.json").read_text())
+    return {
+        "genes": len(genes),
+        "transcripts": sum(len(gene.transcripts) for gene in genes),
+        "gene_exact": round(metrics["gene_exact"], 3),
+        "exon_f1": round(metrics["cds"]["exon"]["f1"], 3),
+        "base_f1": round(metrics["cds"]["base"]["f1"], 3),
+    }
+
+
+def test_the_demo_finds_what_it_found_before(demo: nextflow.Run) -> None:
+    assert demo.code == 0, demo.text
+    found = summary(demo)
+    if os.environ.get("GOLDEN_UPDATE"):
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(json.dumps(found, indent=2) + "\n")
+    expected = json.loads(GOLDEN.read_text())
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        # Another CPU's rounding may turn a close decision: one gene of 62, no more.
+        slack = 1 if isinstance(value, int) else 0.02
+        assert found[name] == pytest.approx(value, abs=slack), f"{name}: {found[name]}, on record {value}"
+
+
+def test_the_demo_is_better_than_chance_by_far(demo: nextflow.Run) -> None:
+    figures = summary(demo)
+    assert figures["base_f1"] > 0.9  # type: ignore[operator]
+    assert figures["exon_f1"] > 0.6  # type: ignore[operator]
+
+
+def test_each_shard_was_a_task_of_its_own(demo: nextflow.Run) -> None:
+    counts = demo.count()
+    assert counts["TG_GENERATE"] >= 3
+    assert [counts[name] for name in ("TG_PREP", "TG_BACKMAP", "TG_EVALUATE", "TG_REPORT")] == [1, 1, 1, 1]
+
+
+def test_the_closing_lines_say_where_things_are(demo: nextflow.Run) -> None:
+    assert f"annotation   {demo.outdir}/annotation/*.gff3" in demo.text
+    assert f"report       {demo.outdir}/report/report.html" in demo.text
+    assert re.search(rf"{SAMPLE} gene_exact 0\.\d{{3}}   exon F1 0\.\d{{3}}   base F1 0\.\d{{3}}", demo.text)
+
+
+def test_validators_accept_the_gff3(demo: nextflow.Run) -> None:
+    if shutil.which("gt") is None or shutil.which("gffread") is None:
+        pytest.skip("not installed: genometools, gffread (bin/bootstrap debian)")
+    path = str(demo.file(f"annotation/{SAMPLE}.gff3"))
+    checked = subprocess.run(["gt", "gff3validator", path], capture_output=True, text=True, check=False)
+    assert "input is valid GFF3" in checked.stdout, checked.stderr
+    read = subprocess.run(["gffread", "-E", path, "-o", "-"], capture_output=True, text=True, check=False)
+    assert read.returncode == 0
+    assert "Warning" not in read.stderr, read.stderr
+
+
+def test_reports_and_versions_are_there(demo: nextflow.Run) -> None:
+    assert demo.file("report/report.html").read_text().startswith("<!")
+    versions = demo.file("pipeline_info/software_versions.yml").read_text()
+    assert "TG_GENERATE" in versions
+    assert "stub" not in versions
+    for tsv in ("annotation", "prep"):
+        found = list(demo.file(tsv).rglob("*rejects.tsv"))
+        assert found
+        assert found[0].read_text().startswith("gene\treason\tdetail")
+
+
+def test_resumed_with_other_shards_the_annotation_is_the_same_bytes(demo: nextflow.Run) -> None:
+    """A second run does no work; one with larger shards does, and ends at the same bytes."""
+    again = nextflow.run("-profile", "test", "-resume", launch_dir=demo.launch_dir, timeout=300)
+    assert again.code == 0, again.text
+    assert not again.count()
+    assert sum(again.count("CACHED").values()) == len(demo.tasks)
+
+    before = demo.file(f"annotation/{SAMPLE}.gff3").read_bytes()
+    other = nextflow.run(
+        "-profile", "test", "-resume", "--shard_bases", "1000000",
+        launch_dir=demo.launch_dir, outdir=demo.launch_dir / "other", timeout=600,
+    )  # fmt: skip
+    assert other.code == 0, other.text
+    assert other.count()["TG_GENERATE"] == 1
+    assert other.file(f"annotation/{SAMPLE}.gff3").read_bytes() == before
