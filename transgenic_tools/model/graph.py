@@ -151,7 +151,7 @@ def choose_candidates(
     split = np.zeros(len(kept[Site.START]), dtype=np.int64)
     splits = _split_starts(codes, sites, kept, strong, {p for kind, p in forced if kind == Site.START})
     for index, position in enumerate(kept[Site.START]):
-        if not atg[position]:
+        if not atg[position]:  # AT|GT reads as ATG in the genome, so such a place can be both and stays in `splits`
             split[index] = splits.pop(int(position), 0)
     extra_starts = np.array(sorted(splits), dtype=np.int64)
     start = np.concatenate([kept[Site.START], extra_starts])

@@ -44,12 +44,11 @@ def exact_sites(transcripts: Sequence[Transcript]) -> list[tuple[Site, int]]:
     return sorted({step for t in transcripts for step in transcript_to_path(t) if step[0] in wanted})
 
 
-def _edge_to(graph: Graph, state: int, site: Site, position: int) -> int | None:
-    """The edge from a state to a site, None where there is none."""
+def _edges_to(graph: Graph, state: int, site: Site, position: int) -> list[int]:
+    """Edges from a state to a site; two where a start codon may also be a split one."""
     edges = np.arange(graph.first[state], graph.first[state + 1])
     targets = graph.target[edges]
-    hit = edges[(_SITE[graph.kind[targets]] == site) & (graph.position[targets] == position)]
-    return int(hit[0]) if len(hit) else None
+    return edges[(_SITE[graph.kind[targets]] == site) & (graph.position[targets] == position)].tolist()
 
 
 def _nearest_tss(graph: Graph, wanted: int, before: int) -> int | None:
@@ -77,18 +76,21 @@ def _snap_ends(graph: Graph, steps: list[tuple[Site, int]]) -> list[tuple[Site, 
 
 def find_path(graph: Graph, transcript: Transcript) -> Path | None:
     """The path of a coding transcript in window coordinates, or None."""
-    states, edges = [0], []
-    for site, position in _snap_ends(graph, transcript_to_path(transcript)):
-        edge = _edge_to(graph, states[-1], site, position)
-        if edge is None:
-            return None
-        edges.append(edge)
-        states.append(int(graph.target[edge]))
+    steps = _snap_ends(graph, transcript_to_path(transcript))
     last = graph.n_states - 1
-    closing = [e for e in range(graph.first[states[-1]], graph.first[states[-1] + 1]) if graph.target[e] == last]
-    if not closing:
-        return None
-    return Path((*states, last), (*edges, closing[0]))
+    stack: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((0,), ())]
+    while stack:
+        states, edges = stack.pop()
+        if states[-1] == last:
+            return Path(states, edges)
+        if len(edges) < len(steps):
+            following = _edges_to(graph, states[-1], *steps[len(edges)])
+        else:
+            following = [
+                e for e in range(graph.first[states[-1]], graph.first[states[-1] + 1]) if graph.target[e] == last
+            ]
+        stack += [((*states, int(graph.target[edge])), (*edges, edge)) for edge in reversed(following)]
+    return None
 
 
 def find_paths(graph: Graph, transcripts: Sequence[Transcript]) -> list[Path]:

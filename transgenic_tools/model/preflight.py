@@ -26,6 +26,8 @@ from transgenic_tools.model.transgenic import TransgenicModel
 
 #: Share of the free memory that a run may plan with.
 USABLE = 0.9
+#: Beyond this many bases activations grow with the length (attention has a band or segments), so it is not counted.
+LONGEST = 24_000
 #: Steps and candidate sites of a gene in a window of 1,000 bases, for the decoder's share (A. thaliana, chromosome 1).
 SITES_PER_KB, STEPS_PER_KB = 100, 40
 
@@ -95,27 +97,29 @@ def _layers(config: Any) -> float:
 
 def _one_pass(config: Any, mapping: MappingConfig, bases: int) -> tuple[int, int]:
     """(bytes kept by one window in the encoder's own network, in the mapping)."""
-    with torch.device("meta"):
+    meta = torch.device("meta")
+    with meta:
         encoder = build_encoder(config, mapping).train()
-        codes = torch.zeros(1, bases, dtype=torch.long)
-        if not isinstance(encoder, TokenEncoder):
-            return kept_bytes(encoder, codes), 0
-        kmer = encoder.tokenizer.kmer
-        tokens = math.ceil(bases / kmer)
-        size = min(tokens, encoder.segment_tokens)
-        step = max(1, encoder.segment_tokens - encoder.overlap_tokens)
-        segments = 1 if tokens <= size else math.ceil((tokens - size) / step) + 1
-        ids, valid = torch.zeros(1, size, dtype=torch.long), torch.ones(1, size, dtype=torch.bool)
-        # transformers looks at a mask's values, which meta tensors do not have
-        mask = None if getattr(encoder.backbone, "optional_mask", False) else valid
-        network = kept_bytes(encoder.backbone, ids, mask) * segments
-        hidden = torch.zeros(1, tokens, encoder.width, requires_grad=True)
-        index = torch.zeros(1, bases, dtype=torch.long)
-        return network, kept_bytes(encoder.mapping, hidden, index, index, codes)
+    codes = torch.zeros(1, bases, dtype=torch.long, device=meta)
+    if not isinstance(encoder, TokenEncoder):
+        return kept_bytes(encoder, codes), 0
+    kmer = encoder.tokenizer.kmer
+    tokens = math.ceil(bases / kmer)
+    size = min(tokens, encoder.segment_tokens)
+    step = max(1, encoder.segment_tokens - encoder.overlap_tokens)
+    segments = 1 if tokens <= size else math.ceil((tokens - size) / step) + 1
+    ids = torch.zeros(1, size, dtype=torch.long, device=meta)
+    # transformers looks at a mask's values, which meta tensors do not have
+    mask = None if getattr(encoder.backbone, "optional_mask", False) else torch.ones_like(ids, dtype=torch.bool)
+    network = kept_bytes(encoder.backbone, ids, mask) * segments
+    hidden = torch.zeros(1, tokens, encoder.width, requires_grad=True, device=meta)
+    index = torch.zeros(1, bases, dtype=torch.long, device=meta)
+    return network, kept_bytes(encoder.mapping, hidden, index, index, codes)
 
 
 def _activations(config: TransgenicConfig, bases: int, *, train: bool) -> int:
     encoder, mapping = build_part("encoder", config.encoder), build_part("mapping", config.mapping)
+    whole, bases = bases, min(bases, LONGEST)
     one, mapped = _one_pass(_thin(encoder, 1), mapping, bases)
     two, _ = _one_pass(_thin(encoder, 2), mapping, bases)
     layer, outside = two - one, 2 * one - two
@@ -124,12 +128,12 @@ def _activations(config: TransgenicConfig, bases: int, *, train: bool) -> int:
         # Only each layer's input is kept; one layer is computed again at a time.
         width = getattr(encoder, "dim", None) or encoder.architecture["hidden_size"]
         inputs = 4 * width * math.ceil(bases / getattr(encoder, "kmer", 1))
-        return int(outside + layer + _layers(encoder) * inputs + mapped)
+        return int((outside + layer + _layers(encoder) * inputs + mapped) * whole / bases)
     if train:
         sizes = build_part("decoder", config.decoder)
         positions = (SITES_PER_KB * sizes.node_layers + STEPS_PER_KB * sizes.layers) * bases / 1000
         decoder = int(4 * 24 * sizes.dim * positions)
-    return int(outside + layer * (_layers(encoder) if train else 1) + mapped + decoder)
+    return int((outside + layer * (_layers(encoder) if train else 1) + mapped + decoder) * whole / bases)
 
 
 def estimate(
