@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,12 +23,15 @@ ONE_CORE: Mapping[str, str] = {
     name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 }
 _LAUNCHER = """
-import json, os, sys, time
+import json, os, resource, sys, time
 began = time.perf_counter()
 child = os.fork()
 if child == 0:
     try:
-        os.execvp(sys.argv[2], sys.argv[2:])
+        for kind, value in ((resource.RLIMIT_CPU, int(sys.argv[2])), (resource.RLIMIT_DATA, int(sys.argv[3]) << 20)):
+            if value:
+                resource.setrlimit(kind, (value, value))
+        os.execvp(sys.argv[4], sys.argv[4:])
     finally:
         os._exit(127)
 _, status, usage = os.wait4(child, 0)
@@ -57,20 +61,32 @@ class Cost:
         return {name: round(value, 3) for name, value in asdict(self).items()}
 
 
-def run_measured(argv: Sequence[str | Path], *, stdout: Path, stderr: Path) -> Cost:
-    """Run to the end; raises TransgenicError with the last lines of stderr where the command fails."""
+@dataclass(frozen=True)
+class Limits:
+    """Where a command is stopped, so that one that grows without bounds cannot take the machine; 0 is no limit."""
+
+    cpu_seconds: int = 0
+    data_mb: int = 0
+
+
+NO_LIMITS = Limits()
+
+
+def run_measured(argv: Sequence[str | Path], *, stdout: Path, stderr: Path, limits: Limits = NO_LIMITS) -> Cost:
+    """Run to the end; raises TransgenicError with the last lines of stderr where the command fails or is stopped."""
     command = [str(part) for part in argv]
     with tempfile.TemporaryDirectory() as directory, stdout.open("wb") as out, stderr.open("wb") as err:
         report = Path(directory) / "cost.json"
-        subprocess.run(
-            [sys.executable, "-S", "-E", "-c", _LAUNCHER, str(report), *command],
-            stdout=out, stderr=err, check=True, env={**os.environ, **ONE_CORE},
-        )  # fmt: skip
+        start = [sys.executable, "-S", "-E", "-c", _LAUNCHER, report, limits.cpu_seconds, limits.data_mb]
+        environment = {**os.environ, **ONE_CORE}
+        subprocess.run([*map(str, start), *command], stdout=out, stderr=err, check=True, env=environment)
         found = json.loads(report.read_text())
     if found["code"] != 0:
+        stopped = found["code"] in (-signal.SIGXCPU, -signal.SIGKILL)
+        why = f" (stopped after {found['cpu_seconds']:.0f} s CPU, {found['peak_rss_mb']:.0f} MB)" if stopped else ""
         tail = stderr.read_text(errors="replace").strip().splitlines()[-5:]
         raise TransgenicError(
-            f"{command[0]} ended with code {found['code']}: {' / '.join(tail)}",
+            f"{Path(command[0]).name} ended with code {found['code']}{why}: {' / '.join(tail)}",
             hint=f"run it by hand: {' '.join(command)}",
         )
     return Cost(found["cpu_seconds"], found["wall_seconds"], found["peak_rss_mb"])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.data import tool
-from benchmarks.measure import Cost, run_measured
+from benchmarks.measure import NO_LIMITS, Cost, Limits, run_measured
 from benchmarks.windows import write_shards
 from transgenic_tools.io.shards import GeneRow
 
@@ -21,7 +21,7 @@ def run_ours(windows: Sequence[GeneRow], gff3: Path, *, work: Path, model: Path 
     return generate(windows, work=work, model=model).plus(backmap(gff3, work=work))
 
 
-def generate(windows: Sequence[GeneRow], *, work: Path, model: Path | None) -> Cost:
+def generate(windows: Sequence[GeneRow], *, work: Path, model: Path | None, limits: Limits = NO_LIMITS) -> Cost:
     """tg-generate alone, into `work/predictions`."""
     shutil.rmtree(work, ignore_errors=True)
     shards = write_shards(windows, work / "shards")
@@ -37,7 +37,7 @@ def generate(windows: Sequence[GeneRow], *, work: Path, model: Path | None) -> C
         "--threads",
         "1",
     )
-    return run_measured(command, stdout=work / "generate.out", stderr=work / "generate.err")
+    return run_measured(command, stdout=work / "generate.out", stderr=work / "generate.err", limits=limits)
 
 
 def backmap(gff3: Path, *, work: Path) -> Cost:

@@ -184,7 +184,8 @@ def _growth_and_preparation(windows: Windows, options: Options, results: dict[st
     else:
         _keep("scaling", old, results)
     if options.prep_figures is not None:
-        results["prep"] = json.loads(options.prep_figures.read_text())["prep"]
+        text = options.prep_figures.read_text()
+        results["prep"] = json.loads(text[text.index("{\n") :])["prep"]
     elif options.with_prep:
         from benchmarks.prep_bench import run_prep_bench
 

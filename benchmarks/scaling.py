@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Cost
+from benchmarks.measure import Cost, Limits
 from benchmarks.ours import generate
 from benchmarks.windows import Windows, sample_evenly, tiles, total_bases
 from transgenic_tools.errors import TransgenicError
@@ -24,6 +24,8 @@ LENGTHS = (1_000, 5_000, 20_000, 100_000, 1_000_000)
 BASES = 400_000
 NUMBERS = (10, 100, 1_000)
 FIRST_BASE = 24_000_000
+#: A measurement that passes these is recorded as failed.
+LIMITS = Limits(cpu_seconds=600, data_mb=8_000)
 
 
 def _row(cost: Cost, start_up: Cost, windows: Sequence[GeneRow]) -> dict[str, Any]:
@@ -40,9 +42,9 @@ def _row(cost: Cost, start_up: Cost, windows: Sequence[GeneRow]) -> dict[str, An
 
 def _measure(windows: Windows, start_up: Cost, *, work: Path, model: Path | None) -> dict[str, Any]:
     try:
-        return _row(generate(windows, work=work, model=model), start_up, windows)
+        return _row(generate(windows, work=work, model=model, limits=LIMITS), start_up, windows)
     except TransgenicError as error:
-        return {"windows": len(windows), "bases": total_bases(windows), "error": error.message[:300]}
+        return {"windows": len(windows), "bases": total_bases(windows), "error": error.message.split(": ")[0]}
 
 
 def scale(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.measure import Cost, run_measured
+from benchmarks.measure import Cost, Limits, run_measured
 from transgenic_tools.errors import TransgenicError
 
 
@@ -46,3 +46,13 @@ def test_a_failing_command_says_why(tmp_path: Path) -> None:
 
 def test_costs_add() -> None:
     assert Cost(1, 2, 30).plus(Cost(10, 20, 3)) == Cost(11, 22, 30)
+
+
+def test_limits_stop_a_command(tmp_path: Path) -> None:
+    files = {"stdout": tmp_path / "out", "stderr": tmp_path / "err"}
+    endless = [sys.executable, "-S", "-c", "while True: pass"]
+    with pytest.raises(TransgenicError, match=r"stopped after 1 s CPU"):
+        run_measured(endless, **files, limits=Limits(cpu_seconds=1))
+    greedy = [sys.executable, "-S", "-c", "x = bytearray(300_000_000)"]
+    with pytest.raises(TransgenicError, match="MemoryError"):
+        run_measured(greedy, **files, limits=Limits(data_mb=100))
