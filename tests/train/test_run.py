@@ -143,6 +143,7 @@ def test_micro_batches_must_be_shared_out_evenly(
 def test_adapters_are_learned_saved_alone_and_merged(data: tuple[Path, ...], tmp_path: Path, method: str) -> None:
     parts = {"encoder": ENCODERS["esm"], "mapping": {"channels": 6, "width": 6}, "decoder": DECODERS["embedded"]}
     c = config(data, tmp_path, peft=method, rank=2, steps=3, model_overrides=parts)
+    torch.manual_seed(c.seed)
     begun = build_model(replace(c, peft="none"))
     run(c)
     adapters = load_file(tmp_path / "adapter.safetensors")

@@ -54,10 +54,12 @@ class PositionCode(nn.Module):
 
     def __init__(self, length: int, dim: int) -> None:
         super().__init__()
-        time = torch.linspace(0, 1, length)[None, :, None]
+        # not linspace: transformers 5 replaces it while it loads models, and it then ignores the meta device
+        step = torch.arange(length, dtype=torch.float32)[None, :, None]
+        time = step / max(1, length - 1)
         bands = (dim - 1) // 2
-        angle = 2 * math.pi * torch.linspace(0, length - 1, length)[None, :, None] / length
-        frequency = torch.linspace(1e-4, bands - 1, bands)[None, None]
+        angle = 2 * math.pi * step / length
+        frequency = 1e-4 + torch.arange(bands, dtype=torch.float32) * ((bands - 1 - 1e-4) / max(1, bands - 1))
         self.z = nn.Parameter(torch.cat([time, torch.cos(-frequency * angle), torch.sin(-frequency * angle)], dim=-1))
         self.register_buffer("t", time)
 
@@ -67,7 +69,8 @@ class Modulation(nn.Module):
 
     def __init__(self, dim: int, *, fast: float = 0.3, slow: float = 1.5, target: float = 1e-2) -> None:
         super().__init__()
-        deltas = torch.linspace(math.log(target) / slow, math.log(target) / fast, dim)[None, None]
+        low, high = math.log(target) / slow, math.log(target) / fast
+        deltas = (low + torch.arange(dim, dtype=torch.float32) * ((high - low) / max(1, dim - 1)))[None, None]
         self.register_buffer("deltas", deltas)
 
     def forward(self, time: Tensor, kernel: Tensor, shift: float = 0.05) -> Tensor:
