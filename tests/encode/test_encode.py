@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from tests.model.tiny import DECODERS, ENCODERS
@@ -21,11 +22,17 @@ from transgenic_tools.cli.encode import app
 from transgenic_tools.encode.config import Config
 from transgenic_tools.encode.run import expected_bytes, run
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.generate.config import Config as GenerateConfig
+from transgenic_tools.generate.run import run as generate
 from transgenic_tools.genome.sequence import encode as base_codes
 from transgenic_tools.io.encodings import EncodingStore
+from transgenic_tools.io.shards import read_predictions
 from transgenic_tools.model.config import TransgenicConfig
+from transgenic_tools.model.decoding import DecodingConfig
 from transgenic_tools.model.stored import compress, restore, token_encoder, use_store
 from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.train.config import Config as TrainConfig
+from transgenic_tools.train.run import run as train
 
 
 def save_model(directory: Path, name: str = "nucleotide-transformer-v2", seed: int = 0) -> TransgenicModel:
@@ -160,3 +167,36 @@ def test_nothing_to_store_is_said(setting: dict[str, Any], tmp_path: Path) -> No
         run(Config(**{**vars(setting["config"]), "model": tmp_path / "embedded"}))
     with pytest.raises(MissingInputError, match="tg-encode"):
         EncodingStore(tmp_path)
+
+
+def test_training_from_stored_encodings_equals_training_on_the_fly(setting: dict[str, Any], tmp_path: Path) -> None:
+    """At full resolution in fp16, two steps of both give the same weights but for the rounding."""
+    config = Config(**{**vars(setting["config"]), "dtype": "fp16", "pool": 1})
+    run(config)
+    states = {}
+    for name, extra in (("stored", {"encodings": config.outdir}), ("computed", {"freeze": "encoder"})):
+        train_config = TrainConfig(
+            shards=config.shards, outdir=tmp_path / name, init=config.model, steps=2, device="cpu", threads=1, ema=0,
+            flank_min=10**6, flank_max=10**6, max_bases=10**6, batch_bases=900, eval_every=9, save_every=9, **extra,
+        )  # fmt: skip
+        train(train_config)
+        states[name] = load_file(tmp_path / name / "model.safetensors")
+    for name, tensor in states["computed"].items():
+        torch.testing.assert_close(states["stored"][name], tensor, rtol=0, atol=5e-3, msg=name)
+        if ".backbone." in name:
+            assert torch.equal(states["stored"][name], tensor)
+
+
+def test_generation_reads_stored_encodings(setting: dict[str, Any], tmp_path: Path) -> None:
+    config = Config(**{**vars(setting["config"]), "dtype": "fp16", "pool": 1})
+    run(config)
+    answers = []
+    for encodings in (None, config.outdir):
+        outdir = tmp_path / f"out{encodings is None}"
+        generated = GenerateConfig(
+            shards=config.shards, model=config.model, outdir=outdir, encodings=encodings, device="cpu",
+            decoding=DecodingConfig(decoding="greedy", max_isoforms=1),
+        )  # fmt: skip
+        answers.append([row.gsf for row in read_predictions(generate(generated).predictions)])
+    assert answers[0] == answers[1]
+    assert len(answers[0]) == 4

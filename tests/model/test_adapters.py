@@ -109,5 +109,6 @@ def test_preset_overrides() -> None:
     for wrong in ("decoder", "layers=3", "decoder.=1"):
         with pytest.raises(UsageError, match="override"):
             load_preset("mini", [wrong])
+    assert load_preset("default") == load_preset("embedded")
     with pytest.raises(UsageError, match="mini"):
         load_preset("huge")

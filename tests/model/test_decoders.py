@@ -11,12 +11,12 @@ import torch
 
 from tests.model.tiny import DECODERS, ENCODERS, random_text, windows
 from transgenic_tools.errors import UsageError
-from transgenic_tools.model.decoding import DecodingConfig
-from transgenic_tools.model.search import search, start_search
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.model.config import TransgenicConfig
 from transgenic_tools.model.decoders.pointer import SiteGraph
+from transgenic_tools.model.decoding import DecodingConfig
 from transgenic_tools.model.grammar import path_to_transcript
+from transgenic_tools.model.search import search, start_search
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.model.vocabulary import Site
 from transgenic_tools.train.decoding import DecoderExample, decoder_loss, gold_steps
@@ -152,8 +152,11 @@ def test_an_unknown_global_attention_is_refused() -> None:
         make("led", global_attention="everywhere")
 
 
-@pytest.mark.parametrize(("encoder", "decoder"), [*((e, "embedded") for e in ENCODERS), ("esm", "led"), ("hyenadna", "t5"),
-                                                  ("nucleotide-transformer-v2", "longt5")])  # fmt: skip
+PAIRS = [*((e, "embedded") for e in ENCODERS)]
+PAIRS += [("esm", "led"), ("hyenadna", "t5"), ("nucleotide-transformer-v2", "longt5")]
+
+
+@pytest.mark.parametrize(("encoder", "decoder"), PAIRS)
 def test_saved_and_loaded_models_score_and_write_alike(encoder: str, decoder: str, tmp_path: Path) -> None:
     model = make(decoder, encoder)
     model.save_pretrained(tmp_path)

@@ -73,6 +73,9 @@ def generate(
         int, typer.Option(help="Bases in one batch on a GPU; halve it when memory is short.")
     ] = 200_000,
     threads: ThreadsOption = 1,
+    encodings: Annotated[
+        Path | None, typer.Option(help="Stored encodings of tg-encode, for models with a pretrained encoder.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what is there already.")] = False,
     json_summary: JsonOption = False,
     verbose: VerboseOption = 0,
@@ -84,8 +87,9 @@ def generate(
     Example: tg-generate shards/ --outdir predictions/
     """
     set_up_logging(verbose, quiet)
-    from transgenic_tools.generate.config import Config, DecodingConfig
+    from transgenic_tools.generate.config import Config
     from transgenic_tools.generate.run import run
+    from transgenic_tools.model.decoding import DecodingConfig
 
     search = DecodingConfig(
         decoding=decoding.value, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence,
@@ -94,7 +98,7 @@ def generate(
     result = run(
         Config(
             shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device.value, threads=threads,
-            batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
+            batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite, encodings=encodings,
         )
     )  # fmt: skip
     summary = {

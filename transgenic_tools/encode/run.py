@@ -80,8 +80,10 @@ def run(config: Config) -> Result:
     genes, bases = window_bases(shards)
     announced = _announce(config, encoder, header, genes=genes, bases=bases)
     files, written, reused = [], 0, 0
-    for number, shard in enumerate(shards):
-        path = config.outdir / f"encodings-{number:05d}.parquet"
+    targets = [config.outdir / f"encodings-{shard.stem.removeprefix('genes-')}.parquet" for shard in shards]
+    if len(set(targets)) < len(targets):
+        raise UsageError("two shards have the same file name", hint="run them with different --outdir")
+    for path, shard in zip(targets, shards, strict=True):
         files.append(path)
         if not config.overwrite and _is_current(path, header, shard):
             reused += 1

@@ -14,7 +14,11 @@ from transgenic_tools.model.decoding import DecodingConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """One run of `tg-generate`."""
+    """One run of `tg-generate`.
+
+    Attributes:
+        encodings: Directory of `tg-encode`; windows that it holds are not encoded again.
+    """
 
     shards: tuple[Path, ...]
     model: Path | None
@@ -26,3 +30,4 @@ class Config:
     complete: bool = False
     split: str | None = None
     overwrite: bool = False
+    encodings: Path | None = None

@@ -129,7 +129,11 @@ def load(config: Config) -> tuple[TransgenicModel, Path, torch.device]:
     device = pick_device(config.device)
     model, path = load_model(config.model)
     torch.set_num_threads(config.threads)
-    return model.eval().to(device), path, device  # type: ignore[arg-type]
+    if config.encodings is not None:
+        from transgenic_tools.model.stored import use_stored
+
+        use_stored(model, config.encodings)
+    return model.eval().to(device), path, device
 
 
 def run(config: Config) -> Result:

@@ -1,6 +1,7 @@
 """Named configurations of the model: `conf/models/*.yaml`.
 
 In: a name or a path, and overrides such as `decoder.layers=4`. Out: keyword arguments of `TransgenicConfig`.
+`default` is `embedded`.
 A surprise: values are YAML, so `encoder.checkpointing=true` is a truth value and `null` is nothing.
 """
 
@@ -29,6 +30,7 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> dict[str, dict[str,
         UsageError: no such preset, or an override that is not `part.setting=value`.
         BadInputError: the file is no YAML mapping of mappings.
     """
+    name = {"default": "embedded"}.get(name, name)
     path = Path(name) if name.endswith((".yaml", ".yml")) else PRESETS / f"{name}.yaml"
     if not path.is_file():
         raise UsageError(f"no preset {name!r}", hint=f"choose one of {', '.join(preset_names())}, or give a YAML file")

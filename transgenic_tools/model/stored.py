@@ -8,6 +8,7 @@ A surprise: a store is asked for each window by its sequence; a window that is n
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -70,6 +71,11 @@ def restore(stored: StoredEncoding, pool: int) -> Tensor:
 def header_of(encoder: TokenEncoder, *, dtype: str, pool: int) -> Header:
     """What all encodings of one run share."""
     return Header(backbone_hash(encoder), dtype, encoder.width, pool)
+
+
+def use_stored(model: TransgenicModel, directory: Path) -> None:
+    """`use_store` of a directory of `tg-encode`."""
+    use_store(model, EncodingStore(directory))
 
 
 def use_store(model: TransgenicModel, store: EncodingStore) -> None:

@@ -25,6 +25,8 @@ class Config:
         stage: `trunk` learns sites and contents, `decoder` the pointing decoder on a frozen trunk.
         crops: Random crops of every gene that the decoder's examples are prepared from.
         genes_per_batch: Genes of one micro-batch of the decoder.
+        encodings: Directory of `tg-encode`. Whole windows are learned then (their encodings cannot be cropped), and the
+            encoder stays as it is.
         folds, fold: Cross-validation: rows of `fold` are measured, all other train and validation rows are learned.
         batch_bases: Bases of one micro-batch, padding included.
         accumulate: Micro-batches of one optimiser step over all processes.
@@ -78,4 +80,5 @@ class Config:
     rank: int = 8
     freeze: Literal["none", "encoder"] = "none"
     deepspeed: Path | None = None
+    encodings: Path | None = None
     model_overrides: dict[str, dict[str, object]] = field(default_factory=dict)

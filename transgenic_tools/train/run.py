@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from transgenic_tools.train.start import build_model, load_examples
 from transgenic_tools.train.tasks import DecoderTask, Task, TrunkTask
 
 logger = logging.getLogger(__name__)
+#: A flank and a crop that hold any window.
+_WHOLE = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Trainer:
     """The loop, with checkpoints; see the module docstring."""
 
     def __init__(self, config: Config) -> None:
+        if config.encodings is not None:
+            config = replace(config, flank_min=_WHOLE, flank_max=_WHOLE, max_bases=_WHOLE)
         self.config = config
         self.accelerator = make_accelerator(config)
         if config.threads:
@@ -128,7 +132,7 @@ class Trainer:
         if self.config.stage == "trunk":
             model.decoder.requires_grad_(False)
             return TrunkTask(self.config, self.train, self.validation)
-        model.to(self.accelerator.device)  # type: ignore[arg-type]
+        model.to(self.accelerator.device)
         model.encoder.requires_grad_(False)
         model.head.requires_grad_(False)
         return DecoderTask(self.config, model, self.train, self.validation)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict
 
-from transgenic_tools.errors import BadInputError
+from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.shards import GeneRow, read_shard
 from transgenic_tools.model.config import TransgenicConfig, build_part
 from transgenic_tools.model.transgenic import TransgenicModel
@@ -90,7 +90,13 @@ def _set_learned(model: TransgenicModel, config: Config) -> TransgenicModel:
 
     if config.stage == "decoder":
         return model  # its trunk is kept as it is
-    if config.freeze == "encoder":
+    if config.encodings is not None:
+        if config.peft != "none":
+            raise UsageError("adapters cannot learn from stored encodings", hint="leave --encodings or --peft out")
+        from transgenic_tools.model.stored import use_stored
+
+        use_stored(model, config.encodings)
+    if config.freeze == "encoder" or config.encodings is not None:
         backbone_of(model).requires_grad_(False)
     if config.peft != "none":
         held = add_adapters(model, config.peft, rank=config.rank)

@@ -1,7 +1,7 @@
 """Nucleotide Transformer v1 and AgroNT: the ESM of transformers, over 6-mers.
 
 In: token ids (S, N) and their mask. Out: hidden (S, N, H).
-A surprise: ESM scales its embeddings by 0.88 where no token is masked (`token_dropout`), as the published models expect.
+A surprise: ESM scales its embeddings by 0.88 where no token is masked (`token_dropout`), as in its pre-training.
 """
 
 from __future__ import annotations
