@@ -50,9 +50,9 @@ def _led(config: Seq2SeqDecoderConfig) -> tuple[nn.Module, nn.Module]:
         encoder_layerdrop=0.0,
         decoder_layerdrop=0.0,
         pad_token_id=1,
-        bos_token_id=None,
-        eos_token_id=None,
-        decoder_start_token_id=None,
+        bos_token_id=0,
+        eos_token_id=1,
+        decoder_start_token_id=0,
         use_cache=False,
     )
     return LEDEncoder(sizes), LEDDecoder(sizes)
