@@ -30,7 +30,7 @@ class DecodingConfig:
     decoding: Decoding = "beam"
     num_beams: int = 4
     max_isoforms: int = 6
-    min_confidence: float = 0.3
+    min_confidence: float = 0.35
     temperature: float = 1.0
     top_p: float = 0.95
     seed: int = 1
