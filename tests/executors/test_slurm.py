@@ -107,6 +107,7 @@ def test_a_killed_head_goes_on_where_it_stopped(tmp_path: Path, site: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.all_engines  # on every push the demo runs on SLURM with podman: test_engines.py
 def test_the_demo_runs_on_slurm(tmp_path: Path, site: Path) -> None:
     done = nextflow.run("-profile", "test,slurm", "-c", str(site), launch_dir=tmp_path, timeout=600)
     assert done.code == 0, done.text
