@@ -116,7 +116,7 @@ def build() -> str:
     torch_tools = " ".join(f"/opt/transgenic/bin/tg-{name}" for name in ("encode", "generate", "train"))
     recipe = (
         f"FROM {THIN}\nUSER root\n"
-        f"RUN mkdir -p {ROOT} {python_home()} && rm -f {torch_tools}\n"
+        f"RUN mkdir -p {ROOT}/.venv {ROOT}/transgenic_tools {python_home()} && rm -f {torch_tools}\n"
         f"ENV PATH=/opt/transgenic/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{ROOT}/.venv/bin\n"
     )
     done = subprocess.run(
@@ -128,8 +128,9 @@ def build() -> str:
 
 
 def mounts(flag: str = "-v", suffix: str = ":ro") -> str:
-    """Options that show the project and the interpreter behind .venv inside a container."""
-    return " ".join(f"{flag} {path}:{path}{suffix}" for path in (ROOT, python_home()))
+    """Options that show .venv, the package that it points at, and the interpreter behind it inside a container."""
+    paths = (ROOT / ".venv", ROOT / "transgenic_tools", python_home())
+    return " ".join(f"{flag} {path}:{path}{suffix}" for path in paths)
 
 
 def unpack(image: str, folder: Path) -> Path:
