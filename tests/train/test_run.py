@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from tests.model.tiny import DECODERS, ENCODERS
 from tests.train.builders import shards
+from transgenic_tools.cli.train import app
 from transgenic_tools.errors import BadInputError, OutOfMemoryError, UsageError
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import Config
@@ -182,6 +185,30 @@ def test_seq2seq_decoders_learn_on_a_frozen_trunk(data: tuple[Path, ...], tmp_pa
     losses = [r["step_loss"] for r in records(tmp_path) if r["split"] == "train" and r.get("kind") != "epoch"]
     assert losses[-1] < 0.8 * losses[0]
     assert [r for r in records(tmp_path) if r["split"] == "validation"][-1]["step_perplexity"] >= 1
+
+
+def test_all_stages_by_command_line_in_one_and_resumed(data: tuple[Path, ...], tmp_path: Path) -> None:
+    """A tiny preset through trunk, scoring, decoder and calibration; again, nothing is learned anew."""
+    preset = tmp_path / "tiny.yaml"
+    preset.write_text(yaml.safe_dump({**TINY, "training": {"trunk": {"batch_bases": 700}}}))
+    command = [*map(str, data), "--preset", str(preset), "--outdir", str(tmp_path / "model"), "--steps", "3", "--json",
+               "--device", "cpu", "--threads", "1", "--decoder-steps", "2", "--set", "decoder.dropout=0.0"]  # fmt: skip
+    first = CliRunner().invoke(app, command)
+    assert first.exit_code == 0, first.output
+    summary = json.loads(first.stdout.splitlines()[-1])
+    assert (summary["train_genes"], summary["validation_genes"]) == (12, 4)
+    model = TransgenicModel.from_pretrained(tmp_path / "model", local_files_only=True)
+    assert summary["metrics"]["scoring_loss_after"] <= summary["metrics"]["scoring_loss_before"]
+    assert model.config.decoder["dropout"] == 0.0
+    before = weights_of(tmp_path / "model")
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 0, again.output
+    assert all(torch.equal(before[k], v) for k, v in weights_of(tmp_path / "model").items())
+
+
+def test_a_model_must_be_named(data: tuple[Path, ...], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [*map(str, data), "--outdir", str(tmp_path)])
+    assert isinstance(result.exception, UsageError)
 
 
 def test_folds_come_from_the_shards(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from transgenic_tools.train.config import Config
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.metrics import jittered_items
-from transgenic_tools.train.run import load_examples, run
+from transgenic_tools.train.run import make_accelerator, run
 from transgenic_tools.train.scoring import GoldGraph, fit_scoring, gold_graph
+from transgenic_tools.train.start import load_examples
 
 logger = logging.getLogger(__name__)
 _DONE = "done.json"
@@ -84,10 +86,27 @@ def recipe_from_preset(
         if unknown := set(settings) - known:
             raise UsageError(f"training.{stage} has no setting {sorted(unknown)}", hint="see docs/stages/3_train.md")
         settings = {key: value for key, value in settings.items() if key not in ("shards", "outdir", "stage")}
-        stages[stage] = Config(shards=shards, outdir=outdir / "stages" / stage, stage=stage, **settings)  # type: ignore[arg-type]
+        stages[stage] = Config(shards=shards, outdir=outdir / "stages" / stage, stage=stage, **settings)
     return Recipe(
         shards=shards, outdir=outdir, model=parts, trunk=stages["trunk"], decoder=stages["decoder"], init=init
     )
+
+
+def _many() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def _alone(work: Callable[[], dict[str, float]], directory: Path) -> dict[str, float]:
+    """What one process does while the others wait; all get the numbers that it leaves in `directory`."""
+    if not _many():
+        return work()
+    from accelerate import PartialState
+
+    state = PartialState()
+    if state.is_main_process:
+        work()
+    state.wait_for_everyone()
+    return _finished(directory) or {}
 
 
 def _finished(directory: Path) -> dict[str, float] | None:
@@ -136,7 +155,7 @@ def _stage(config: Config, init: Path | None, parts: Mapping[str, dict[str, obje
         logger.info("stage %s is done already", config.stage)
         return done
     result = run(replace(config, init=init, model_overrides=dict(parts)))
-    return _mark(config.outdir, result.metrics)
+    return _alone(lambda: _mark(config.outdir, result.metrics), config.outdir)
 
 
 def _join_metrics(outdir: Path, stages: list[Path]) -> None:
@@ -150,22 +169,35 @@ def _join_metrics(outdir: Path, stages: list[Path]) -> None:
 
 def run_recipe(recipe: Recipe) -> Result:
     """Train all stages; see the module docstring."""
+    if _many():
+        make_accelerator(recipe.trunk)  # before the first wait, so that device and backend are those of the run
     train, validation = load_examples(recipe.trunk)
     stages = recipe.outdir / "stages"
     metrics = dict(_stage(recipe.trunk, recipe.init, recipe.model))
-    metrics |= _fit_scoring(recipe.trunk.outdir, stages / "scoring", validation)
+    scored = stages / "scoring"
+    metrics |= _alone(lambda: _fit_scoring(recipe.trunk.outdir, scored, validation), scored)
     metrics |= _stage(recipe.decoder, stages / "scoring", {})
+    final = stages / "calibration"
+    metrics |= _alone(lambda: _finish(recipe, len(train), validation, metrics, final), final)
+    return Result(recipe.outdir, len(train), len(validation), metrics)
+
+
+def _finish(
+    recipe: Recipe, n_train: int, validation: list[Example], metrics: Mapping[str, float], directory: Path
+) -> dict[str, float]:
+    """Calibrate, and write the model directory."""
     model, _ = load_model(recipe.decoder.outdir)
     model.eval()
+    errors: dict[str, float] = {}
     if validation:
         model.config.calibration, errors = calibrate(model, validation)
-        metrics |= errors
     model.save_pretrained(recipe.outdir)
     _join_metrics(recipe.outdir, [recipe.trunk.outdir, recipe.decoder.outdir])
-    summary = {"n_train": len(train), "n_validation": len(validation), "metrics": metrics}
+    summary = {"n_train": n_train, "n_validation": len(validation), "metrics": {**metrics, **errors}}
     stamp = json.loads(Provenance("tg-train", {"model": dict(recipe.model)}).to_json())
     (recipe.outdir / "training.json").write_text(json.dumps({**summary, "provenance": stamp}, indent=1, sort_keys=True))
-    return Result(recipe.outdir, len(train), len(validation), metrics)
+    directory.mkdir(parents=True, exist_ok=True)
+    return _mark(directory, errors)
 
 
 def remove_stages(outdir: Path) -> None:
