@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline import nextflow
+from transgenic_tools.errors import EXIT_DATA
 
 pytestmark = pytest.mark.usefixtures("needs_nextflow")
 
@@ -39,6 +44,17 @@ def test_every_fault_of_a_samplesheet_is_named_with_line_and_column(tiny_sheet: 
     assert "line 2," not in done.text.replace("stands in line 2 already", "")
     assert "Submitted process" not in done.text
     assert not done.file("annotation").exists()
+
+    tool = shutil.which("tg-prep", path=f"{nextflow.ROOT}/.venv/bin:{os.environ['PATH']}")
+    assert tool
+    alone = subprocess.run([tool, "samplesheet", str(tiny_sheet)], capture_output=True, text=True, check=False)
+    assert alone.returncode == EXIT_DATA
+    assert places(alone.stderr) == places(done.text), "the pipeline and tg-prep samplesheet differ"
+
+
+def places(text: str) -> set[tuple[str, str]]:
+    """(line, column) of every fault that is named."""
+    return set(re.findall(r"line (\d+)(?:, column '(\w+)')?:", text))
 
 
 def test_header_faults_of_a_samplesheet(tiny_sheet: Path) -> None:
