@@ -335,7 +335,11 @@ class PointerState:
         return self.decoder.norm(x[:, 0])
 
     def reorder(self, parents: Tensor) -> None:
-        self.caches = [(k[parents], v[parents]) for k, v in self.caches]
+        moved = torch.nonzero(parents != torch.arange(len(parents), device=parents.device))[:, 0]
+        if len(moved):
+            source = parents[moved]
+            for keys, values in self.caches:
+                keys[moved], values[moved] = keys[source], values[source]
 
 
 def _grow(cache: Tensor, more: int) -> Tensor:
