@@ -35,9 +35,9 @@ def cluster() -> Iterator[None]:
     """SLURM with two partitions, `cpu` and `gpu`, and two GPUs that are no GPUs."""
     if reason := nextflow.missing() or slurm.missing():
         pytest.skip(reason)
-    slurm.up()
+    started = slurm.up()
     yield
-    slurm.down()
+    slurm.down(started)
 
 
 @pytest.fixture

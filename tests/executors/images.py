@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 from tests.pipeline.nextflow import ROOT
@@ -20,7 +21,8 @@ from transgenic_tools import __version__
 STAND_IN_BASE = "localhost/python:3.11-slim"
 OFFICIAL_BASE = "docker.io/library/python:3.11-slim"
 THIN = f"localhost/transgenic-tools:{__version__}-thin"
-TEST_IMAGE = f"localhost/transgenic-tools:{__version__}-test"
+#: It holds this checkout's paths, so each checkout has its own.
+TEST_IMAGE = f"localhost/transgenic-tools:{__version__}-test-{zlib.crc32(str(ROOT).encode()):08x}"
 SHIM = Path(__file__).parent / "singularity-shim"
 
 _NEEDED = {

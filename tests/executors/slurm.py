@@ -109,24 +109,33 @@ def _write_config() -> None:
     shutil.chown("/run/munge", "munge", "munge")
 
 
-def up() -> None:
-    """Start what does not run yet. Daemons go to the background by themselves; output is not kept open."""
+def up() -> tuple[str, ...]:
+    """Start what does not run yet; the names of what was started. Daemons go to the background by themselves."""
+    if _daemon_runs("slurmctld") and _daemon_runs("slurmd") and _ok("scontrol", "ping"):
+        return ()  # another test session's cluster, of the same shape: share it, and leave it alone afterwards
+    started = []
     _write_config()
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
     if not _munge_works():
         subprocess.run(["su", "-s", "/bin/sh", "munge", "-c", "/usr/sbin/munged --force"], **quiet)  # type: ignore[call-overload]
         _wait(_munge_works, 20, "munged")
+        started.append("munged")
     if not _daemon_runs("slurmctld"):
         subprocess.run(["slurmctld"], **quiet)  # type: ignore[call-overload]
+        started.append("slurmctld")
     _wait(lambda: _ok("scontrol", "ping"), 20, "slurmctld")
     if not _daemon_runs("slurmd"):
         subprocess.run(["slurmd"], **quiet)  # type: ignore[call-overload]
+        started.append("slurmd")
     _wait(lambda: any(state in node_states() for state in ("idle", "mixed", "allocated")), 40, "slurmd")
+    return tuple(started)
 
 
-def down() -> None:
-    """End the daemons that `up` started, each by its process id."""
+def down(started: tuple[str, ...]) -> None:
+    """End the daemons that `up` started, each by its process id: slurmd first, munged last."""
     for pid_file in PID_FILES:
+        if pid_file.stem not in started:
+            continue
         if not pid_file.exists() or not pid_file.read_text().strip():
             continue
         pid = int(pid_file.read_text())
