@@ -70,6 +70,10 @@ class Trainer:
         self.train, self.validation = load_examples(config)
         model = build_model(config)
         self.task = self._build_task(model)
+        self.scalars = {name for name, p in model.named_parameters() if p.ndim == 0}
+        if config.deepspeed is not None:
+            for parameter in model.parameters():  # DeepSpeed cannot send numbers without a dimension
+                parameter.data = parameter.data.view(1) if parameter.ndim == 0 else parameter.data
         self.model, *self.optimizers = self.accelerator.prepare(model, *build_optimizers(model, config))
         self.base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
         self.average = AveragedWeights(self.plain_model if config.ema > 0 else torch.nn.Module(), config.ema)
@@ -98,6 +102,7 @@ class Trainer:
         """Written aside, then renamed, so that a killed run finds a whole one."""
         aside = self.checkpoint_dir.with_name("next")
         self.accelerator.save_state(str(aside))
+        self.accelerator.wait_for_everyone()  # every process has written its part
         if self.accelerator.is_main_process:
             (aside / "progress.json").write_text(json.dumps({"step": self.step}))
             old = self.checkpoint_dir.with_name("old")
@@ -112,6 +117,8 @@ class Trainer:
         self.average.swap(self.plain_model)
         # ZeRO 3 spreads the weights over the processes; all of them take part in gathering
         state = self.accelerator.get_state_dict(self.model) if self.config.deepspeed is not None else None
+        if state is not None:
+            state = {name: tensor.view(()) if name in self.scalars else tensor for name, tensor in state.items()}
         if self.accelerator.is_main_process:
             adapted = self.config.peft != "none" and self.config.stage == "trunk"
             if adapted:
@@ -244,8 +251,10 @@ def make_accelerator(config: Config) -> Accelerator:
         "train_micro_batch_size_per_gpu": 1,
         "gradient_clipping": config.clip,
     }
+    if cpu:  # accelerate's own cpu=True would leave DeepSpeed out without a word
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
     plugin = DeepSpeedPlugin(hf_ds_config=settings)
-    return Accelerator(cpu=cpu, mixed_precision=precision, deepspeed_plugin=plugin)
+    return Accelerator(mixed_precision=precision, deepspeed_plugin=plugin)
 
 
 def _remove_tree(path: Path) -> None:
