@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -77,7 +79,7 @@ def test_the_scoring_gradient_is_the_derivative_and_the_fit_helps() -> None:
         states = min((path for path, _ in paths_of(graph)), key=len)
         edges = [
             next(e for e in range(graph.first[a], graph.first[a + 1]) if graph.target[e] == b)
-            for a, b in zip(states, states[1:], strict=False)
+            for a, b in itertools.pairwise(states)
         ]
         weights = np.array([1.0] * 6 + [0.0] * 6 + [1.0, -2.0, -2.0])
         assert np.allclose(edge_features(graph) @ weights, graph.score)

@@ -22,6 +22,7 @@ from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.io.shards import (
     GeneRow,
     PredictionRow,
+    count_genes,
     expand_shards,
     read_shard,
     shard_provenance,
@@ -109,14 +110,6 @@ def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
     return (row for row in read_shard(shard) if split is None or row.split == split)
 
 
-def _count_genes(shards: Sequence[Path], split: str | None) -> int:
-    import pyarrow.parquet as pq
-
-    if split is None:
-        return sum(pq.ParquetFile(shard).metadata.num_rows for shard in shards)
-    return sum(pq.read_table(shard, columns=["split"])["split"].to_pylist().count(split) for shard in shards)
-
-
 def load(config: Config) -> tuple[TransgenicModel, Path, torch.device]:
     """The model on its device.
 
@@ -145,6 +138,7 @@ def run(config: Config) -> Result:
     for shard in shards:
         if not shard.exists():
             raise MissingInputError("no such shard", path=shard, hint="make shards with tg-prep genes")
+    genes = sum(count_genes(shard, split=config.split) for shard in shards)
     model, model_dir, device = load(config)
     if device.type == "cpu":
         logger.info("device cpu, %d thread(s), fp32; no GPU is used", config.threads)
@@ -154,7 +148,7 @@ def run(config: Config) -> Result:
     provenance = _provenance(config, digest)
     predictor = Predictor(model, config, model_hash=digest)
     config.outdir.mkdir(parents=True, exist_ok=True)
-    progress = _Progress(_count_genes(shards, config.split))
+    progress = _Progress(genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0}
     for shard, target in zip(shards, targets, strict=True):
         if not config.overwrite and target.exists() and shard_provenance(target) == provenance.to_json():

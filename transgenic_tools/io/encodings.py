@@ -77,9 +77,10 @@ def write_encodings(path: Path, rows: Iterable[StoredEncoding], header: Header, 
     """Write one file; returns its size in bytes."""
     schema = with_metadata(SCHEMA, kind="encodings", provenance=provenance)
     schema = schema.with_metadata({**schema.metadata, **{k: str(v) for k, v in vars(header).items()}})
-    with write_aside(path) as aside, pq.ParquetWriter(
-        aside, schema, compression="zstd", use_dictionary=False, write_statistics=False
-    ) as writer:
+    with (
+        write_aside(path) as aside,
+        pq.ParquetWriter(aside, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer,
+    ):
         batch: list[StoredEncoding] = []
         for row in rows:
             batch.append(row)

@@ -332,6 +332,18 @@ def shard_provenance(path: str | Path) -> str:
     return metadata.get(b"provenance", b"{}").decode()
 
 
+def count_genes(path: str | Path, *, split: str | None = None) -> int:
+    """Rows of a gene shard, of one split where it is given.
+
+    Raises:
+        BadInputError: no gene shard, or one of another format version.
+    """
+    with _open(Path(path), _GENES) as file:
+        if split is None:
+            return int(file.metadata.num_rows)
+        return int(file.read(columns=["split"])["split"].to_pylist().count(split))
+
+
 class ShardIndex:
     """Random access by gene ID over a set of gene shards.
 

@@ -63,7 +63,7 @@ def logistic_regression(features: Floats, outcomes: npt.NDArray[np.bool_], *, ri
 
 
 def expected_calibration_error(probability: Floats, outcomes: npt.NDArray[np.bool_], bins: int = 10) -> float:
-    """Mean distance of predicted and observed share over equal-width bins, weighted by their counts (Guo et al. 2017)."""
+    """Mean distance of predicted and observed share over equal-width bins, weighted by count (Guo et al. 2017)."""
     index = np.minimum((probability * bins).astype(int), bins - 1)
     total = 0.0
     for b in range(bins):

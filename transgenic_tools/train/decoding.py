@@ -82,7 +82,7 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
         tokens.append(path.states[-1])
         ordinals.append(ordinal)
         history.add(path.edges, path.states)
-    token, target, edge = (np.concatenate(parts[k]) for k in ("token", "target", "edge"))
+    token, target, left_by = (np.concatenate(parts[k]) for k in ("token", "target", "edge"))
     return DecoderExample(
         gene_id,
         sites.features,
@@ -94,7 +94,7 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
         token,
         sites.site_of_state[target],
         graph.kind[target],
-        sites.base[edge],
+        sites.base[left_by],
         np.concatenate(parts["pair"]).astype(np.float32),
         np.array(gold),
         np.array(ends),

@@ -1,7 +1,8 @@
 """Measures of the trunk on a split.
 
 In: logits and targets of whole windows. Out: average precision per site type, content perplexity and loss.
-A surprise: average precision counts allowed positions only (an ATG that is no start is a negative, other bases are not).
+A surprise: average precision counts allowed positions only: an ATG that is no start is a negative, another base is
+nothing.
 """
 
 from __future__ import annotations

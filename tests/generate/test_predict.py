@@ -1,0 +1,103 @@
+"""Generation: valid by construction, the same answer whatever the company, prompts as prefixes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from transgenic_tools.generate.config import Config
+from transgenic_tools.generate.predict import NO_TRANSCRIPT, Predictor
+from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, translate
+from transgenic_tools.gsf import parse
+from transgenic_tools.io.shards import GeneRow, PredictionRow
+from transgenic_tools.model.decoding import DecodingConfig
+from transgenic_tools.model.transgenic import TransgenicModel
+
+
+def predictor(model: TransgenicModel, *, complete: bool = False, **search: object) -> Predictor:
+    config = Config(
+        shards=(), model=None, outdir=Path(), decoding=DecodingConfig(**search), complete=complete  # type: ignore[arg-type]
+    )  # fmt: skip
+    return Predictor(model, config, model_hash="test")
+
+
+def assert_valid(row: GeneRow, prediction: PredictionRow) -> int:
+    """Every transcript by translation of the window; returns their number."""
+    assert prediction.gsf is not None
+    transcripts = parse(prediction.gsf).transcripts
+    assert len(transcripts) == len(prediction.scores)
+    for transcript, exons in zip(transcripts, prediction.exon_scores, strict=True):
+        coding = transcript.spliced(row.sequence, coding=True)
+        assert coding[:3] == "ATG"
+        assert coding[-3:] in STOP_CODONS
+        assert len(coding) % 3 == 0
+        assert "*" not in translate(coding)[:-1]
+        assert len(exons) == len(transcript.exons)
+        for intron in transcript.introns:
+            ends = row.sequence[intron.start : intron.start + 2], row.sequence[intron.end - 2 : intron.end]
+            assert ends in SPLICE_PAIRS
+    return len(transcripts)
+
+
+@pytest.mark.parametrize("decoding", ["beam", "greedy", "sample", "viterbi"])
+def test_every_transcript_is_valid(model: TransgenicModel, rows: list[GeneRow], decoding: str) -> None:
+    predictions = predictor(model, decoding=decoding, min_confidence=0.0).predict(rows)
+    assert [p.gene_id for p in predictions] == [r.gene_id for r in rows]
+    total = sum(assert_valid(row, p) for row, p in zip(rows, predictions, strict=True))
+    assert total >= len(rows)
+
+
+def test_the_answer_does_not_depend_on_the_company(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    together = {p.gene_id: p for p in predictor(model).predict(rows)}
+    turned = {p.gene_id: p for p in predictor(model).predict(rows[::-1])}
+    alone = {p.gene_id: p for row in rows[:6] for p in predictor(model).predict([row])}
+    assert together == turned
+    assert alone == {key: together[key] for key in alone}
+
+
+def test_sampling_depends_on_seed_and_gene_alone(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    hot = {"decoding": "sample", "temperature": 3.0, "top_p": 1.0, "min_confidence": 0.0}
+    first = predictor(model, seed=5, **hot).predict(rows[:8])
+    assert predictor(model, seed=5, **hot).predict(rows[:8][::-1])[::-1] == first
+    assert [p.gsf for p in predictor(model, seed=6, **hot).predict(rows[:8])] != [p.gsf for p in first]
+
+
+def test_a_beam_is_no_worse_than_greedy(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    from transgenic_tools.genome.sequence import encode
+    from transgenic_tools.model.search import search, start_search
+
+    graphs = [model.read_window(encode(row.sequence))[0] for row in rows]
+    best = {}
+    for name, beams in (("greedy", 1), ("beam", 4)):
+        genes = [start_search(row.gene_id, g) for row, g in zip(rows, graphs, strict=True) if g is not None]
+        search(model.decoder, DecodingConfig(decoding=name, num_beams=beams, max_isoforms=1), genes)  # type: ignore[arg-type]
+        best[name] = [gene.found[0].log_probability for gene in genes]
+    assert all(beam >= greedy - 1e-5 for beam, greedy in zip(best["beam"], best["greedy"], strict=True))
+
+
+def test_known_transcripts_are_a_prompt_and_not_written_again(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    predictions = predictor(model, complete=True, min_confidence=0.0).predict(rows)
+    for row, prediction in zip(rows, predictions, strict=True):
+        if prediction.gsf is None:
+            continue
+        known = {(t.cds, t.introns) for t in parse(row.gsf or "").transcripts}
+        assert not known & {(t.cds, t.introns) for t in parse(prediction.gsf).transcripts}
+
+
+def test_a_window_without_a_reading_frame_is_flagged(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    blank = replace(rows[0], sequence="N" * rows[0].bases, gsf=None)
+    (prediction,) = predictor(model).predict([blank])
+    assert prediction.gsf is None
+    assert NO_TRANSCRIPT in prediction.flags
+    assert prediction.scores == ()
+
+
+def test_isoforms_and_confidence_are_bounded(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    many = predictor(model, min_confidence=0.0, max_isoforms=3).predict(rows)
+    assert max(len(p.scores) for p in many) <= 3
+    strict = predictor(model, min_confidence=1.0).predict(rows)
+    assert {len(p.scores) for p in strict} == {1}
+    assert all(0 < s < 1 for p in many for s in p.scores)
+    assert all(list(p.scores) == sorted(p.scores, reverse=True) for p in many)
