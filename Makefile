@@ -1,5 +1,7 @@
 # The project's commands. `make` alone lists them.
 SHELL := /usr/bin/env bash
+# Imports of torch take seconds without cached bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 # How many pytest workers: the pipeline tests start Nextflow, so two are enough on a small machine.
