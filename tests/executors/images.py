@@ -28,7 +28,7 @@ SHIM = Path(__file__).parent / "singularity-shim"
 _NEEDED = {
     "podman": ("podman", "debootstrap"),
     "docker": ("dockerd", "docker", "podman"),
-    "charliecloud": ("ch-run", "ch-convert"),
+    "charliecloud": ("ch-run",),
 }
 _CONTAINERS_CONF = """\
 [containers]
@@ -136,7 +136,14 @@ def mounts(flag: str = "-v", suffix: str = ":ro") -> str:
 
 
 def unpack(image: str, folder: Path) -> Path:
-    """The image as a directory."""
+    """The image as a directory, its environment where ch-run looks for it."""
     target = folder / "image"
-    _run("ch-convert", "-i", "podman", "-o", "dir", image, str(target))
+    target.mkdir()
+    container = _run("podman", "create", image).strip()
+    with subprocess.Popen(["podman", "export", container], stdout=subprocess.PIPE) as exported:
+        subprocess.run(["tar", "-C", str(target), "-x"], stdin=exported.stdout, check=True, timeout=600)
+    _run("podman", "rm", container)
+    variables = _run("podman", "image", "inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", image)
+    (target / "ch").mkdir(exist_ok=True)
+    (target / "ch" / "environment").write_text(variables.strip() + "\n")
     return target
