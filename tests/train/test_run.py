@@ -116,7 +116,13 @@ for stage, changes in STAGES.items():
 """
 STAGES: dict[str, dict[str, Any]] = {
     "trunk": {"steps": 4},
-    "decoder": {"steps": 4, "stage": "decoder", "genes_per_batch": 3},
+    # each process draws its own dropout, so equality is asked for without
+    "decoder": {
+        "steps": 4,
+        "stage": "decoder",
+        "genes_per_batch": 3,
+        "model_overrides": {**TINY, "decoder": {**TINY["decoder"], "dropout": 0.0}},
+    },
 }
 
 
