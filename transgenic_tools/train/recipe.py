@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -198,8 +197,3 @@ def _finish(
     (recipe.outdir / "training.json").write_text(json.dumps({**summary, "provenance": stamp}, indent=1, sort_keys=True))
     directory.mkdir(parents=True, exist_ok=True)
     return _mark(directory, errors)
-
-
-def remove_stages(outdir: Path) -> None:
-    """Delete the intermediate stages of a finished training."""
-    shutil.rmtree(outdir / "stages", ignore_errors=True)

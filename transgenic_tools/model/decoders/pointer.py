@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from transgenic_tools.model.config import PointerDecoderConfig
 from transgenic_tools.model.encoders.embedded import rotary_angles, rotate
-from transgenic_tools.model.grammar import N_KINDS, SITE_OF_KIND, Kind
+from transgenic_tools.model.grammar import N_KINDS, SITE_OF_KIND
 from transgenic_tools.model.graph import Graph
 from transgenic_tools.model.vocabulary import N_SITES
 
@@ -353,7 +353,3 @@ def segment_log_softmax(logits: Tensor, segment: Tensor, n_segments: int) -> Ten
     shifted = logits - peak[segment]
     total = torch.zeros(n_segments, device=logits.device, dtype=logits.dtype).scatter_add(0, segment, shifted.exp())
     return shifted - total.log()[segment]
-
-
-#: States whose hidden vector decides on one more transcript.
-FINAL_KIND = int(Kind.END)
