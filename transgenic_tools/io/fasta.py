@@ -14,15 +14,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.io.files import open_text
 
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
 #: Genomes up to this size stay in memory.
 MEMORY_LIMIT = 256 << 20
-_LETTERS = b"ACGTURYSWKMBDHVNacgturyswkmbdhvn"
+_LETTERS = b"ACGTNURYSWKMBDHV"
 _LINE_ENDS = b"\r\n \t"
-_UPPER = bytes.maketrans(b"acgturyswkmbdhvnU", b"ACGTTRYSWKMBDHVNT")
+#: Clears the bit that tells a lower case letter from its capital, in eight bytes at once.
+_CAPITAL = np.uint64(0xDFDFDFDFDFDFDFDF)
+_CAPITALS = bytes(code & 0xDF for code in range(256))
 
 
 class Fasta:
@@ -72,25 +76,34 @@ class Fasta:
         Raises:
             KeyError: no sequence of that name.
         """
+        return self._fetched(name, start, end).decode("ascii")
+
+    def _fetched(self, name: str, start: int, end: int | None) -> bytes | bytearray:
         length = self._lengths[name]
         start, end = max(start, 0), length if end is None else min(end, length)
         if end <= start:
-            return ""
+            return b""
         offset = self._offsets[name] + start
         if self._memory is not None:
-            data = bytes(self._memory[offset : offset + end - start])
-        else:
-            assert self._file is not None
-            data = os.pread(self._file, end - start, offset)
-            while len(data) < end - start:
-                data += os.pread(self._file, end - start - len(data), offset + len(data))
-        return data.translate(_UPPER).decode("ascii")
+            return self._memory[offset : offset + end - start]
+        assert self._file is not None
+        data = os.pread(self._file, end - start, offset)
+        while len(data) < end - start:
+            data += os.pread(self._file, end - start - len(data), offset + len(data))
+        return data
 
     def padded(self, name: str, start: int, end: int) -> str:
         """Like `fetch`, with N where the stretch leaves the sequence."""
+        return self.padded_bytes(name, start, end).decode("ascii")
+
+    def padded_bytes(self, name: str, start: int, end: int) -> bytes | bytearray:
+        """As `padded`, not decoded."""
         length = self._lengths[name]
+        bases = self._fetched(name, start, end)
+        if start >= 0 and end <= length:
+            return bases
         left, right = max(0, min(end, 0) - start), max(0, end - max(start, length))
-        return "N" * left + self.fetch(name, start, end) + "N" * right
+        return b"N" * left + bases + b"N" * right
 
     def close(self) -> None:
         """Frees the staged copy."""
@@ -109,7 +122,7 @@ class Fasta:
 
     # -- staging ---------------------------------------------------------------------------------------------------
 
-    def _append(self, bases: bytes) -> None:
+    def _append(self, bases: bytes | bytearray) -> None:
         if self._memory is not None and len(self._memory) + len(bases) > MEMORY_LIMIT:
             descriptor, name = tempfile.mkstemp(prefix=".genome.", dir=self._stage_dir)
             os.unlink(name)
@@ -138,21 +151,23 @@ class Fasta:
                         line=1,
                         hint="give a genome in FASTA, plain or gzip",
                     )
-                bases = chunk.translate(None, _LINE_ENDS)
-                foreign = bases.translate(None, _LETTERS)
-                if foreign:
-                    letter = chr(foreign[0])
-                    raise BadInputError(
-                        f"the letter {letter!r} is not a base (IUPAC nucleotide letters only)",
-                        path=self.path,
-                        line=_line_of_letter(self.path, name, letter),
-                        feature=name,
-                        hint="give the genome's DNA, not proteins or an alignment",
-                    )
-                self._append(bases)
+                bases = _capitals(_joined(chunk))
+                if bases.translate(None, _LETTERS):
+                    raise self._foreign(name, chunk)
+                self._append(bases.replace(b"U", b"T") if b"U" in bases else bases)
         self._end(name)
         if not self._lengths:
             raise BadInputError("the file holds no sequence", path=self.path, hint="give a genome in FASTA")
+
+    def _foreign(self, name: str, chunk: bytes) -> BadInputError:
+        letter = chr(chunk.translate(None, _LINE_ENDS + _LETTERS + _LETTERS.lower())[0])
+        return BadInputError(
+            f"the letter {letter!r} is not a base (IUPAC nucleotide letters only)",
+            path=self.path,
+            line=_line_of_letter(self.path, name, letter),
+            feature=name,
+            hint="give the genome's DNA, not proteins or an alignment",
+        )
 
     def _begin(self, header: bytes) -> str:
         words = header[1:].decode("utf-8", "replace").split()
@@ -169,6 +184,23 @@ class Fasta:
     def _end(self, name: str | None) -> None:
         if name is not None:
             self._lengths[name] = self._size - self._offsets[name]
+
+
+def _joined(chunk: bytes) -> bytes:
+    """Without line ends and blanks."""
+    if b"\r" in chunk or b" " in chunk or b"\t" in chunk:
+        return chunk.translate(None, _LINE_ENDS)
+    return chunk.replace(b"\n", b"")
+
+
+def _capitals(bases: bytes) -> bytearray:
+    """Letters in upper case; other bytes become other bytes that are no letters."""
+    padded = bytearray(bases)
+    size = len(bases) // 8
+    words = np.frombuffer(padded, np.uint64, size)
+    np.bitwise_and(words, _CAPITAL, out=words)
+    padded[8 * size :] = bases[8 * size :].translate(_CAPITALS)
+    return padded
 
 
 def _write_all(descriptor: int, data: bytes | bytearray) -> None:
@@ -197,12 +229,17 @@ def _records(path: Path) -> Iterator[tuple[bytes | None, bytes]]:
         yield from _split(rest)
 
 
+def _next_record(block: bytes, position: int) -> int:
+    """The line end before the next header; a block without `>`, nearly each of a genome, is passed over at once."""
+    return block.find(b"\n>", position) if block.find(b">", position) >= 0 else -1
+
+
 def _split(block: bytes) -> Iterator[tuple[bytes | None, bytes]]:
     if b"\r" in block and b"\n" not in block:
         block = block.replace(b"\r", b"\n")
     position = 0
     if not block.startswith(b">"):
-        stop = block.find(b"\n>")
+        stop = _next_record(block, 0)
         stop = len(block) if stop < 0 else stop + 1
         if block[:stop].strip():
             yield None, block[:stop]
@@ -210,7 +247,7 @@ def _split(block: bytes) -> Iterator[tuple[bytes | None, bytes]]:
     while position < len(block):
         line_end = block.find(b"\n", position)
         line_end = len(block) if line_end < 0 else line_end
-        stop = block.find(b"\n>", line_end)
+        stop = _next_record(block, line_end)
         stop = len(block) if stop < 0 else stop + 1
         yield block[position:line_end], block[line_end:stop]
         position = stop

@@ -46,10 +46,13 @@ class LazyAttributes(Mapping[str, tuple[str, ...]]):
 
     def first(self, keys: tuple[str, ...]) -> str | None:
         """The first value of the first of these plain keys that is there, without parsing the rest."""
+        text = self._text
         for key in keys:
-            at = f";{self._text}".find(f";{key}=")
-            if at >= 0:
-                return _decoded(self._text[at + len(key) + 1 :].split(";", 1)[0].split(",", 1)[0])
+            at = 0 if text.startswith(f"{key}=") else text.find(f";{key}=") + 1
+            if at or text.startswith(f"{key}="):
+                begin = at + len(key) + 1
+                end = text.find(";", begin)
+                return _decoded(text[begin : end if end >= 0 else None].split(",", 1)[0])
         return None
 
     def __getitem__(self, key: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ or after the parent's line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from transgenic_tools.genome.checks import Finding
@@ -15,7 +15,7 @@ from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Strand, span
 from transgenic_tools.genome.phase import next_phase
 from transgenic_tools.io.gff3.attributes import LazyAttributes, gff3_id, gff3_parents, parse_gtf
-from transgenic_tools.io.gff3.groups import Group, Part, Structure, groups
+from transgenic_tools.io.gff3.groups import Group, Part, Structure, grouped
 from transgenic_tools.io.gff3.lines import CDS, EXON, STOP, UTR, Lines, NodeLine, is_gene_type
 
 Key = tuple[str, str]
@@ -39,8 +39,9 @@ class _Node:
 
 @dataclass
 class _Draft:
-    """A gene while its transcripts are collected."""
+    """A gene while its transcripts are collected; `order` is the place of its line, or above all lines if made."""
 
+    order: int
     id: str
     seqid: str
     strand: str
@@ -165,12 +166,28 @@ def _with_everything(
 
 
 class Builder:
-    """Collects genes from `Lines`; `build` is called once."""
+    """Collects genes from `Lines`; `drafted` or `build` is called once.
 
-    def __init__(self, lines: Lines) -> None:
+    Args:
+        nodes: Places of the node lines to look at; all by default. Those left out must have nothing to do with them.
+        part_groups: Groups of part lines, in the order of appearance; all by default.
+        taken: Keys of nodes that were left out.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        *,
+        nodes: Sequence[int] | None = None,
+        part_groups: Iterable[Group] | None = None,
+        taken: Mapping[Key, int] | None = None,
+    ) -> None:
         self.lines = lines
         self.gff3 = lines.dialect == "gff3"
-        self.findings: list[Finding] = list(lines.findings)
+        self.findings: list[Finding] = []
+        self.places = range(len(lines.nodes)) if nodes is None else nodes
+        self.part_groups = part_groups
+        self.taken: Mapping[Key, int] = taken or {}
         self.nodes: dict[Key, _Node] = {}
         self.drafts: dict[Key, _Draft] = {}
 
@@ -197,18 +214,28 @@ class Builder:
         )
 
     def _read_nodes(self) -> None:
-        for line in self.lines.nodes:
-            node = self._node(line)
+        place_of: dict[Key, int] = {}
+        for place in self.places:
+            node = self._node(self.lines.nodes[place])
             if node is None:
                 continue
             key = (node.seqid, node.id)
+            place_of.setdefault(key, place)
             first = self.nodes.setdefault(key, node)
             if first is not node:
                 self._same_id(first, node)
         for key, node in self.nodes.items():
             if is_gene_type(node.type):
                 self.drafts[key] = _Draft(
-                    node.id, node.seqid, node.strand, node.start, node.end, node.type, node.attributes, score=node.score
+                    place_of[key],
+                    node.id,
+                    node.seqid,
+                    node.strand,
+                    node.start,
+                    node.end,
+                    node.type,
+                    node.attributes,
+                    score=node.score,
                 )
 
     def _same_id(self, first: _Node, again: _Node) -> None:
@@ -227,7 +254,11 @@ class Builder:
     def _transcripts(self) -> None:
         seen: set[Key] = set()
         below_gene: list[Group] = []
-        for group in groups(self.lines):
+        part_groups = self.part_groups
+        if part_groups is None:
+            all_groups = grouped(self.lines)
+            part_groups = all_groups.each() if all_groups else ()
+        for group in part_groups:
             if group.key in self.lines.protein_ids:
                 continue
             seen.add(group.key)
@@ -335,12 +366,14 @@ class Builder:
             above = node
         if not name:
             named = (above.attributes.get(k, ("",))[0] for k in _GENE_OF_TRANSCRIPT)
-            name = next((n for n in named if n and (node.seqid, n) not in self.nodes), "") or f"gene-{above.id}"
+            free = (n for n in named if n and (node.seqid, n) not in self.nodes and (node.seqid, n) not in self.taken)
+            name = next(free, "") or f"gene-{above.id}"
         key = (node.seqid, name)
         draft = self.drafts.get(key)
         if draft is None:
             biotype = {k: v for k, v in above.attributes.items() if k in _BIOTYPE_KEYS}
-            draft = _Draft(name, node.seqid, node.strand, node.start, node.end, "gene", biotype)
+            place = len(self.lines.nodes) + len(self.drafts)
+            draft = _Draft(place, name, node.seqid, node.strand, node.start, node.end, "gene", biotype)
             self.drafts[key] = draft
             if self.gff3:
                 self.findings.append(Finding("gene_made", name, node.id))
@@ -366,28 +399,42 @@ class Builder:
             strand="+" if draft.strand == "+" else "-",
             interval=interval,
             transcripts=tuple(transcripts),
-            biotype=_biotype(draft),
+            biotype=biotype_of(draft.type, draft.attributes, lambda: any(t.cds for t in draft.transcripts)),
             attributes=draft.attributes,
             score=_probability(draft.score),
         )
 
-    def build(self) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
-        """Genes sorted by seqid (order of appearance), start, end; IDs unique."""
+    def drafted(self) -> list[tuple[int, Gene]]:
+        """Genes in the order in which they were met, each with a number to sort by."""
         self._read_nodes()
         self._transcripts()
-        genes = [gene for gene in map(self._finish, self.drafts.values()) if gene is not None]
+        finished = ((draft.order, self._finish(draft)) for draft in self.drafts.values())
+        return [(order, gene) for order, gene in finished if gene is not None]
+
+    def build(self) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
+        """Genes sorted by seqid (order of appearance), start, end; IDs unique."""
         rank = self.lines.seqids
+        genes = [gene for _, gene in self.drafted()]
         genes.sort(key=lambda g: (rank[g.seqid], g.interval.start, g.interval.end))
-        taken: set[str] = set()
-        for i, gene in enumerate(genes):
-            if gene.id in taken:
-                new = f"{gene.id}@{gene.seqid}"
-                while new in taken:
-                    new += "'"
-                self.findings.append(Finding("id_renamed", new, f"was {gene.id}"))
-                genes[i] = gene = replace(gene, id=new)
-            taken.add(gene.id)
-        return tuple(genes), tuple(self.findings)
+        names, renamed = unique_ids([(gene.id, gene.seqid) for gene in genes])
+        genes = [g if g.id == name else replace(g, id=name) for g, name in zip(genes, names, strict=True)]
+        return tuple(genes), (*self.lines.findings, *self.findings, *renamed)
+
+
+def unique_ids(genes: Sequence[tuple[str, str]]) -> tuple[list[str], list[Finding]]:
+    """An ID of its own for each (ID, seqid): the first keeps it, later ones get `@seqid`."""
+    taken: set[str] = set()
+    names, findings = [], []
+    for identifier, seqid in genes:
+        name = identifier
+        if name in taken:
+            name = f"{identifier}@{seqid}"
+            while name in taken:
+                name += "'"
+            findings.append(Finding("id_renamed", name, f"was {identifier}"))
+        taken.add(name)
+        names.append(name)
+    return names, findings
 
 
 def _probability(text: str) -> float | None:
@@ -398,17 +445,17 @@ def _probability(text: str) -> float | None:
     return value if 0.0 <= value <= 1.0 else None
 
 
-def _biotype(draft: _Draft) -> str | None:
-    attributes = draft.attributes
+def biotype_of(feature_type: str, attributes: Mapping[str, tuple[str, ...]], coding: Callable[[], bool]) -> str | None:
+    """What a gene's line says it is; `protein_coding` where it says nothing and a transcript has a CDS."""
     if isinstance(attributes, LazyAttributes):
         value, pseudo = attributes.first(_BIOTYPE_KEYS), attributes.first(("pseudo",)) == "true"
     else:
         value = next((attributes[k][0] for k in _BIOTYPE_KEYS if attributes.get(k)), None)
         pseudo = attributes.get("pseudo", ("",))[0] == "true"
-    if (pseudo or "pseudogene" in draft.type.lower()) and (value is None or "pseudogene" not in value):
+    if (pseudo or "pseudogene" in feature_type.lower()) and (value is None or "pseudogene" not in value):
         return "pseudogene"
     if value is not None:
         return value
-    if draft.type.lower() in ("ncrna_gene", "transposable_element_gene"):
-        return draft.type
-    return "protein_coding" if any(t.cds for t in draft.transcripts) else None
+    if feature_type.lower() in ("ncrna_gene", "transposable_element_gene"):
+        return feature_type
+    return "protein_coding" if coding() else None

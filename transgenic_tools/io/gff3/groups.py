@@ -1,13 +1,13 @@
 """Part lines grouped by transcript; the faultless transcripts, nearly all, are put together in a few array operations.
 
-In: `Lines`. Out: one `Group` a transcript, in the order of appearance.
+In: `Lines`. Out: `Grouped`, arrays with one entry a transcript, which gives a `Group` of records for those asked for.
 A surprise: a group that breaks any rule, however mildly, has no structure here; `build.assemble` looks at it line by
 line and says what is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import isnan
@@ -16,7 +16,6 @@ from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from transgenic_tools.genome.interval import Interval, Intervals, Strand
 from transgenic_tools.io.gff3.lines import CDS, EXON, UTR, Lines
@@ -63,7 +62,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class _Rows:
-    """Part lines sorted by group, kind, start, end; `group` counts from 0."""
+    """Part lines sorted by group, kind, start; `group` counts from 0."""
 
     order: Ints
     group: Ints
@@ -88,7 +87,10 @@ def _sorted_rows(lines: Lines, codes: Ints) -> _Rows:
         np.concatenate(column).astype(np.int64)
         for column in (lines.part_kind, lines.part_start, lines.part_end, lines.part_strand, lines.part_phase)
     )
-    order = np.lexsort((end, start, kind, codes))
+    if codes.max() < 1 << 29 and start.max() < 1 << 32:  # one key, and nearly in order already
+        order = np.argsort((codes << 2 | kind) << 32 | start, kind="stable")
+    else:
+        order = np.lexsort((start, kind, codes))
     codes = codes[order]
     new = np.r_[True, codes[1:] != codes[:-1]]
     columns = (c[order] for c in (kind, start, end, strand, phase))
@@ -152,37 +154,76 @@ def _exon_scores(lines: Lines, order: Ints) -> list[float] | None:
     return None if np.isnan(scores).all() else np.round(scores, 6).tolist()
 
 
-def groups(lines: Lines) -> Iterator[Group]:
-    """All transcripts that have part lines, in the order of appearance."""
+@dataclass(frozen=True)
+class Grouped:
+    """All transcripts that have part lines, as arrays with one entry a group.
+
+    Attributes:
+        keys: seqid and ID.
+        first, exons_end, cds_end: Rows of a clean group: exons, then CDS, each sorted by start.
+        clean: Whether the group keeps every rule; nothing below is to be used where it does not.
+        order: Groups in the order of appearance.
+        scores: Of exons, one a row, NaN where there is none; None where the file has none at all.
+    """
+
+    lines: Lines
+    rows: _Rows
+    keys: list[tuple[str, str]]
+    first: Ints
+    exons_end: Ints
+    cds_end: Ints
+    plus: Bools
+    first_phase: Ints
+    clean: Bools
+    order: Ints
+    scores: list[float] | None
+
+    def each(self, wanted: Iterable[int] | None = None) -> Iterator[Group]:
+        """Groups by number, all of them in the order of appearance by default."""
+        if wanted is None:
+            intervals = _objects(self.rows)
+            for i in self.order.tolist():
+                yield self._group(i, intervals.__getitem__)
+            return
+        start, end = self.rows.start, self.rows.end
+        for i in wanted:
+            yield self._group(i, lambda at: [Interval(*p) for p in zip(start[at].tolist(), end[at].tolist())])  # noqa: B905
+
+    def _group(self, i: int, intervals: Callable[[slice], list[Interval]]) -> Group:
+        low, middle, high = int(self.first[i]), int(self.exons_end[i]), int(self.cds_end[i])
+        stop = int(self.first[i + 1]) if i + 1 < len(self.first) else len(self.rows.kind)
+        structure = None
+        if self.clean[i]:
+            exons, cds = tuple(intervals(slice(low, middle))), tuple(intervals(slice(middle, high)))
+            scored = () if self.scores is None else tuple(self.scores[low:middle])
+            known = () if any(map(isnan, scored)) else scored
+            structure = Structure("+" if self.plus[i] else "-", exons, cds, int(self.first_phase[i]), known)
+        parts = partial(self.rows.parts, low, stop)
+        return Group(self.keys[i], structure, parts, partial(self.rows.texts, low, stop, self.lines.part_text))
+
+
+def grouped(lines: Lines) -> Grouped | None:
+    """The part lines by transcript; None where there are none."""
     if not lines.n_parts:
-        return
+        return None
     seqids = list(lines.seqids)
-    keys = pa.chunked_array(lines.part_key).unify_dictionaries().combine_chunks()
-    names = [
-        unquote(n).strip() if lines.dialect == "gff3" and "%" in n else n.strip() for n in keys.dictionary.to_pylist()
-    ]
-    codes = keys.indices.to_numpy().astype(np.int64) * len(seqids) + np.concatenate(lines.part_seqid)
+    names = [unquote(n).strip() if lines.dialect == "gff3" and "%" in n else n.strip() for n in lines.keys]
+    codes = np.concatenate(lines.part_key) * len(seqids) + np.concatenate(lines.part_seqid)
     rows = _sorted_rows(lines, codes)
     phase_good, first_phase = _phases(rows)
     good = _inside_exons(rows) & phase_good & (rows.strand != 0) & (rows.kind <= UTR)
     good &= rows.strand == rows.strand[rows.first][rows.group]
-    clean = np.logical_and.reduceat(good, rows.first).tolist()
-    exons_end = (rows.first + np.add.reduceat(rows.kind == EXON, rows.first)).tolist()
-    cds_end = (exons_end + np.add.reduceat(rows.kind == CDS, rows.first)).tolist()
-    intervals, scores = _objects(rows), _exon_scores(lines, rows.order)
-    bounds = [*rows.first.tolist(), len(rows.kind)]
-    code_of, phases, plus = (
-        codes[rows.order][rows.first].tolist(),
-        first_phase.tolist(),
-        (rows.strand[rows.first] == 1).tolist(),
+    exons_end = rows.first + np.add.reduceat(rows.kind == EXON, rows.first, dtype=np.int64)
+    return Grouped(
+        lines=lines,
+        rows=rows,
+        keys=[(seqids[c % len(seqids)], names[c // len(seqids)]) for c in codes[rows.order[rows.first]].tolist()],
+        first=rows.first,
+        exons_end=exons_end,
+        cds_end=exons_end + np.add.reduceat(rows.kind == CDS, rows.first, dtype=np.int64),
+        plus=rows.strand[rows.first] == 1,
+        first_phase=first_phase,
+        clean=np.logical_and.reduceat(good, rows.first),
+        order=np.argsort(np.minimum.reduceat(rows.order, rows.first), kind="stable"),
+        scores=_exon_scores(lines, rows.order),
     )
-    for i in np.argsort(np.minimum.reduceat(rows.order, rows.first), kind="stable").tolist():
-        low, high = bounds[i], bounds[i + 1]
-        structure = None
-        if clean[i]:
-            exons, cds = tuple(intervals[low : exons_end[i]]), tuple(intervals[exons_end[i] : cds_end[i]])
-            scored = () if scores is None else tuple(scores[low : exons_end[i]])
-            known = () if any(map(isnan, scored)) else scored
-            structure = Structure("+" if plus[i] else "-", exons, cds, phases[i], known)
-        key = (seqids[code_of[i] % len(seqids)], names[code_of[i] // len(seqids)])
-        yield Group(key, structure, partial(rows.parts, low, high), partial(rows.texts, low, high, lines.part_text))

@@ -2,7 +2,8 @@
 
 In: a file, plain, gzip or bgzip. Out: `Lines`: part lines (exon, CDS, UTR, stop codon) as arrays with the key of
 their transcript, and node lines (gene, transcript, anything that may be a parent) with column 9.
-A surprise: coordinates are already 0-based half-open here; 1-based numbers live in `_intervals_of` alone.
+A surprise: there are two ways through a block. Plain GFF3 goes through `grid`, in a few array operations; a block with
+anything out of the ordinary, and GTF, go through `pyarrow.csv` here, with line numbers and reasons. Both give the same.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from urllib.parse import unquote
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.files import open_text
 from transgenic_tools.io.gff3.attributes import gff3_id
+from transgenic_tools.io.gff3.grid import MARGIN, Block, Grid, TypeTable, block_of, parents, read_grid, stretches
 
 Dialect = Literal["gff3", "gtf"]
 
@@ -59,6 +59,7 @@ _IGNORED_TYPES = {
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
 _FEW_VALUES = ("seqid", "source", "type", "strand", "phase")
 _BLOCK = 1 << 22
+_LINE_END = 10
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 _REGION = re.compile(r"##sequence-region\s+(\S+)\s+(\d+)\s+(\d+)")
 _GFF3_PARENT = r"(?:^|;)\s*Parent\s*=\s*(?P<key>[^;]*)"
@@ -86,7 +87,7 @@ class Lines:
 
     Attributes:
         seqids: In the order of appearance; `part_seqid` indexes it.
-        part_key: Transcript key of a part, percent-encoded as in the file; one dictionary array a block.
+        keys: Transcript keys of parts, percent-encoded as in the file; `part_key` holds their numbers.
         part_text: Column 9 of the few parts that need more than the key, by their place in `part_key`: those that
             name a gene (GFF3), those without a transcript line before them (GTF).
     """
@@ -102,7 +103,8 @@ class Lines:
     part_strand: list[npt.NDArray[np.int8]] = field(default_factory=list)
     part_phase: list[npt.NDArray[np.int8]] = field(default_factory=list)
     part_score: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    part_key: list[pa.DictionaryArray] = field(default_factory=list)
+    part_key: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    keys: dict[str, int] = field(default_factory=dict)
     n_parts: int = 0
     part_text: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -112,26 +114,32 @@ class Lines:
     n_stop_codons: int = 0
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    """Whole lines in blocks of about 4 MB."""
+def _blocks(path: Path) -> Iterator[Block]:
+    """Whole lines in blocks of about 4 MB; the buffer of a block is used again for the next."""
     with open_text(path) as handle:
-        rest = b""
+        buffer, filled = bytearray(_BLOCK + (1 << 20) + 2 * MARGIN), MARGIN
         while True:
+            if filled + _BLOCK + MARGIN > len(buffer):
+                buffer = buffer + bytes(filled + _BLOCK + MARGIN - len(buffer))
             try:
-                data = handle.read(_BLOCK)
+                count = handle.readinto(memoryview(buffer)[filled : filled + _BLOCK])  # type: ignore[attr-defined]
             except (EOFError, gzip.BadGzipFile, OSError) as error:
                 raise BadInputError(
                     f"the compressed file is cut short or damaged ({error})", path=path, hint="copy it again"
                 ) from error
-            block = rest + data if rest else data
-            if data:
-                cut = block.rfind(b"\n") + 1
-                block, rest = block[:cut], block[cut:]
-            if b"\r" in block:
-                block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            if block:
+            filled += count
+            if not count and filled > MARGIN and buffer[filled - 1] != _LINE_END:
+                buffer[filled] = _LINE_END
+                filled += 1
+            cut = buffer.rfind(b"\n", MARGIN, filled) + 1
+            if cut:
+                block = Block(buffer, MARGIN, cut)
+                if buffer.find(b"\r", MARGIN, cut) >= 0:
+                    block = block_of(block.text().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
                 yield block
-            if not data:
+                buffer[MARGIN : MARGIN + filled - cut] = buffer[cut:filled]
+                filled = MARGIN + filled - cut
+            if not count:
                 return
 
 
@@ -161,6 +169,8 @@ def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
     if pa.types.is_integer(column.type):
         return column.to_numpy(zero_copy_only=False)
     else:
+        import pyarrow.compute as pc
+
         good = pc.match_substring_regex(column, r"^[0-9]{1,15}$")
         return pc.if_else(good, column, "-1").cast(pa.int64()).to_numpy(zero_copy_only=False)
 
@@ -168,9 +178,12 @@ def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
 def _scores(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
     """Column 6 as numbers; NaN where there is none."""
     encoded = column.combine_chunks().dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    values = np.array([float(t) if _NUMBER.fullmatch(t) else np.nan for t in texts], np.float32)
+    values = np.array([_score(text) for text in encoded.dictionary.to_pylist()], np.float32)
     return values[encoded.indices.to_numpy()]
+
+
+def _score(text: str) -> float:
+    return float(text) if _NUMBER.fullmatch(text) else np.nan
 
 
 class _BlockReader:
@@ -182,9 +195,108 @@ class _BlockReader:
         self.dialect_known = False
         self.gene_ids: set[str] = set()
         self.transcript_ids: set[str] = set()
+        self.types = TypeTable()
 
-    def feed(self, block: bytes) -> bool:
+    def feed(self, block: Block) -> bool:
         """Read one block; False where an embedded FASTA section has begun and the rest is no annotation."""
+        grid = read_grid(block, self.types) if self.lines.dialect == "gff3" else None
+        if grid is not None and self._plain(grid):
+            return True
+        return self._line_by_line(block.text())
+
+    # -- plain blocks ------------------------------------------------------------------------------------------------
+
+    def _plain(self, grid: Grid) -> bool:
+        """Take a plain block; False, and nothing taken, where it is not plain after all."""
+        if not self.dialect_known and len(grid.type):
+            self._learn_dialect(grid.texts(grid.text_at, np.arange(min(len(grid.type), 200))))
+            if self.lines.dialect == "gtf":
+                return False
+        kind = np.array([_class_of(name) for name in grid.types] or [NODE], np.int8)[grid.type]
+        rows = np.flatnonzero(kind >= 0)
+        found = parents(grid, rows)
+        if found is None:
+            return False
+        lines = self.lines
+        for text in grid.comments:
+            self._region(text)
+        lines.n_features += len(kind)
+        lines.n_lines += grid.n_lines
+        seqids, lengths = [], []
+        for name, length in grid.seqids:
+            seqids.append(lines.seqids.setdefault(unquote(name) if "%" in name else name, len(lines.seqids)))
+            lengths.append(length)
+        names = list(lines.seqids)
+        seqid = np.repeat(np.array(seqids, np.int32), lengths)
+        nodes = np.flatnonzero((kind == NODE) | (kind == PROTEIN))
+        self._nodes(
+            kind[nodes].tolist(), grid.start[nodes].tolist(), grid.end[nodes].tolist(),
+            [names[code] for code in seqid[nodes].tolist()], [grid.types[code] for code in grid.type[nodes].tolist()],
+            grid.texts(grid.score_at, nodes), grid.texts(grid.strand_at, nodes), grid.texts(grid.text_at, nodes),
+        )  # fmt: skip
+        if len(rows):
+            self._plain_parts(grid, rows, kind, seqid, *found)
+        return True
+
+    def _plain_parts(
+        self,
+        grid: Grid,
+        rows: npt.NDArray[np.intp],
+        kind: npt.NDArray[np.int8],
+        seqid: npt.NDArray[np.int32],
+        values: list[str],
+        runs: npt.NDArray[np.int64],
+    ) -> None:
+        lines = self.lines
+        score = np.full(len(rows), np.nan, np.float32)
+        scored = grid.scored(rows)
+        score[scored] = [_score(text) for text in grid.texts(grid.score_at, rows[scored])]
+        lengths = np.diff(np.r_[runs, len(rows)])
+        if any("," in value for value in values):
+            split = [value.split(",") for value in values]
+            counts = np.repeat([len(some) for some in split], lengths)
+            rows, score = np.repeat(rows, counts), np.repeat(score, counts)
+            each = [some for some, n in zip(split, lengths.tolist(), strict=True) for _ in range(n)]
+            values, lengths = [key for some in each for key in some], np.ones(len(rows), np.int64)
+            runs = np.arange(len(rows))
+        keys = lines.keys
+        codes = [keys.setdefault(value, len(keys)) for value in values]
+        if not self.gene_ids.isdisjoint(values):
+            for value, (low, high) in zip(values, stretches(runs, len(rows)), strict=True):
+                if value in self.gene_ids:
+                    texts = grid.texts(grid.text_at, rows[low:high])
+                    lines.part_text.update(zip(range(lines.n_parts + low, lines.n_parts + high), texts, strict=True))
+        self._append(
+            np.repeat(np.array(codes, np.int64), lengths), kind[rows], seqid[rows], grid.start[rows], grid.end[rows],
+            grid.strand[rows], grid.phase[rows], score,
+        )  # fmt: skip
+
+    def _append(
+        self,
+        key: npt.NDArray[np.int64],
+        kind: npt.NDArray[np.signedinteger],
+        seqid: npt.NDArray[np.signedinteger],
+        start: npt.NDArray[np.signedinteger],
+        end: npt.NDArray[np.signedinteger],
+        strand: npt.NDArray[np.signedinteger],
+        phase: npt.NDArray[np.signedinteger],
+        score: npt.NDArray[np.float32],
+    ) -> None:
+        lines = self.lines
+        lines.n_parts += len(key)
+        lines.n_stop_codons += int((kind == STOP).sum())
+        lines.part_key.append(key)
+        lines.part_kind.append(kind)
+        lines.part_seqid.append(seqid)
+        lines.part_start.append(start)
+        lines.part_end.append(end)
+        lines.part_strand.append(strand)
+        lines.part_phase.append(phase)
+        lines.part_score.append(score)
+
+    # -- all others --------------------------------------------------------------------------------------------------
+
+    def _line_by_line(self, block: bytes) -> bool:
         before = self.lines.n_lines
         skipped: list[str] = []
         table = self._parse(block, skipped)
@@ -202,6 +314,7 @@ class _BlockReader:
     @staticmethod
     def _parse(block: bytes, skipped: list[str]) -> pa.Table:
         """Columns of a block; `skipped` gets the lines that have not nine of them. Odd files are read a slower way."""
+        import pyarrow.csv as pacsv
 
         def on_invalid(row: pacsv.InvalidRow) -> str:
             skipped.append(row.text)
@@ -233,11 +346,14 @@ class _BlockReader:
 
     def _comment_or_bad(self, block: bytes, before: int, text: str) -> None:
         if text.startswith("#"):
-            match = _REGION.match(text)
-            if match and int(match[3]) > 0:
-                self.lines.regions[unquote(match[1])] = Interval(max(int(match[2]) - 1, 0), int(match[3]))
+            self._region(text)
         elif text.strip():
             self._bad("bad_line", block, before, text, f"{text.count(chr(9)) + 1} columns: {text[:60]!r}")
+
+    def _region(self, text: str) -> None:
+        match = _REGION.match(text)
+        if match and int(match[3]) > 0:
+            self.lines.regions[unquote(match[1])] = Interval(max(int(match[2]) - 1, 0), int(match[3]))
 
     def _bad(self, code: str, block: bytes, before: int, text: str, detail: str) -> None:
         self.lines.findings.append(Finding(code, "", detail, _line_number(block, before, text)))
@@ -259,7 +375,7 @@ class _BlockReader:
             self._bad("bad_coordinates", block, before, text, f"{types[row].as_py()} at {spans}")
         usable = ~wrong & ~comment
         if not self.dialect_known and usable.any():
-            self._learn_dialect(columns["attributes"], np.flatnonzero(usable)[:200])
+            self._learn_dialect(columns["attributes"].take(pa.array(np.flatnonzero(usable)[:200])).to_pylist())
         used = np.unique(seqid.indices.to_numpy()[usable])
         for code in used.tolist():
             self.lines.seqids.setdefault(names[code], len(self.lines.seqids))
@@ -267,13 +383,15 @@ class _BlockReader:
         strand_of = np.array([{"+": 1, "-": -1}.get(s, 0) for s in strand.dictionary.to_pylist()], np.int8)
         phase_of = np.array([int(p) if p in ("0", "1", "2") else -1 for p in phase.dictionary.to_pylist()], np.int8)
         rows = np.flatnonzero(usable & ((kind == NODE) | (kind == PROTEIN)))
-        self._nodes(rows, kind, columns, start, end)
+        index = pa.array(rows)
+        taken = [columns[n].take(index).to_pylist() for n in ("seqid", "type", "score", "strand", "attributes")]
+        taken[0] = [unquote(name) if "%" in name else name for name in taken[0]]
+        self._nodes(kind[rows].tolist(), start[rows].tolist(), end[rows].tolist(), *taken)
         rows = np.flatnonzero(usable & (kind >= 0))
         codes = (strand_of[strand.indices.to_numpy()], phase_of[phase.indices.to_numpy()])
         self._parts(rows, table, block, before, (kind, seqid_of, start, end, *codes))
 
-    def _learn_dialect(self, attributes: pa.Array, rows: npt.NDArray[np.intp]) -> None:
-        texts = attributes.take(pa.array(rows)).to_pylist()
+    def _learn_dialect(self, texts: list[str]) -> None:
         gtf = sum(_GTF_LINE.search(text) is not None for text in texts)
         gff3 = sum(_GFF3_LINE.search(text) is not None for text in texts)
         self.lines.dialect = "gtf" if gtf > gff3 else "gff3"
@@ -289,6 +407,8 @@ class _BlockReader:
     ) -> None:
         if not len(rows):
             return
+        import pyarrow.compute as pc
+
         kind, seqid, start, end, strand, phase = columns
         lines = self.lines
         gff3 = lines.dialect == "gff3"
@@ -311,33 +431,28 @@ class _BlockReader:
             for i, key in enumerate(keys.to_pylist()):
                 if (key in self.gene_ids) if gff3 else (key not in self.transcript_ids):
                     lines.part_text[lines.n_parts + i] = attributes[int(rows[i])].as_py()
-        lines.n_parts += len(keys)
-        lines.part_key.append(keys)
-        lines.n_stop_codons += int((kind[rows] == STOP).sum())
-        lines.part_kind.append(kind[rows])
-        lines.part_seqid.append(seqid[rows])
-        lines.part_start.append(start[rows])
-        lines.part_end.append(end[rows])
-        lines.part_strand.append(strand[rows])
-        lines.part_phase.append(phase[rows])
-        lines.part_score.append(_scores(table["score"])[rows])
+        numbers = np.array([lines.keys.setdefault(name, len(lines.keys)) for name in names], np.int64)
+        key = numbers[keys.indices.to_numpy(zero_copy_only=False)]
+        self._append(
+            key, kind[rows], seqid[rows], start[rows], end[rows], strand[rows], phase[rows],
+            _scores(table["score"])[rows],
+        )  # fmt: skip
 
     def _nodes(
         self,
-        rows: npt.NDArray[np.intp],
-        kind: npt.NDArray[np.int8],
-        columns: dict[str, pa.Array],
-        start: npt.NDArray[np.int64],
-        end: npt.NDArray[np.int64],
+        kinds: list[int],
+        starts: list[int],
+        ends: list[int],
+        seqids: list[str],
+        types: list[str],
+        scores: list[str],
+        strands: list[str],
+        texts: list[str],
     ) -> None:
-        index = pa.array(rows)
-        taken = [columns[n].take(index).to_pylist() for n in ("seqid", "type", "score", "strand", "attributes")]
-        numbers = (kind[rows].tolist(), start[rows].tolist(), end[rows].tolist())
         gff3 = self.lines.dialect == "gff3"
-        for cls, low, high, seqid, feature_type, score, strand, text in zip(*numbers, *taken, strict=True):
-            if "%" in seqid:
-                seqid = unquote(seqid)
-            if cls == PROTEIN:
+        columns = zip(kinds, seqids, types, starts, ends, scores, strands, texts, strict=True)
+        for kind, seqid, feature_type, start, end, score, strand, text in columns:
+            if kind == PROTEIN:
                 self.lines.protein_ids.add((seqid, gff3_id(text)))
                 continue
             gene = is_gene_type(feature_type)
@@ -347,7 +462,7 @@ class _BlockReader:
                 match = _GTF_ID.search(text)
                 if match and "gene_id" in text:
                     self.transcript_ids.add(match[1])
-            self.lines.nodes.append(NodeLine(seqid, feature_type, low, high, score, strand, text))
+            self.lines.nodes.append(NodeLine(seqid, feature_type, start, end, score, strand, text))
 
 
 def read_lines(path: Path) -> Lines:

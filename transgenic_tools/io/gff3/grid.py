@@ -1,0 +1,301 @@
+"""Plain blocks of GFF3 into columns by arithmetic on the bytes: no text is made of what nobody asks for.
+
+In: a `Block` of whole lines. Out: a `Grid`, or None where anything in the block is out of the ordinary; such a block is
+read line by line by `lines`, which knows every oddity and gives the same columns.
+A surprise: tabs and line ends are looked for once; where each line has eight tabs before its end their positions make
+a table with nine columns, and numbers and names are cut out of it eight bytes at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+#: Bytes that may be read before and after a block's text; 0 there.
+MARGIN = 128
+_TAB, _LINE_END, _HASH, _SEMICOLON, _COMMA, _DOT = 9, 10, 35, 59, 44, 46
+_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], np.uint64)
+_PARENT_WORD = np.uint64(int.from_bytes(b"Parent=", "little"))
+_PARENT_NAME = np.uint64(int.from_bytes(b"Parent", "little"))
+_PARENT = re.compile(r"(?:^|;)\s*Parent\s*=\s*([^;]*)", re.ASCII)
+_MOST_TYPES = 64
+_TYPE_BYTES, _SEQID_BYTES, _KEY_BYTES, _FIRST_FIELD_BYTES = 32, 64, 64, 96
+
+
+class Block(NamedTuple):
+    """Whole lines: `buffer[start:end]`, with `MARGIN` bytes that may be read on either side."""
+
+    buffer: bytearray
+    start: int
+    end: int
+
+    def text(self) -> bytes:
+        return bytes(memoryview(self.buffer)[self.start : self.end])
+
+
+def block_of(text: bytes) -> Block:
+    """A block of its own."""
+    margin = bytes(MARGIN)
+    return Block(bytearray(margin + text + margin), MARGIN, MARGIN + len(text))
+
+
+class Span(NamedTuple):
+    """First byte and one past the last of a column, one entry a line."""
+
+    start: Ints
+    end: Ints
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The feature lines of a block; arrays have one entry a line, and `text` is column 9.
+
+    Attributes:
+        comments: Lines that are no features: empty ones and those that begin with `#`.
+        seqids: Name and number of lines of each stretch of lines with one seqid.
+        types: Distinct values of column 3; `type` indexes it.
+        start, end: 0-based half-open.
+        strand: 1, -1, or 0 for anything else. `phase`: 0 to 2, or -1.
+    """
+
+    block: Block
+    comments: list[str]
+    n_lines: int
+    seqids: list[tuple[str, int]]
+    types: list[str]
+    type: Ints
+    start: Ints
+    end: Ints
+    strand: npt.NDArray[np.int8]
+    phase: npt.NDArray[np.int8]
+    seqid_at: Span
+    score_at: Span
+    strand_at: Span
+    text_at: Span
+
+    def texts(self, at: Span, rows: Ints) -> list[str]:
+        """A column's text in some lines."""
+        buffer = self.block.buffer
+        return [buffer[a:b].decode() for a, b in zip(at.start[rows].tolist(), at.end[rows].tolist(), strict=True)]
+
+    def scored(self, rows: Ints) -> Ints:
+        """Those of `rows` (places in it) whose column 6 is not a lone dot."""
+        bytes_ = np.frombuffer(self.block.buffer, np.uint8)
+        start, end = self.score_at.start[rows], self.score_at.end[rows]
+        return np.flatnonzero((end - start != 1) | (bytes_[start] != _DOT))
+
+
+@dataclass
+class TypeTable:
+    """Values of column 3 met so far, as words; kept from block to block."""
+
+    names: list[str] = field(default_factory=list)
+    words: list[tuple[int, ...]] = field(default_factory=list)
+
+
+def _gather(buffer: bytearray, at: Ints, width: int) -> npt.NDArray[np.void]:
+    """`width` bytes from each place, which need not be aligned."""
+    return np.ndarray((len(buffer) - width + 1,), f"V{width}", buffer=buffer, strides=(1,))[at]
+
+
+def _words(buffer: bytearray, span: Span, width: int) -> Words | None:
+    """The text of a column as little-endian words, 0 beyond its end; None where one is longer than `width` bytes."""
+    length = span.end - span.start
+    longest = int(length.max(initial=0))
+    if longest > width:
+        return None
+    count = max((longest + 7) // 8, 1)
+    words = _gather(buffer, span.start, 8 * count).view(np.uint64).reshape(-1, count)
+    for i in range(count):
+        words[:, i] &= _MASKS[np.clip(length - 8 * i, 0, 8)]
+    return words
+
+
+def _eight_digits(words: Words) -> tuple[Words, npt.NDArray[np.bool_]]:
+    """The number that eight bytes of digits write, and whether all of them are digits."""
+    high, low = np.uint64(0xF0F0F0F0F0F0F0F0), np.uint64(0x3030303030303030)
+    good = ((words & high) == low) & (((words + np.uint64(0x0606060606060606)) & high) == low)
+    digits = words - low
+    pairs = (digits * np.uint64(10) + (digits >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
+    fours = (pairs * np.uint64(100) + (pairs >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
+    return (fours * np.uint64(10_000) + (fours >> np.uint64(32))) & np.uint64(0xFFFFFFFF), good
+
+
+def _numbers(buffer: bytearray, span: Span) -> Ints | None:
+    """Whole numbers of up to 15 digits; None where one is something else."""
+    length = span.end - span.start
+    if len(length) and (length.min() < 1 or length.max() > 15):
+        return None
+    zeros = np.uint64(0x3030303030303030)
+
+    def last(end: Ints, count: Ints) -> tuple[Words, npt.NDArray[np.bool_]]:
+        words = _gather(buffer, end - 8, 8).view(np.uint64)
+        missing = _MASKS[8 - np.clip(count, 0, 8)]
+        return _eight_digits((words & ~missing) | (zeros & missing))
+
+    value, good = last(span.end, length)
+    if len(length) and length.max() > 8:
+        more, fine = last(span.end - 8, length - 8)
+        value, good = value + more * np.uint64(100_000_000), good & fine
+    return value.astype(np.int64) if bool(good.all()) else None
+
+
+def _types(buffer: bytearray, span: Span, table: TypeTable) -> Ints | None:
+    words = _words(buffer, span, _TYPE_BYTES)
+    if words is None:
+        return None
+    codes = np.full(len(words), -1, np.int64)
+    width = words.shape[1]
+
+    def mark(number: int) -> None:
+        wanted = table.words[number]
+        if any(wanted[width:]):
+            return
+        same = words[:, 0] == np.uint64(wanted[0])
+        for i in range(1, width):
+            same &= words[:, i] == np.uint64(wanted[i])
+        codes[same] = number
+
+    for number in range(len(table.names)):
+        mark(number)
+    while (codes < 0).any():
+        if len(table.names) == _MOST_TYPES:
+            return None
+        row = int(np.argmax(codes < 0))
+        found = words[row].tolist()
+        table.names.append(buffer[int(span.start[row]) : int(span.end[row])].decode())
+        table.words.append((*found, *[0] * (_TYPE_BYTES // 8 - width)))
+        mark(len(table.names) - 1)
+    return codes
+
+
+def runs_of(words: Words) -> Ints:
+    """The first row of each stretch of equal rows."""
+    if not len(words):
+        return np.zeros(0, np.int64)
+    same = words[1:, 0] == words[:-1, 0]
+    for i in range(1, words.shape[1]):
+        same &= words[1:, i] == words[:-1, i]
+    return np.flatnonzero(np.r_[True, ~same])
+
+
+def _seqids(buffer: bytearray, span: Span) -> list[tuple[str, int]] | None:
+    words = _words(buffer, span, _SEQID_BYTES)
+    if words is None:
+        return None
+    first = runs_of(words)
+    lengths = np.diff(np.r_[first, len(words)]).tolist()
+    places = zip(span.start[first].tolist(), span.end[first].tolist(), lengths, strict=True)
+    return [(buffer[a:b].decode(), n) for a, b, n in places]
+
+
+def _layout(block: Block) -> tuple[list[Ints], list[str], int] | None:
+    """Start of each feature line, its eight tabs and its end; the other lines; the number of lines."""
+    buffer = block.buffer
+    view = np.frombuffer(buffer, np.uint8)[block.start : block.end]
+    stops = np.flatnonzero(view < 14)
+    kinds = view[stops]
+    at_end = kinds == _LINE_END
+    if not (at_end | (kinds == _TAB)).all():
+        return None
+    stops += block.start
+    ends = np.flatnonzero(at_end)
+    starts = np.r_[block.start, stops[ends[:-1]] + 1]
+    whole = np.frombuffer(buffer, np.uint8)
+    good = (np.diff(ends, prepend=-1) == 9) & (whole[starts] != _HASH)
+    comments = []
+    for a, b in zip(starts[~good].tolist(), stops[ends[~good]].tolist(), strict=True):
+        text = buffer[a:b].decode()
+        if text.startswith("##FASTA") or not (text.startswith("#") or not text.strip()):
+            return None
+        comments.append(text)
+    first = ends[good] - 8
+    return [starts[good], *(stops[first + k] for k in range(9))], comments, len(ends)
+
+
+def read_grid(block: Block, table: TypeTable) -> Grid | None:
+    """The feature lines of a block, or None where it is not plain.
+
+    Args:
+        block: Ends with a line end; no carriage returns.
+        table: Column 3 so far; new values are added.
+    """
+    buffer = block.buffer
+    if not buffer.isascii():
+        try:
+            block.text().decode()
+        except UnicodeDecodeError:
+            return None
+    laid_out = _layout(block)
+    if laid_out is None:
+        return None
+    (begin, *tabs, stop), comments, n_lines = laid_out
+    column = [Span(a, b) for a, b in zip([begin, *(t + 1 for t in tabs)], [*tabs, stop], strict=True)]
+    seqids, types = _seqids(buffer, column[0]), _types(buffer, column[2], table)
+    start, end = _numbers(buffer, column[3]), _numbers(buffer, column[4])
+    if seqids is None or types is None or start is None or end is None or (start < 1).any() or (end < start).any():
+        return None
+    view = np.frombuffer(buffer, np.uint8)
+    one = column[6].end - column[6].start == 1
+    sign = view[column[6].start]
+    strand = np.where(one & (sign == ord("+")), 1, np.where(one & (sign == ord("-")), -1, 0)).astype(np.int8)
+    digit = view[column[7].start].astype(np.int16) - ord("0")
+    known = (column[7].end - column[7].start == 1) & (digit >= 0) & (digit <= 2)
+    phase = np.where(known, digit, -1).astype(np.int8)
+    return Grid(
+        block, comments, n_lines, seqids, table.names, types, start - 1, end, strand, phase,
+        seqid_at=column[0], score_at=column[5], strand_at=column[6], text_at=column[8],
+    )  # fmt: skip
+
+
+def parents(grid: Grid, rows: Ints) -> tuple[list[str], Ints] | None:
+    """The Parent of some lines, as stretches of lines with one value: values, and the first place of each in `rows`.
+
+    None where a line has none.
+    """
+    buffer = grid.block.buffer
+    start, stop = grid.text_at.start[rows], grid.text_at.end[rows]
+    field_bytes = _gather(buffer, start, _FIRST_FIELD_BYTES).view(np.uint8).reshape(-1, _FIRST_FIELD_BYTES)
+    first = (field_bytes == _SEMICOLON).argmax(axis=1)
+    head = _gather(buffer, start, 8).view(np.uint64)
+    second = _gather(buffer, start + first + 1, 8).view(np.uint64)
+    at_start = (head & _MASKS[7]) == _PARENT_WORD
+    inside = start + first < stop
+    odd_head = ((head & _MASKS[6]) == _PARENT_NAME) | ((head & np.uint64(0xFF)) <= np.uint64(ord(" ")))
+    after = ((second & _MASKS[7]) == _PARENT_WORD) & (first > 0) & inside & ~odd_head
+    value = start + np.where(at_start, 7, first + 8)
+    key_bytes = _gather(buffer, np.where(at_start | after, value, start), _KEY_BYTES)
+    letters = key_bytes.view(np.uint8).reshape(-1, _KEY_BYTES)
+    ends = (letters == _SEMICOLON) | (letters == _LINE_END)
+    length = ends.argmax(axis=1)
+    plain = (at_start | after) & (length > 0) & (letters[:, 0] > ord(" "))
+    words = _words(buffer, Span(value, value + np.where(plain, length, 0)), _KEY_BYTES)
+    assert words is not None
+    odd = np.flatnonzero(~plain)
+    begins = np.zeros(len(rows) + 1, bool)
+    begins[runs_of(words)] = True
+    begins[odd] = begins[odd + 1] = True
+    runs = np.flatnonzero(begins[:-1])
+    places = zip(value[runs].tolist(), length[runs].tolist(), plain[runs].tolist(), runs.tolist(), strict=True)
+    values = [buffer[a : a + n].decode() if fine else _searched(grid, rows, row) for a, n, fine, row in places]
+    return (values, runs) if all(values) else None
+
+
+def _searched(grid: Grid, rows: Ints, row: int) -> str:
+    """The Parent of one line whose column 9 is laid out in another way; empty where it has none."""
+    match = _PARENT.search(grid.texts(grid.text_at, rows[row : row + 1])[0])
+    return match[1] if match else ""
+
+
+def stretches(first: Ints, total: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of each stretch."""
+    yield from itertools.pairwise([*first.tolist(), total])
