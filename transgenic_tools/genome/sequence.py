@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 IUPAC = "ACGTRYSWKMBDHVN"
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVNacgtryswkmbdhvnUu", "TGCAYRSWMKVHDBNtgcayrswmkvhdbnAa")
+COMPLEMENT_BYTES = bytes.maketrans(b"ACGTRYSWKMBDHVNacgtryswkmbdhvnUu", b"TGCAYRSWMKVHDBNtgcayrswmkvhdbnAa")
 START_CODON = "ATG"
 STOP_CODONS = ("TAA", "TAG", "TGA")
 DONORS = ("GT", "GC", "AT")

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.files import open_text
+from transgenic_tools.io.gff3.table import Entry
 from transgenic_tools.prep.config import FilterConfig
+
+Locus = TypeVar("Locus", Gene, Entry, Gene | Entry)
 
 
 def read_aliases(path: Path, fasta_names: Iterable[str]) -> dict[str, str]:
@@ -64,7 +68,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
-def check_places(genes: Sequence[Gene], lengths: Mapping[str, int], *, source: Path) -> list[Finding]:
+def check_places(genes: Sequence[Gene | Entry], lengths: Mapping[str, int], *, source: Path) -> list[Finding]:
     """Findings for genes on sequences that the FASTA lacks, or past a sequence's end.
 
     Args:
@@ -85,16 +89,15 @@ def check_places(genes: Sequence[Gene], lengths: Mapping[str, int], *, source: P
         length = lengths.get(gene.seqid)
         if length is None:
             findings.append(Finding("unknown_seqid", gene.id, gene.seqid))
-        elif gene.interval.end > length:
-            detail = f"the gene ends at {gene.interval.end}, {gene.seqid} at {length}"
+        elif (end := gene.end if isinstance(gene, Entry) else gene.interval.end) > length:
+            detail = f"the gene ends at {end}, {gene.seqid} at {length}"
             findings.append(Finding("past_contig_end", gene.id, detail))
     return findings
 
 
-def _reason(gene: Gene, filters: FilterConfig, rejected: set[str]) -> Finding | None:
-    coding = gene.coding_transcripts
+def _reason(gene: Gene | Entry, filters: FilterConfig, rejected: set[str]) -> Finding | None:
     biotype = gene.biotype or ""
-    if not coding:
+    if not (gene.coding if isinstance(gene, Entry) else gene.coding_transcripts):
         code = "all_transcripts_rejected" if gene.id in rejected and not gene.transcripts else "no_cds"
         return Finding(code, gene.id, biotype or "no biotype")
     if filters.biotypes and biotype not in filters.biotypes:
@@ -104,23 +107,30 @@ def _reason(gene: Gene, filters: FilterConfig, rejected: set[str]) -> Finding | 
     length = len(gene.interval)
     if length < filters.min_length or (filters.max_length is not None and length > filters.max_length):
         return Finding("length", gene.id, f"{length} bases")
-    isoforms = len({(t.exons, t.cds) for t in coding})
+    if isinstance(gene, Entry) or (filters.min_isoforms <= 0 and filters.max_isoforms is None):
+        return None
+    isoforms = len({(t.exons, t.cds) for t in gene.coding_transcripts})
     if isoforms < filters.min_isoforms or (filters.max_isoforms is not None and isoforms > filters.max_isoforms):
         return Finding("isoforms", gene.id, f"{isoforms} distinct coding transcripts")
     return None
 
 
 def choose(
-    genes: Iterable[Gene], filters: FilterConfig, findings: Iterable[Finding]
-) -> tuple[list[Gene], list[Finding]]:
-    """Coding genes that pass the filters, and a finding for each other gene.
+    genes: Iterable[Locus], filters: FilterConfig, findings: Iterable[Finding]
+) -> tuple[list[Locus], list[Finding]]:
+    """Coding genes that pass the filters (of a table: those by biotype and length), and a finding for each other gene.
 
     Args:
         findings: Of the reader; a gene all of whose transcripts were rejected there counts as rejected.
     """
     rejected = {f.gene for f in findings if f.action == "transcript_rejected"}
-    kept, dropped = [], []
+    kept: list[Locus] = []
+    dropped: list[Finding] = []
+    unfiltered = filters == FilterConfig()
     for gene in genes:
+        if unfiltered and isinstance(gene, Entry) and gene.coding and gene.surely_no_pseudogene:
+            kept.append(gene)
+            continue
         reason = _reason(gene, filters, rejected)
         if reason is None:
             kept.append(gene)

@@ -1,12 +1,14 @@
-"""One gene into one row of a shard: window, sequence, checks, gene sentence.
+"""Genes into rows of a shard: window, sequence, checks, gene sentence.
 
-In: a gene, its split, an open FASTA. Out: a `Prepared`: the row, or none, and the findings.
+In: genes with their splits, an open FASTA. Out: a `Prepared` each: the row, or none, and the findings.
 A surprise: this runs in worker processes; it depends on the gene alone, so the number of workers changes nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from transgenic_tools import gsf
 from transgenic_tools.genome.checks import Finding, check_transcript, ordered_codes
@@ -14,11 +16,17 @@ from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.gff3.table import Entry, GeneTable
 from transgenic_tools.io.shards import GeneRow
-from transgenic_tools.prep.config import Config
+from transgenic_tools.prep.config import Config, FilterConfig
+from transgenic_tools.prep.plain import ready
 from transgenic_tools.prep.routines import shorten
 from transgenic_tools.prep.split import Split
-from transgenic_tools.prep.windows import window_of
+from transgenic_tools.prep.windows import edges_of, window_of
+
+#: Plain genes that are prepared at once, and the bases of their windows.
+BATCH_GENES = 1024
+BATCH_BASES = 1 << 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,64 @@ class Task:
     codes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class TableTask(NamedTuple):
+    """As `Task`, for a gene of a table."""
+
+    entry: Entry
+    split: Split | None
+    fold: int | None
+    codes: tuple[str, ...] = ()
+
+    def alone(self, table: GeneTable) -> Task:
+        return Task(table.gene(self.entry), self.split, self.fold, self.codes)
+
+
+def suits_table(config: Config) -> bool:
+    """Whether genes may stay in their table: nothing is asked for that looks at single transcripts of all genes."""
+    filters = replace(config.filters, biotypes=(), min_length=0, max_length=None)
+    families = config.split is not None and config.split.startswith("homology")
+    whole = config.window.routine == "whole"
+    return config.annotation is not None and config.aliases is None and whole and not families and filters == _ANY
+
+
+_ANY = FilterConfig()
+
+
+def prepare_table(tasks: Sequence[TableTask], table: GeneTable, fasta: Fasta, config: Config) -> Iterator[Prepared]:
+    """The rows of a table's genes in order: plain ones many at a time, all others one by one."""
+    batch: list[TableTask] = []
+    bases = 0
+    for task in tasks:
+        batch.append(task)
+        bases += task.entry.end - task.entry.start
+        if len(batch) == BATCH_GENES or bases >= BATCH_BASES:
+            yield from _prepare_batch(batch, table, fasta, config)
+            batch, bases = [], 0
+    yield from _prepare_batch(batch, table, fasta, config)
+
+
+def _prepare_batch(tasks: Sequence[TableTask], table: GeneTable, fasta: Fasta, config: Config) -> Iterator[Prepared]:
+    plain = [t.entry for t in tasks if t.entry.plain >= 0 and not t.entry.mixed]
+    lengths = fasta.lengths
+    windows = [edges_of(e, e.start, e.end, config.window, contig_length=lengths[e.seqid]) for e in plain]
+    found = iter(zip(ready(table.coding, plain, windows, fasta) if plain else (), windows, strict=True))
+    sample = config.sample
+    for task in tasks:
+        entry = task.entry
+        one, (start, end) = (None, (0, 0)) if entry.plain < 0 or entry.mixed else next(found)
+        if one is None or one.sentence is None:
+            yield prepare(task.alone(table), fasta, config)
+            continue
+        yield Prepared(
+            GeneRow(
+                entry.id, sample, entry.seqid, entry.start, entry.end, entry.strand, start, end,
+                one.bases.decode("ascii"), one.sentence, entry.transcripts, one.primary, task.split, task.fold,
+                task.codes,
+            )
+        )  # fmt: skip
+
+
+class Prepared(NamedTuple):
     """What became of one gene; `row` is None where it was rejected or filtered."""
 
     row: GeneRow | None

@@ -7,10 +7,11 @@ A surprise: the bytes of all three depend on the inputs and the settings alone, 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.gff3.table import Entry, GeneTable, read_gene_table
 from transgenic_tools.io.shards import GeneRow, write_gene_shards
 from transgenic_tools.prep.choose import check_places, choose, read_aliases, rename_seqids
 from transgenic_tools.prep.config import Config
 from transgenic_tools.prep.progress import track
-from transgenic_tools.prep.rows import Prepared, Task, prepare
-from transgenic_tools.prep.split import assign_folds, assign_splits, parse_split
+from transgenic_tools.prep.rows import Prepared, TableTask, Task, prepare, prepare_table, suits_table
+from transgenic_tools.prep.split import Split, assign_folds, assign_splits, parse_split
 from transgenic_tools.prep.stops import join_stops
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
 
@@ -114,6 +116,8 @@ class _Worker:
 
 def prepare_all(tasks: Sequence[Task], fasta: Fasta, config: Config) -> Iterator[Prepared]:
     """All genes in order, in `config.threads` processes where the system can fork."""
+    if config.threads > 1 and len(tasks) > CHUNK:
+        import multiprocessing
     if config.threads == 1 or len(tasks) <= CHUNK or "fork" not in multiprocessing.get_all_start_methods():
         for task in tasks:
             yield prepare(task, fasta, config)
@@ -124,34 +128,85 @@ def prepare_all(tasks: Sequence[Task], fasta: Fasta, config: Config) -> Iterator
             yield from chunk
 
 
-def _read_genes(config: Config) -> tuple[tuple[Gene, ...], tuple[Finding, ...], bool]:
-    """Genes, findings, and whether stop codons are to be looked for."""
-    if config.annotation is not None:
-        annotation = read_annotation(config.annotation)
-        if not annotation.genes:
-            raise BadInputError(
-                "the annotation holds no gene", path=config.annotation, hint="give GFF3 or GTF with gene models"
-            )
-        return annotation.genes, annotation.problems, annotation.dialect == "gtf" and not annotation.n_stop_codons
-    from transgenic_tools.io.bed import read_loci
+@dataclass(frozen=True)
+class _Read:
+    """Genes as they were read; `table` holds them where they may stay in it, `genes` is empty then.
 
-    assert config.regions is not None
-    return (*read_loci(config.regions), False)
+    Attributes:
+        without_stops: Whether stop codons are to be looked for.
+    """
+
+    genes: tuple[Gene, ...]
+    problems: tuple[Finding, ...]
+    without_stops: bool = False
+    table: GeneTable | None = None
 
 
-def _tasks(genes: Sequence[Gene], findings: Sequence[Finding], fasta: Fasta, config: Config) -> list[Task]:
+def _read(config: Config) -> _Read:
+    if config.annotation is None:
+        from transgenic_tools.io.bed import read_loci
+
+        assert config.regions is not None
+        return _Read(*read_loci(config.regions))
+    found = read_gene_table(config.annotation) if suits_table(config) else read_annotation(config.annotation)
+    if isinstance(found, GeneTable):
+        read, any_gene = _Read((), found.problems, table=found), bool(found.entries)
+    else:
+        read = _Read(found.genes, found.problems, found.dialect == "gtf" and not found.n_stop_codons)
+        any_gene = bool(found.genes)
+    if not any_gene:
+        raise BadInputError(
+            "the annotation holds no gene", path=config.annotation, hint="give GFF3 or GTF with gene models"
+        )
+    return read
+
+
+def _decide(
+    genes: Sequence[Gene | Entry], findings: Sequence[Finding], fasta: Fasta, config: Config
+) -> Iterator[tuple[Split | None, int | None, tuple[str, ...]]]:
+    """Split, fold and codes of each gene."""
     rule = parse_split(config.split) if config.split else None
     group_of = None
     if rule is not None and rule.kind == "homology":
         from transgenic_tools.prep.homology import homology_groups
 
-        group_of = homology_groups(genes, fasta)
+        group_of = homology_groups([gene for gene in genes if isinstance(gene, Gene)], fasta)
     splits = assign_splits(genes, rule, sample=config.sample, groups=lambda: group_of or {})
     folds = assign_folds(genes, config.folds, splits, group_of)
     codes: dict[str, list[str]] = {}
     for finding in findings:
         codes.setdefault(finding.gene, []).append(finding.code)
-    return [Task(g, splits[g.id], folds[g.id], ordered_codes(codes.get(g.id, ()))) for g in genes]
+    for gene in genes:
+        own = codes.get(gene.id)
+        yield splits[gene.id], folds[gene.id], ordered_codes(own) if own else ()
+
+
+def _in_processes(genes: Sequence[Gene | Entry], config: Config) -> bool:
+    """Whether most genes must be looked at one by one, so that several processes are worth their start."""
+    alone = sum(isinstance(gene, Gene) or gene.plain < 0 for gene in genes)
+    return config.threads > 1 and alone > max(CHUNK, len(genes) // 4)
+
+
+def _prepared(
+    genes: Sequence[Gene | Entry],
+    read: _Read,
+    problems: Sequence[Finding],
+    fasta: Fasta,
+    config: Config,
+    *,
+    apart: bool,
+) -> Iterator[Prepared]:
+    """All genes in order; those of a table many at once, unless they go to several processes."""
+    decided = zip(genes, _decide(genes, problems, fasta, config), strict=True)
+    table = read.table
+    if table is None:
+        yield from prepare_all([Task(g, *rest) for g, rest in decided if isinstance(g, Gene)], fasta, config)
+        return
+    tasks = [TableTask(entry, *rest) for entry, rest in decided if isinstance(entry, Entry)]
+    if apart:
+        yield from prepare_all([task.alone(table) for task in tasks], fasta, config)
+    else:
+        yield from prepare_table(tasks, table, fasta, config)
 
 
 def write_rejects(findings: Sequence[Finding], path: Path) -> None:
@@ -196,39 +251,68 @@ def run(config: Config) -> Result:
         MissingInputError: an input file does not exist.
         BadInputError: an input cannot be used, no gene is left, or `strict` and something is not clean.
     """
+    with paused_collector():
+        return _run(config)
+
+
+def _opened(config: Config) -> tuple[_Read, Fasta]:
+    """Annotation and genome, read side by side where there may be a second thread."""
+    if config.threads == 1:
+        read = _read(config)
+        return read, Fasta(config.fasta, stage_dir=config.outdir)
+    with ThreadPoolExecutor(1) as second:
+        staged = second.submit(Fasta, config.fasta, stage_dir=config.outdir)
+        try:
+            return _read(config), staged.result()
+        except BaseException:
+            if staged.exception() is None:
+                staged.result().close()
+            raise
+
+
+def _run(config: Config) -> Result:
     began = time.monotonic()
     config.outdir.mkdir(parents=True, exist_ok=True)
-    read, problems, without_stops = _read_genes(config)
-    genes = list(read)
-    with Fasta(config.fasta, stage_dir=config.outdir) as fasta:
+    read, fasta = _opened(config)
+    with fasta:
+        return _written(config, read, fasta, began)
+
+
+def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
+    problems = read.problems
+    genes: list[Gene | Entry] = list(read.table.entries if read.table is not None else read.genes)
+    if read.table is None:
+        records = list(read.genes)
         if config.aliases is not None:
-            genes = rename_seqids(genes, read_aliases(config.aliases, fasta.names))
-        if without_stops:
-            genes, mended = join_stops(genes, fasta)
+            records = rename_seqids(records, read_aliases(config.aliases, fasta.names))
+        if read.without_stops:
+            records, mended = join_stops(records, fasta)
             problems = (*problems, *mended)
-        source = config.annotation or config.regions or config.fasta
-        misplaced = check_places(genes, fasta.lengths, source=source)
-        missing = {finding.gene for finding in misplaced}
-        kept, dropped = [g for g in genes if g.id not in missing], list[Finding]()
-        if config.annotation is not None:
-            kept, dropped = choose(kept, config.filters, problems)
-        tally = _Tally(findings=[*problems, *misplaced, *dropped])
-        _refuse_if_strict(tally.findings, config)
-        if not kept:
-            raise BadInputError(
-                f"none of the {len(genes)} genes is left ({_counted([*misplaced, *dropped])})",
-                path=source,
-                hint="genes need CDS lines; for loci without structure use --regions",
-            )
-        tasks = _tasks(kept, problems, fasta, config)
-        provenance = Provenance("tg-prep", config.parameters())
-        with paused_collector():
-            shards = write_gene_shards(
-                tally.rows(prepare_all(tasks, fasta, config), len(tasks)),
-                config.outdir,
-                provenance=provenance,
-                shard_bases=config.shard_bases,
-            )
+        genes = list(records)
+    source = config.annotation or config.regions or config.fasta
+    misplaced = check_places(genes, fasta.lengths, source=source)
+    missing = {finding.gene for finding in misplaced}
+    kept, dropped = [g for g in genes if g.id not in missing], list[Finding]()
+    if config.annotation is not None:
+        kept, dropped = choose(kept, config.filters, problems)
+    tally = _Tally(findings=[*problems, *misplaced, *dropped])
+    _refuse_if_strict(tally.findings, config)
+    if not kept:
+        raise BadInputError(
+            f"none of the {len(genes)} genes is left ({_counted([*misplaced, *dropped])})",
+            path=source,
+            hint="genes need CDS lines; for loci without structure use --regions",
+        )
+    provenance = Provenance("tg-prep", config.parameters())
+    apart = _in_processes(kept, config)
+    with ThreadPoolExecutor(1) if config.threads > 1 and not apart else nullcontext() as behind:
+        shards = write_gene_shards(
+            tally.rows(_prepared(kept, read, problems, fasta, config, apart=apart), len(kept)),
+            config.outdir,
+            provenance=provenance,
+            shard_bases=config.shard_bases,
+            behind=behind,
+        )
     write_rejects(tally.findings, config.outdir / "rejects.tsv")
     result = Result(
         sample=config.sample,

@@ -21,6 +21,7 @@ from typing import Literal
 
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.gene import Gene
+from transgenic_tools.io.gff3.table import Entry
 from transgenic_tools.prep.windows import uniform_hash
 
 Split = Literal["train", "validation", "test"]
@@ -115,7 +116,7 @@ def split_by_share(value: float, shares: tuple[float, float, float]) -> Split:
     return "validation" if value * total < shares[0] + shares[1] else "test"
 
 
-def _of_block(gene: Gene, rule: SplitRule) -> Split:
+def _of_block(gene: Gene | Entry, rule: SplitRule) -> Split:
     if gene.seqid != rule.seqid or gene.interval.start < rule.first:
         return "train"
     return "validation" if gene.interval.start < rule.second else "test"
@@ -141,7 +142,7 @@ def split_groups(groups: Mapping[str, Sequence[str]], shares: tuple[float, float
 
 
 def assign_splits(
-    genes: Sequence[Gene],
+    genes: Sequence[Gene | Entry],
     rule: SplitRule | None,
     *,
     sample: str,
@@ -175,7 +176,10 @@ def assign_splits(
 
 
 def assign_folds(
-    genes: Sequence[Gene], folds: int, splits: Mapping[str, Split | None], group_of: Mapping[str, str] | None = None
+    genes: Sequence[Gene | Entry],
+    folds: int,
+    splits: Mapping[str, Split | None],
+    group_of: Mapping[str, str] | None = None,
 ) -> dict[str, int | None]:
     """Fold 0 to folds-1 for each gene outside the test split; genes of one group share a fold."""
     if not folds:

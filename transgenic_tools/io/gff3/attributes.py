@@ -75,13 +75,20 @@ _PARENT = re.compile(r"(?:^|;)\s*Parent\s*=([^;]*)")
 def gff3_id(text: str) -> str:
     """The ID of a line, or ""."""
     if text.startswith("ID="):
-        return _decoded(text[3:].split(";", 1)[0])
+        end = text.find(";")
+        return _decoded(text[3:end] if end >= 0 else text[3:])
     match = _ID.search(text)
     return _decoded(match[1]) if match else ""
 
 
 def gff3_parents(text: str) -> tuple[str, ...]:
     """The IDs that a line names as its parents."""
+    first = text.find(";") + 1
+    if first and text.startswith("Parent=", first) and not text.startswith(("Parent", " ")):  # as nearly all files
+        end = text.find(";", first)
+        value = text[first + 7 : end] if end >= 0 else text[first + 7 :]
+        if value and "," not in value:
+            return (_decoded(value),) if not value.isspace() else ()
     match = _PARENT.search(text)
     return tuple(_decoded(part) for part in match[1].split(",") if part.strip()) if match else ()
 

@@ -7,7 +7,7 @@ line and says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isnan
@@ -162,7 +162,7 @@ class Grouped:
         keys: seqid and ID.
         first, exons_end, cds_end: Rows of a clean group: exons, then CDS, each sorted by start.
         clean: Whether the group keeps every rule; nothing below is to be used where it does not.
-        order: Groups in the order of appearance.
+        order: Groups in the order of appearance. `met`: number of each group's first part line.
         scores: Of exons, one a row, NaN where there is none; None where the file has none at all.
     """
 
@@ -176,18 +176,19 @@ class Grouped:
     first_phase: Ints
     clean: Bools
     order: Ints
+    met: Ints
     scores: list[float] | None
 
-    def each(self, wanted: Iterable[int] | None = None) -> Iterator[Group]:
+    def each(self, wanted: Sequence[int] | None = None) -> Iterator[Group]:
         """Groups by number, all of them in the order of appearance by default."""
-        if wanted is None:
-            intervals = _objects(self.rows)
-            for i in self.order.tolist():
-                yield self._group(i, intervals.__getitem__)
-            return
-        start, end = self.rows.start, self.rows.end
-        for i in wanted:
-            yield self._group(i, lambda at: [Interval(*p) for p in zip(start[at].tolist(), end[at].tolist())])  # noqa: B905
+        numbers = self.order.tolist() if wanted is None else wanted
+        intervals = _objects(self.rows).__getitem__ if 4 * len(numbers) > len(self.first) else self._intervals
+        for i in numbers:
+            yield self._group(i, intervals)
+
+    def _intervals(self, at: slice) -> list[Interval]:
+        places = zip(self.rows.start[at].tolist(), self.rows.end[at].tolist(), strict=True)
+        return [Interval(start, end) for start, end in places]
 
     def _group(self, i: int, intervals: Callable[[slice], list[Interval]]) -> Group:
         low, middle, high = int(self.first[i]), int(self.exons_end[i]), int(self.cds_end[i])
@@ -213,6 +214,7 @@ def grouped(lines: Lines) -> Grouped | None:
     phase_good, first_phase = _phases(rows)
     good = _inside_exons(rows) & phase_good & (rows.strand != 0) & (rows.kind <= UTR)
     good &= rows.strand == rows.strand[rows.first][rows.group]
+    met = np.minimum.reduceat(rows.order, rows.first)
     exons_end = rows.first + np.add.reduceat(rows.kind == EXON, rows.first, dtype=np.int64)
     return Grouped(
         lines=lines,
@@ -224,6 +226,7 @@ def grouped(lines: Lines) -> Grouped | None:
         plus=rows.strand[rows.first] == 1,
         first_phase=first_phase,
         clean=np.logical_and.reduceat(good, rows.first),
-        order=np.argsort(np.minimum.reduceat(rows.order, rows.first), kind="stable"),
+        order=np.argsort(met, kind="stable"),
+        met=met,
         scores=_exon_scores(lines, rows.order),
     )

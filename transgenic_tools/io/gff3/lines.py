@@ -228,10 +228,13 @@ class _BlockReader:
             lengths.append(length)
         names = list(lines.seqids)
         seqid = np.repeat(np.array(seqids, np.int32), lengths)
-        nodes = np.flatnonzero((kind == NODE) | (kind == PROTEIN))
+        proteins = np.flatnonzero(kind == PROTEIN)
+        homes = [names[code] for code in seqid[proteins].tolist()]
+        lines.protein_ids.update(zip(homes, map(gff3_id, grid.texts(grid.text_at, proteins)), strict=True))
+        nodes = np.flatnonzero(kind == NODE)
         self._nodes(
-            kind[nodes].tolist(), grid.start[nodes].tolist(), grid.end[nodes].tolist(),
             [names[code] for code in seqid[nodes].tolist()], [grid.types[code] for code in grid.type[nodes].tolist()],
+            grid.start[nodes].tolist(), grid.end[nodes].tolist(),
             grid.texts(grid.score_at, nodes), grid.texts(grid.strand_at, nodes), grid.texts(grid.text_at, nodes),
         )  # fmt: skip
         if len(rows):
@@ -382,11 +385,17 @@ class _BlockReader:
         seqid_of = np.array([self.lines.seqids.get(name, -1) for name in names], np.int32)[seqid.indices.to_numpy()]
         strand_of = np.array([{"+": 1, "-": -1}.get(s, 0) for s in strand.dictionary.to_pylist()], np.int8)
         phase_of = np.array([int(p) if p in ("0", "1", "2") else -1 for p in phase.dictionary.to_pylist()], np.int8)
-        rows = np.flatnonzero(usable & ((kind == NODE) | (kind == PROTEIN)))
-        index = pa.array(rows)
-        taken = [columns[n].take(index).to_pylist() for n in ("seqid", "type", "score", "strand", "attributes")]
-        taken[0] = [unquote(name) if "%" in name else name for name in taken[0]]
-        self._nodes(kind[rows].tolist(), start[rows].tolist(), end[rows].tolist(), *taken)
+        for wanted in (PROTEIN, NODE):
+            rows = np.flatnonzero(usable & (kind == wanted))
+            index = pa.array(rows)
+            seqids, *taken = (
+                columns[n].take(index).to_pylist() for n in ("seqid", "type", "score", "strand", "attributes")
+            )
+            seqids = [unquote(name) if "%" in name else name for name in seqids]
+            if wanted == PROTEIN:
+                self.lines.protein_ids.update(zip(seqids, map(gff3_id, taken[-1]), strict=True))
+            else:
+                self._nodes(seqids, taken[0], start[rows].tolist(), end[rows].tolist(), *taken[1:])
         rows = np.flatnonzero(usable & (kind >= 0))
         codes = (strand_of[strand.indices.to_numpy()], phase_of[phase.indices.to_numpy()])
         self._parts(rows, table, block, before, (kind, seqid_of, start, end, *codes))
@@ -440,29 +449,23 @@ class _BlockReader:
 
     def _nodes(
         self,
-        kinds: list[int],
-        starts: list[int],
-        ends: list[int],
         seqids: list[str],
         types: list[str],
+        starts: list[int],
+        ends: list[int],
         scores: list[str],
         strands: list[str],
         texts: list[str],
     ) -> None:
         gff3 = self.lines.dialect == "gff3"
-        columns = zip(kinds, seqids, types, starts, ends, scores, strands, texts, strict=True)
-        for kind, seqid, feature_type, start, end, score, strand, text in columns:
-            if kind == PROTEIN:
-                self.lines.protein_ids.add((seqid, gff3_id(text)))
-                continue
-            gene = is_gene_type(feature_type)
-            if gff3 and gene:
-                self.gene_ids.add(gff3_id(text))
-            elif not gff3 and not gene:
-                match = _GTF_ID.search(text)
-                if match and "gene_id" in text:
+        for line in map(NodeLine, seqids, types, starts, ends, scores, strands, texts):
+            if gff3 and is_gene_type(line.type):
+                self.gene_ids.add(gff3_id(line.text))
+            elif not gff3 and not is_gene_type(line.type):
+                match = _GTF_ID.search(line.text)
+                if match and "gene_id" in line.text:
                     self.transcript_ids.add(match[1])
-            self.lines.nodes.append(NodeLine(seqid, feature_type, start, end, score, strand, text))
+            self.lines.nodes.append(line)
 
 
 def read_lines(path: Path) -> Lines:

@@ -16,7 +16,7 @@ from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.gff3.build import Builder
-from transgenic_tools.io.gff3.lines import Dialect, read_lines
+from transgenic_tools.io.gff3.lines import Dialect, Lines, read_lines
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,14 @@ def read_annotation(path: str | Path) -> Annotation:
         BadInputError: the file is damaged, or is no GFF3 and no GTF.
     """
     with paused_collector():
-        lines = read_lines(Path(path))
-        genes, findings = Builder(lines).build()
+        return annotation_of(Path(path), read_lines(Path(path)))
+
+
+def annotation_of(path: Path, lines: Lines) -> Annotation:
+    """The genes of lines that were read."""
+    genes, findings = Builder(lines).build()
     return Annotation(
-        path=Path(path),
+        path=path,
         dialect=lines.dialect,
         genes=genes,
         problems=findings,

@@ -1,0 +1,325 @@
+"""Windows, checks and gene sentences of many plain genes at once, in array operations.
+
+In: a `GeneTable`, an open FASTA, genes of the table whose window is known. Out: for each gene the bases of its window
+and its sentence; None for the sentence where `prepare` has anything to say about the gene (a flag, a filter), which
+then prepares it alone.
+A surprise: nothing is mended or judged here; whatever is not plainly in order is left to `prepare`, and a test holds
+that both give the same rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.genome.checks import MIN_EXON, MIN_INTRON
+from transgenic_tools.genome.phase import GSF_PHASE
+from transgenic_tools.genome.sequence import COMPLEMENT_BYTES
+from transgenic_tools.gsf.grammar import FEATURE_TYPES
+from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.gff3.table import Coding, Entry
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+_CDS, _FIVE_PRIME, _THREE_PRIME = 0, 1, 2
+_PHASES = [*(GSF_PHASE[phase] for phase in (0, 1, 2)), GSF_PHASE[None]]
+
+
+def _code(text: str) -> int:
+    return int.from_bytes(text.encode(), "little")
+
+
+def _codes(*texts: str) -> Ints:
+    return np.array([_code(text) for text in texts], np.int64)
+
+
+_START = {True: _codes("ATG"), False: _codes("CAT")}
+_STOPS = {True: _codes("TAA", "TAG", "TGA"), False: _codes("TTA", "CTA", "TCA")}
+#: Four bases: the two at the left end of an intron and the two at its right end, on the plus strand of the seqid.
+_INTRONS = {True: _codes("GTAG", "GCAG", "ATAC"), False: _codes("CTAC", "CTGC", "GTAT")}
+
+
+class Ready(NamedTuple):
+    """One gene; `sentence` and `primary` are None where it has to be prepared alone."""
+
+    bases: bytes
+    sentence: str | None
+    primary: str | None
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Arrays of the coding transcripts of some genes; coordinates count in `bases`, their windows one after the other.
+
+    Attributes:
+        gene: Of each transcript. `plus`, `low`, `high`: strand and window of each gene.
+        exon, cds: Transcript, start and end of each part, left to right.
+        phase: Of each CDS part.
+        odd: Transcripts about which `prepare` has something to say.
+    """
+
+    bases: Bytes
+    gene: Ints
+    plus: Bools
+    low: Ints
+    high: Ints
+    exon: tuple[Ints, Ints, Ints]
+    cds: tuple[Ints, Ints, Ints]
+    phase: Ints
+    odd: Bools
+
+
+def _ragged(first: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """Rows of stretches of rows, and which stretch each belongs to."""
+    owner = np.repeat(np.arange(len(count)), count)
+    before = np.cumsum(count) - count
+    return np.arange(len(owner)) - before[owner] + first[owner], owner
+
+
+def _batch(coding: Coding, entries: Sequence[Entry], lows: list[int], pieces: list[bytes]) -> _Batch:
+    size = np.array([len(piece) for piece in pieces], np.int64)
+    high = np.cumsum(size)
+    low = high - size
+    number = np.array([entry.plain for entry in entries], np.int64)
+    first = coding.first[number]
+    which, gene = _ragged(first, coding.first[number + 1] - first)
+    shift = (low - np.array(lows, np.int64))[gene]
+    parts = []
+    for begin, end in ((coding.exon, coding.cds), (coding.cds, coding.end)):
+        rows, owner = _ragged(begin[which], (end - begin)[which])
+        parts.append((owner, coding.start_of[rows] + shift[owner], coding.end_of[rows] + shift[owner]))
+    return _Batch(
+        bases=np.frombuffer(b"".join([*pieces, b"NNN"]), np.uint8),
+        gene=gene,
+        plus=np.array([entry.strand == "+" for entry in entries], bool),
+        low=low,
+        high=high,
+        exon=parts[0],
+        cds=parts[1],
+        phase=coding.phase_of[rows],
+        odd=coding.first_phase[which] != 0,
+    )
+
+
+def _letters(bases: Bytes, *places: Ints) -> Ints:
+    """The letters at some places as one number, the first in the lowest byte."""
+    found = bases[places[0]].astype(np.int64)
+    for i, place in enumerate(places[1:], start=1):
+        found |= bases[place].astype(np.int64) << (8 * i)
+    return found
+
+
+def _is_one_of(found: Ints, plus: Bools, wanted: dict[bool, Ints]) -> Bools:
+    return np.where(plus, np.isin(found, wanted[True]), np.isin(found, wanted[False]))
+
+
+def _check(batch: _Batch) -> None:
+    """Adds to `odd` every transcript that breaks, or may break, a rule of `check_transcript`."""
+    owner, start, end = batch.cds
+    odd, length = batch.odd, end - start
+    plus_of = batch.plus[batch.gene]
+    begins = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    ends = np.r_[begins[1:], len(owner)] - 1
+    odd |= np.add.reduceat(length, begins) % 3 != 0
+    head, tail = np.where(plus_of, begins, ends), np.where(plus_of, ends, begins)
+    odd |= (length[head] < 3) | (length[tail] < 3)
+    sound = ~odd
+    for part, left, wanted in ((head, plus_of, _START), (tail, ~plus_of, _STOPS)):
+        at = np.where(left, start[part], end[part] - 3)
+        at = np.where(sound, at, 0)
+        odd |= ~_is_one_of(_letters(batch.bases, at, at + 1, at + 2), plus_of, wanted)
+    _check_introns(batch)
+    _check_codons(batch, head, tail)
+
+
+def _check_introns(batch: _Batch) -> None:
+    owner, start, end = batch.exon
+    same = owner[1:] == owner[:-1]
+    batch.odd[owner[1:][same & (start[1:] - end[:-1] < MIN_INTRON)]] = True
+    owner, start, end = batch.cds
+    inner = np.flatnonzero(owner[1:] == owner[:-1])
+    if not len(inner):
+        return
+    of, left, right = owner[inner], end[inner], start[inner + 1]
+    plus = batch.plus[batch.gene[of]]
+    found = _letters(batch.bases, left, left + 1, right - 2, right - 1)
+    batch.odd[of[~_is_one_of(found, plus, _INTRONS)]] = True
+    middle = inner[1:][inner[1:] == inner[:-1] + 1]
+    batch.odd[owner[middle[end[middle] - start[middle] < MIN_EXON]]] = True
+    # the codon that the intron splits: so many bases of it on the left, 0 where it splits none
+    before = np.where(plus, (3 - batch.phase[inner + 1]) % 3, batch.phase[inner])
+    split = np.flatnonzero(before)
+    of, left, right, before, plus = of[split], left[split], right[split], before[split], plus[split]
+    short = (end - start)[inner][split] < before
+    short |= (end - start)[inner + 1][split] < 3 - before
+    two = before == 2
+    codon = _letters(batch.bases, np.where(two, left - 2, left - 1), np.where(two, left - 1, right), right + ~two)
+    known = _KNOWN[codon & 0xFF] & _KNOWN[codon >> 8 & 0xFF] & _KNOWN[codon >> 16]
+    batch.odd[of[short | _is_one_of(codon, plus, _STOPS) | ~known]] = True
+
+
+_KNOWN = np.zeros(256, bool)
+_KNOWN[list(b"ACGT")] = True
+
+
+def _check_codons(batch: _Batch, head: Ints, tail: Ints) -> None:
+    """Stop codons and unknown letters in the whole codons of each CDS part, the last codon of a CDS left out."""
+    owner, start, end = batch.cds
+    plus = batch.plus[batch.gene[owner]]
+    last = np.zeros(len(owner), bool)
+    last[tail] = True
+    whole = np.maximum(end - start - batch.phase, 0) // 3 * 3
+    begin = np.where(plus, start + batch.phase, end - batch.phase - whole)
+    stop = np.where(plus & last, begin + whole - 3, begin + whole)
+    begin = np.where(~plus & last, begin + 3, begin)
+    _, first, of_region = np.unique(begin << 32 | stop, return_index=True, return_inverse=True)
+    bad = np.zeros(len(first), bool)
+    view = memoryview(batch.bases)  # type: ignore[arg-type]
+    for strand in (True, False):
+        mine = np.flatnonzero((plus[first] == strand) & (stop[first] > begin[first]))
+        places = zip(begin[first[mine]].tolist(), stop[first[mine]].tolist(), strict=True)
+        codons = np.frombuffer(b"".join([view[a:b] for a, b in places]), np.uint8)
+        hits = _stops_or_unknown(codons, forward=strand)
+        if len(hits):
+            sizes = np.cumsum((stop - begin)[first[mine]]) // 3
+            bad[mine[np.searchsorted(sizes, hits, "right")]] = True
+    batch.odd[owner[bad[of_region]]] = True
+
+
+def _stops_or_unknown(bases: Bytes, *, forward: bool) -> Ints:
+    """Codons that are stop codons (of the other strand where not `forward`), or hold an unknown base."""
+    one, two, three = (np.ascontiguousarray(bases[i::3]) for i in range(3))
+    if forward:
+        found = one == ord("T")
+        found &= ((two == ord("A")) & ((three == ord("A")) | (three == ord("G")))) | (
+            (two == ord("G")) & (three == ord("A"))
+        )
+    else:
+        found = three == ord("A")
+        found &= ((two == ord("T")) & ((one == ord("T")) | (one == ord("C")))) | ((two == ord("C")) & (one == ord("T")))
+    if bases.tobytes().translate(None, b"ACGT"):
+        found |= ~(_KNOWN[one] & _KNOWN[two] & _KNOWN[three])
+    return np.flatnonzero(found)
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Features of a batch in window coordinates, in the order of each transcript's chain.
+
+    Attributes:
+        first: Of each transcript.
+        named: Number of the distinct feature that each one is.
+        first_of_gene: First distinct feature of each gene.
+        names, texts: Of the distinct features.
+    """
+
+    first: Ints
+    named: list[int]
+    first_of_gene: Ints
+    names: list[str]
+    texts: list[str]
+
+
+def _pieces(batch: _Batch) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
+    """UTR and CDS features: transcript, start, end, kind, phase (3 for none), and the first of each transcript."""
+    owner, start, end = batch.exon
+    of_cds, cds_start, cds_end = batch.cds
+    begins = np.flatnonzero(np.r_[True, of_cds[1:] != of_cds[:-1]])
+    ends = np.r_[begins[1:], len(of_cds)] - 1
+    coding_from, coding_to = cds_start[begins][owner], cds_end[ends][owner]
+    left, right = np.flatnonzero(start < coding_from), np.flatnonzero(end > coding_to)
+    count = [np.bincount(some, minlength=len(batch.gene)) for some in (owner[left], of_cds, owner[right])]
+    total = count[0] + count[1] + count[2]
+    first = np.cumsum(total) - total
+    of = np.concatenate((owner[left], of_cds, owner[right]))
+    low = np.concatenate((start[left], cds_start, np.maximum(start[right], coding_to[right])))
+    high = np.concatenate((np.minimum(end[left], coding_from[left]), cds_end, end[right]))
+    plus = batch.plus[batch.gene[of]]
+    five, three = np.where(plus, _FIVE_PRIME, _THREE_PRIME), np.where(plus, _THREE_PRIME, _FIVE_PRIME)
+    n, m = len(left), len(left) + len(of_cds)
+    kind = np.concatenate((five[:n], np.full(m - n, _CDS), three[m:]))
+    phase = np.concatenate((np.full(n, 3), batch.phase, np.full(len(right), 3)))
+    within = np.concatenate([np.arange(len(some)) - (np.cumsum(c) - c)[some] for some, c in
+                             zip((owner[left], of_cds, owner[right]), count, strict=True)])  # fmt: skip
+    within += np.concatenate((np.zeros(n, np.int64), count[0][of_cds], (count[0] + count[1])[owner[right]]))
+    place = first[of] + np.where(plus, within, total[of] - 1 - within)
+    gene = batch.gene[of]
+    edge = (batch.low[gene], batch.high[gene])
+    begin, stop = np.where(plus, low - edge[0], edge[1] - high), np.where(plus, high - edge[0], edge[1] - low)
+    placed = [np.empty_like(of) for _ in range(5)]
+    for target, values in zip(placed, (of, begin, stop, kind, phase), strict=True):
+        target[place] = values
+    return placed[0], placed[1], placed[2], placed[3], placed[4], first
+
+
+def _features(batch: _Batch) -> _Features:
+    of, start, end, kind, phase, first = _pieces(batch)
+    gene = batch.gene[of]
+    order = np.lexsort((end << 4 | kind << 2 | phase, gene << 40 | start))
+    columns = [column[order] for column in (gene, start, end, kind, phase)]
+    new = np.zeros(len(order), bool)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    named = np.empty(len(order), np.int64)
+    named[order] = np.cumsum(new) - 1
+    gene, start, end, kind, phase = (column[new] for column in columns)
+    first_of_gene = np.searchsorted(gene, np.arange(len(batch.plus) + 1))
+    number = np.empty(len(gene), np.int64)
+    for code in (_CDS, _FIVE_PRIME, _THREE_PRIME):
+        mine = kind == code
+        so_far = np.cumsum(mine)
+        number[mine] = (so_far - np.r_[0, so_far][first_of_gene[gene]])[mine]
+    table = [[f"{name}{i}" for i in range(int(number.max(initial=0)) + 1)] for name in FEATURE_TYPES]
+    names = [table[k][n] for k, n in zip(kind.tolist(), number.tolist(), strict=True)]
+    tails = [[f"|{strand}|{letter}" for letter in _PHASES] for strand in "-+"]
+    strands = batch.plus[gene].astype(np.int64).tolist()
+    columns_ = zip(start.tolist(), names, end.tolist(), strands, phase.tolist(), strict=True)
+    texts = [f"{a}|{name}|{b}{tails[strand][p]}" for a, name, b, strand, p in columns_]
+    return _Features(first, named.tolist(), first_of_gene, names, texts)
+
+
+def ready(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int, int]], fasta: Fasta) -> list[Ready]:
+    """Window and sentence of each gene.
+
+    Args:
+        entries: Plain genes all of whose transcripts have a CDS.
+        windows: Start and end of each gene's window on its seqid; may leave it.
+    """
+    pieces = [
+        bytes(fasta.padded_bytes(entry.seqid, start, end)) for entry, (start, end) in zip(entries, windows, strict=True)
+    ]
+    batch = _batch(coding, entries, [start for start, _ in windows], pieces)
+    _check(batch)
+    features = _features(batch)
+    spelled = [features.names[i] for i in features.named]
+    bounds = [*features.first.tolist(), len(spelled)]
+    chains = ["|".join(spelled[a:b]) for a, b in itertools.pairwise(bounds)]
+    odd = batch.odd.tolist()
+    lengths = [np.bincount(of, end - start, minlength=len(odd)).astype(np.int64).tolist()
+               for of, start, end in (batch.cds, batch.exon)]  # fmt: skip
+    size = list(zip(*lengths, strict=True))
+    listed = features.first_of_gene.tolist()
+    offset = 0
+    made = []
+    for i, (entry, piece) in enumerate(zip(entries, pieces, strict=True)):
+        stop = offset + entry.transcripts
+        own = range(offset, stop)
+        some = chains[offset:stop]
+        bases = piece if entry.strand == "+" else piece.translate(COMPLEMENT_BYTES)[::-1]
+        if any(odd[offset:stop]) or len(set(some)) < len(some):
+            made.append(Ready(bases, None, None))
+        else:
+            sentence = ";".join(features.texts[listed[i] : listed[i + 1]]) + ">" + ";".join(some)
+            primary = offset if len(own) == 1 else max(own, key=size.__getitem__)
+            name = coding.names[int(coding.first[entry.plain]) + primary - offset]
+            made.append(Ready(bases, sentence, name))
+        offset = stop
+    return made
