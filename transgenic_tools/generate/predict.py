@@ -97,7 +97,7 @@ class Predictor:
             strand=row.strand,
             window_start=row.window_start,
             window_end=row.window_end,
-            gsf=write([one.transcript for one in written], strand=row.strand) if written else None,
+            gsf=write([row.to_window(one.transcript) for one in written], strand=row.strand) if written else None,
             scores=tuple(round(s.transcript, 4) for s in scores),
             exon_scores=tuple(tuple(round(v, 4) for v in s.exons) for s in scores),
             donor_scores=tuple(tuple(round(v, 4) for v in s.donors) for s in scores),
