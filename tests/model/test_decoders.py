@@ -111,6 +111,38 @@ def test_search_scores_steps_as_training_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in DECODERS if n != "embedded"])
+@pytest.mark.parametrize("lengths", [(0, 0, 0), (5, 2, 0)])
+def test_cached_steps_equal_the_whole_pass(name: str, lengths: tuple[int, ...]) -> None:
+    """Rows of different lengths, two beams each, that change places; every step against a pass over its own row."""
+    decoder = make(name).decoder
+    noise = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=noise))
+    sites, valid = torch.randn(3, 7, 16, generator=noise), torch.ones(3, 7, dtype=torch.bool)
+    valid[1, 4:] = False
+    begun = torch.randn(3, max(*lengths, 1), 16, generator=noise)
+    rows = [begun[r // 2, : lengths[r // 2]] for r in range(6)]
+    with torch.no_grad():
+        state = decoder.start(begun, torch.tensor(lengths), beams=2, sites=sites, valid=valid)
+        for gene in range(3):
+            if lengths[gene]:
+                whole = decoder(rows[2 * gene][None], sites[gene, None], valid[gene, None])[0, -1]
+                torch.testing.assert_close(state.hidden[gene], whole, rtol=1e-4, atol=1e-5)
+        for step in range(4):
+            x = torch.randn(6, 16, generator=noise)
+            at = torch.tensor([lengths[r // 2] + step for r in range(6)])
+            hidden = state.step(x, at)
+            rows = [torch.cat([row, x[r, None]]) for r, row in enumerate(rows)]
+            for r, row in enumerate(rows):
+                whole = decoder(row[None], sites[r // 2, None], valid[r // 2, None])[0, -1]
+                torch.testing.assert_close(hidden[r], whole, rtol=1e-4, atol=1e-5)
+            parents = torch.tensor([1, 0, 2, 2, 5, 4])
+            state.reorder(parents)
+            rows = [rows[p] for p in parents.tolist()]
+
+
+@pytest.mark.parametrize("name", [n for n in DECODERS if n != "embedded"])
 def test_padding_of_other_genes_changes_no_loss(name: str) -> None:
     model = make(name)
     short, long = (gold(model, graph_of(model, seed, length)) for seed, length in ((3, 300), (4, 500)))

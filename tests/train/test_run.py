@@ -23,7 +23,8 @@ from transgenic_tools.errors import BadInputError, OutOfMemoryError, UsageError
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.pipeline import preflight
-from transgenic_tools.train.run import Trainer, make_accelerator, run
+from transgenic_tools.train.processes import make_accelerator
+from transgenic_tools.train.run import Trainer, run
 from transgenic_tools.train.start import build_model, load_examples
 
 TINY = {"encoder": ENCODERS["embedded"], "decoder": DECODERS["embedded"]}

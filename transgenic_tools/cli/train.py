@@ -114,6 +114,10 @@ def train(
         Path | None,
         typer.Option(help="Stored encodings of tg-encode; learns mapping, head and decoder on whole windows."),
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Read training windows from the shards as they are needed.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read micro-batches ahead.")] = None,
     folds: Annotated[int | None, typer.Option(min=0, help="Cross-validation: folds in the shards; 0 for none.")] = None,
     fold: Annotated[int | None, typer.Option(min=0, help="The fold that is measured, from 0.")] = None,
     deepspeed: Annotated[
@@ -143,7 +147,7 @@ def train(
         "freeze": freeze and freeze.value, "batch_bases": batch_bases, "accumulate": accumulate,
         "max_bases": max_bases, "learning_rate": learning_rate, "optimizer": optimizer and optimizer.value,
         "precision": precision and precision.value, "ema": ema, "eval_every": eval_every, "save_every": save_every,
-        "encodings": encodings,
+        "encodings": encodings, "stream": stream or None, "workers": workers,
         "folds": folds, "fold": fold, "deepspeed": deepspeed, "device": device and device.value, "threads": threads,
         "seed": seed, "resume": False if no_resume else None,
     }  # fmt: skip

@@ -6,8 +6,10 @@ A surprise: the plan depends on (seed, epoch) alone, so a resumed or distributed
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +18,10 @@ from torch import Tensor
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.model.vocabulary import IGNORE, N_SITES, PAD_CODE, allowed_sites
-from transgenic_tools.train.examples import Example, crop_labels, draw_crop, label_window
+from transgenic_tools.train.examples import Example, Examples, Outline, crop_labels, draw_crop, label_window
+from transgenic_tools.train.stream import StreamedExamples
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def pack(items: Sequence[Item], batch_bases: int) -> list[list[Item]]:
 
 
 def plan_epoch(
-    examples: Sequence[Example],
+    examples: Examples,
     *,
     epoch: int,
     seed: int,
@@ -75,20 +80,47 @@ def plan_epoch(
     batch_bases: int,
     pool: int = 512,
 ) -> list[list[Item]]:
-    """Micro-batches of one epoch: genes shuffled, sorted by length within pools of `pool`, packed, shuffled again."""
+    """Micro-batches of one epoch: genes shuffled, sorted by length within pools of `pool`, packed, shuffled again.
+
+    Streamed examples are shuffled within their blocks, and the micro-batches of their lanes take turns.
+    """
     rng = stable_rng("plan", seed, epoch)
-    items = []
-    for index in rng.permutation(len(examples)).tolist():
-        own = stable_rng("crop", seed, epoch, examples[index].gene_id)
-        crop = draw_crop(examples[index], flank_min=flank_min, flank_max=flank_max, max_bases=max_bases, rng=own)
-        items.append(Item(index, crop))
-    batches: list[list[Item]] = []
-    for start in range(0, len(items), pool):
-        batches += pack(sorted(items[start : start + pool], key=lambda item: len(item.crop)), batch_bases)
-    return [batches[i] for i in rng.permutation(len(batches)).tolist()]
+    lanes = []
+    for blocks in shuffled(examples, rng):
+        lane: list[list[Item]] = []
+        for block in blocks:
+            items = []
+            for index in block:
+                gene = outline(examples, index)
+                own = stable_rng("crop", seed, epoch, gene.gene_id)
+                crop = draw_crop(gene, flank_min=flank_min, flank_max=flank_max, max_bases=max_bases, rng=own)
+                items.append(Item(index, crop))
+            batches: list[list[Item]] = []
+            for start in range(0, len(items), pool):
+                batches += pack(sorted(items[start : start + pool], key=lambda item: len(item.crop)), batch_bases)
+            lane += [batches[i] for i in rng.permutation(len(batches)).tolist()]
+        lanes.append(lane)
+    return take_turns(lanes)
 
 
-def collate_trunk(examples: Sequence[Example], items: Sequence[Item], *, epoch: int, seed: int) -> TrunkBatch:
+def shuffled(examples: Examples, rng: np.random.Generator) -> list[list[list[int]]]:
+    """Lanes of blocks of genes; one of one where they lie in memory."""
+    if isinstance(examples, StreamedExamples):
+        return examples.order(rng)
+    return [[rng.permutation(len(examples)).tolist()]]
+
+
+def outline(examples: Examples, index: int) -> Example | Outline:
+    """What a plan needs of a gene; nothing is read for it."""
+    return examples.outline(index) if isinstance(examples, StreamedExamples) else examples[index]
+
+
+def take_turns(lanes: Sequence[list[T]]) -> list[T]:
+    """The first of every lane, the second of every lane, and so on."""
+    return [one for turn in itertools.zip_longest(*lanes) for one in turn if one is not None]
+
+
+def collate_trunk(examples: Examples, items: Sequence[Item], *, epoch: int, seed: int) -> TrunkBatch:
     """Tensors of one micro-batch; the content label's transcript is drawn by (seed, epoch, gene)."""
     longest = max(len(item.crop) for item in items)
     batch = len(items)

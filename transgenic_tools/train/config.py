@@ -27,6 +27,9 @@ class Config:
         genes_per_batch: Genes of one micro-batch of the decoder.
         encodings: Directory of `tg-encode`. Whole windows are learned then (their encodings cannot be cropped), and the
             encoder stays as it is.
+        stream: Leave the training sequences in their shards and read them row group by row group.
+        stream_groups: Row groups of one block of shuffling (128 genes each, as tg-prep writes them).
+        workers: Processes that read and lay out micro-batches ahead; 0 for none.
         folds, fold: Cross-validation: rows of `fold` are measured, all other train and validation rows are learned.
         batch_bases: Bases of one micro-batch, padding included.
         accumulate: Micro-batches of one optimiser step over all processes.
@@ -38,7 +41,7 @@ class Config:
         allow_download: Ask the network for them; `trust_remote_code`: run code that lies beside them.
         peft, rank: Adapters in the encoder instead of all its weights.
         freeze: Keep the encoder's pretrained part as it is.
-        deepspeed: A DeepSpeed configuration (JSON).
+        deepspeed: A DeepSpeed configuration (JSON). FSDP is switched on by `accelerate launch` and its configuration.
     """
 
     shards: tuple[Path, ...]
@@ -58,6 +61,9 @@ class Config:
     max_bases: int = 16_000
     crops: int = 2
     genes_per_batch: int = 16
+    stream: bool = False
+    stream_groups: int = 16
+    workers: int = 0
     folds: int | None = None
     fold: int | None = None
     seed: int = 1

@@ -7,8 +7,8 @@ and nothing upstream of its CDS counts as a negative for splice sites; the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,15 @@ _FUZZ_REACH = 20
 
 
 @dataclass(frozen=True)
+class Outline:
+    """What a plan of batches must know of a gene: its name, its locus in the window, the window's length."""
+
+    gene_id: str
+    locus: Interval
+    length: int
+
+
+@dataclass(frozen=True)
 class Example:
     """One gene for training.
 
@@ -39,6 +48,18 @@ class Example:
     codes: npt.NDArray[np.uint8]
     locus: Interval
     transcripts: tuple[Transcript, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.codes)
+
+
+class Examples(Protocol):
+    """Genes to learn from: a list in memory, or `train.stream.StreamedExamples`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Example: ...
 
 
 @dataclass(frozen=True)
@@ -64,18 +85,13 @@ def example_from_row(row: GeneRow) -> Example:
     return Example(row.gene_id, encode(row.sequence), window.to_window(Interval(row.start, row.end)), tuple(ordered))
 
 
-def examples_from_rows(rows: Iterable[GeneRow], *, split: str | None) -> list[Example]:
-    """Examples of one split (None for all), in their order; rows without a gene sentence are passed over."""
-    return [example_from_row(row) for row in rows if split in (None, row.split) and row.gsf]
-
-
 def draw_crop(
-    example: Example, *, flank_min: int, flank_max: int, max_bases: int, rng: np.random.Generator
+    example: Example | Outline, *, flank_min: int, flank_max: int, max_bases: int, rng: np.random.Generator
 ) -> Interval:
     """A crop with independent random flanks; a locus longer than `max_bases` is cut at random."""
     left, right = rng.integers(flank_min, flank_max + 1, size=2)
     start = max(0, example.locus.start - int(left))
-    end = min(len(example.codes), example.locus.end + int(right))
+    end = min(example.length, example.locus.end + int(right))
     if end - start > max_bases:
         start += int(rng.integers(0, end - start - max_bases + 1))
         end = start + max_bases

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ def _events(directory: Path, resume_step: int) -> Any:
 class Means:
     """Running means of some losses."""
 
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.sums: dict[str, float] = dict.fromkeys(names, 0.0)
         self.count = 0
         self.size = 0
 
@@ -69,6 +69,14 @@ class Means:
             self.sums[key] = self.sums.get(key, 0.0) + value
         self.count += 1
         self.size += size
+
+    def joined(self, add_up: Callable[[list[float]], list[float]]) -> Means:
+        """The same over all processes, which have the same names; `add_up` sums a list over them."""
+        names = list(self.sums)
+        count, size, *sums = add_up([float(self.count), float(self.size), *(self.sums[name] for name in names)])
+        whole = Means()
+        whole.sums, whole.count, whole.size = dict(zip(names, sums, strict=True)), int(count), int(size)
+        return whole
 
     def means(self) -> dict[str, float]:
         return {key: value / max(1, self.count) for key, value in self.sums.items()}

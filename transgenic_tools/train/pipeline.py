@@ -18,6 +18,7 @@ from transgenic_tools.model.preflight import check, estimate, expected_seconds, 
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.model.transgenic import pick_device
 from transgenic_tools.train.config import Config
+from transgenic_tools.train.processes import leave
 from transgenic_tools.train.recipe import Result, recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
 from transgenic_tools.train.start import build_model
@@ -85,6 +86,9 @@ def train(request: Request) -> Result:
     first = replace(first, init=request.init, model_overrides={} if request.init else dict(recipe.model))
     logger.info("%s: %s", first.stage, preflight(first, stop=request.check_memory))
     if request.stage == "all":
-        return run_recipe(recipe)
+        whole = run_recipe(recipe)
+        leave()
+        return whole
     result = run(replace(first, outdir=request.outdir))
+    leave()
     return Result(request.outdir, result.n_train, result.n_validation, result.metrics)

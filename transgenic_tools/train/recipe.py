@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -25,7 +24,8 @@ from transgenic_tools.train.config import Config
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.metrics import jittered_items
-from transgenic_tools.train.run import make_accelerator, run
+from transgenic_tools.train.processes import make_accelerator, world_size
+from transgenic_tools.train.run import run
 from transgenic_tools.train.scoring import GoldGraph, fit_scoring, gold_graph
 from transgenic_tools.train.start import load_examples
 
@@ -92,7 +92,7 @@ def recipe_from_preset(
 
 
 def _many() -> bool:
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return world_size() > 1
 
 
 def _alone(work: Callable[[], dict[str, float]], directory: Path) -> dict[str, float]:

@@ -8,44 +8,64 @@ A surprise: nothing is computed under `no_grad`. A frozen encoder still passes g
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
+import pyarrow.parquet as pq
+
 from transgenic_tools.errors import BadInputError, UsageError
-from transgenic_tools.io.shards import GeneRow, read_shard
+from transgenic_tools.io.shards import GeneRow, expand_shards, read_shard
 from transgenic_tools.model.config import TransgenicConfig, build_part
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import Config
-from transgenic_tools.train.examples import Example, examples_from_rows
+from transgenic_tools.train.examples import Example, example_from_row
+from transgenic_tools.train.stream import StreamedExamples
 
 logger = logging.getLogger(__name__)
 
 
-def _by_fold(rows: list[GeneRow], config: Config) -> tuple[list[Example], list[Example]]:
-    folds = sorted({row.fold for row in rows if row.fold is not None})
+Wanted = Callable[[GeneRow], bool]
+
+
+def _by_split() -> tuple[Wanted, Wanted]:
+    return lambda row: row.split == "train", lambda row: row.split == "validation"
+
+
+def _by_fold(config: Config) -> tuple[Wanted, Wanted]:
+    folds: set[int] = set()
+    for path in expand_shards(config.shards):
+        folds |= set(pq.read_table(path, columns=["fold"])["fold"].unique().to_pylist()) - {None}
     if len(folds) != config.folds or config.fold not in folds:
         raise BadInputError(
-            f"fold {config.fold} of {config.folds} was asked for, the shards hold folds {folds}",
+            f"fold {config.fold} of {config.folds} was asked for, the shards hold folds {sorted(folds)}",
             path=config.shards[0],
             hint=f"make the shards with tg-prep genes --folds {config.folds}; folds count from 0",
         )
-    usable = [row for row in rows if row.gsf and row.fold is not None and row.split != "test"]
-    train = [row for row in usable if row.fold != config.fold]
-    held_out = [row for row in usable if row.fold == config.fold]
-    return examples_from_rows(train, split=None), examples_from_rows(held_out, split=None)
+
+    def usable(row: GeneRow) -> bool:
+        return row.fold is not None and row.split != "test"
+
+    return lambda row: usable(row) and row.fold != config.fold, lambda row: usable(row) and row.fold == config.fold
 
 
-def load_examples(config: Config) -> tuple[list[Example], list[Example]]:
+def load_examples(config: Config) -> tuple[Sequence[Example] | StreamedExamples, list[Example]]:
     """Train and validation examples: by the shards' split, or all but one fold and that fold.
+
+    Streamed ones are read when they are asked for; those of validation always lie in memory.
 
     Raises:
         BadInputError: no gene of split `train` has a gene sentence, or the shards hold other folds.
     """
-    rows = list(read_shard(config.shards))
-    if config.folds:
-        train, validation = _by_fold(rows, config)
+    learn, measure = _by_fold(config) if config.folds else _by_split()
+    train: Sequence[Example] | StreamedExamples
+    if config.stream:
+        train = StreamedExamples(config.shards, learn, groups_at_once=config.stream_groups, lanes=config.accumulate)
+        validation = [example_from_row(row) for row in read_shard(config.shards) if row.gsf and measure(row)]
     else:
-        train, validation = (examples_from_rows(rows, split=split) for split in ("train", "validation"))
-    if not train:
+        rows = [row for row in read_shard(config.shards) if row.gsf]
+        train = [example_from_row(row) for row in rows if learn(row)]
+        validation = [example_from_row(row) for row in rows if measure(row)]
+    if not len(train):
         raise BadInputError(
             "no gene of split 'train' with a gene sentence",
             path=config.shards[0] if config.shards else None,

@@ -9,18 +9,19 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from transgenic_tools.genome.hashing import stable_rng
+from transgenic_tools.genome.interval import Interval
 from transgenic_tools.model.transgenic import TransgenicModel
-from transgenic_tools.train.batches import Item, collate_trunk, plan_epoch
+from transgenic_tools.train.batches import Item, TrunkBatch, collate_trunk, outline, plan_epoch, shuffled, take_turns
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.decoding import DecoderExample, decoder_loss, prepare
-from transgenic_tools.train.examples import Example, draw_crop
+from transgenic_tools.train.examples import Example, Examples, Outline, draw_crop
 from transgenic_tools.train.losses import trunk_loss
 from transgenic_tools.train.metrics import jittered_items, measure_trunk
 
@@ -28,15 +29,26 @@ logger = logging.getLogger(__name__)
 
 
 class Task(Protocol):
-    """One stage of training."""
+    """One stage of training.
+
+    Attributes:
+        unit: What a micro-batch's size counts.
+        losses: Names of the loss and its parts.
+        loads: There is something to read ahead.
+    """
+
+    unit: str
+    losses: tuple[str, ...]
+    loads: bool
 
     def plan(self, epoch: int) -> list[Any]:
         """Micro-batches of one epoch; a function of (seed, epoch)."""
 
-    def loss(
-        self, model: nn.Module, planned: Any, epoch: int, device: torch.device
-    ) -> tuple[Tensor, dict[str, Tensor], int]:
-        """Loss of one micro-batch, its parts, and the bases (or steps) computed."""
+    def load(self, planned: Any, epoch: int) -> Any:
+        """One micro-batch as `loss` takes it; may run in another process, so it knows no model."""
+
+    def loss(self, model: nn.Module, loaded: Any, device: torch.device) -> tuple[Tensor, dict[str, Tensor], int]:
+        """Loss of one micro-batch, its parts, and its size."""
 
     def measure(self, model: TransgenicModel) -> dict[str, float]:
         """Metrics on the validation split."""
@@ -45,7 +57,10 @@ class Task(Protocol):
 class TrunkTask:
     """Sites and contents at every base."""
 
-    def __init__(self, config: Config, train: Sequence[Example], validation: Sequence[Example]) -> None:
+    unit, loads = "bases", True
+    losses: tuple[str, ...] = ("loss", "site_loss", "content_loss")
+
+    def __init__(self, config: Config, train: Examples, validation: Sequence[Example]) -> None:
         self.config, self.train, self.validation = config, train, validation
 
     def plan(self, epoch: int) -> list[list[Item]]:
@@ -60,11 +75,12 @@ class TrunkTask:
             batch_bases=c.batch_bases,
         )
 
-    def loss(
-        self, model: nn.Module, planned: list[Item], epoch: int, device: torch.device
-    ) -> tuple[Tensor, dict[str, Tensor], int]:
+    def load(self, planned: list[Item], epoch: int) -> TrunkBatch:
+        return collate_trunk(self.train, planned, epoch=epoch, seed=self.config.seed)
+
+    def loss(self, model: nn.Module, loaded: TrunkBatch, device: torch.device) -> tuple[Tensor, dict[str, Tensor], int]:
         c = self.config
-        batch = collate_trunk(self.train, planned, epoch=epoch, seed=c.seed).to(device)
+        batch = loaded.to(device)
         scores = model(batch.codes)
         loss, parts = trunk_loss(scores, batch, site_weight=c.site_weight, content_weight=c.content_weight)
         return loss, parts, batch.codes.numel()
@@ -75,57 +91,18 @@ class TrunkTask:
         return measure_trunk(model, self.validation, batch_bases=self.config.batch_bases, seed=self.config.seed)
 
 
-class DecoderTask:
-    """Gold paths through the graphs of a trunk that is kept as it is."""
+class _DecoderMeasures:
+    """Validation of the decoder on gold paths that are prepared once."""
 
-    def __init__(
-        self, config: Config, model: TransgenicModel, train: Sequence[Example], validation: Sequence[Example]
-    ) -> None:
-        self.config = config
-        model.eval()
-        most = model.decoder.config.max_transcripts
-        began = time.perf_counter()
-        self.versions = [
-            self._prepare(model, train, [self._crop(e, version) for e in train], most)
-            for version in range(config.crops)
-        ]
-        items = jittered_items(validation)
-        self.validation = self._prepare(model, validation, [item.crop for item in items], most)
-        logger.info(
-            "prepared %d + %d genes for the decoder in %.0f s",
-            sum(map(len, self.versions)),
-            len(self.validation),
-            time.perf_counter() - began,
-        )
+    unit = "steps"
+    losses: tuple[str, ...] = ("loss", "step_loss", "more_loss", "graph_step_loss")
+    config: Config
+    validation: list[DecoderExample]
 
-    def _crop(self, example: Example, version: int) -> Any:
+    def _crop(self, gene: Example | Outline, version: int) -> Interval:
         c = self.config
-        rng = stable_rng("crop", c.seed, version, example.gene_id)
-        return draw_crop(example, flank_min=c.flank_min, flank_max=c.flank_max, max_bases=c.max_bases, rng=rng)
-
-    @staticmethod
-    def _prepare(
-        model: TransgenicModel, examples: Sequence[Example], crops: Sequence[Any], most: int
-    ) -> list[DecoderExample]:
-        prepared = (prepare(model, e, crop, most=most) for e, crop in zip(examples, crops, strict=True))
-        return [one for one in prepared if one is not None]
-
-    def plan(self, epoch: int) -> list[tuple[int, list[int]]]:
-        version = epoch % len(self.versions)
-        genes = self.versions[version]
-        rng = stable_rng("plan", self.config.seed, epoch)
-        size = self.config.genes_per_batch
-        order = sorted(rng.permutation(len(genes)).tolist()[: len(genes)], key=lambda i: len(genes[i].token_site) // 16)
-        groups = [order[i : i + size] for i in range(0, len(order), size)]
-        return [(version, groups[i]) for i in rng.permutation(len(groups)).tolist()]
-
-    def loss(
-        self, model: nn.Module, planned: tuple[int, list[int]], epoch: int, device: torch.device
-    ) -> tuple[Tensor, dict[str, Tensor], int]:
-        version, indices = planned
-        group = [self.versions[version][i] for i in indices]
-        loss, parts = model(None, lambda own: decoder_loss(own.decoder, group, device))
-        return loss, parts, sum(len(e.token_site) for e in group)
+        rng = stable_rng("crop", c.seed, version, gene.gene_id)
+        return draw_crop(gene, flank_min=c.flank_min, flank_max=c.flank_max, max_bases=c.max_bases, rng=rng)
 
     @torch.no_grad()
     def measure(self, model: TransgenicModel) -> dict[str, float]:
@@ -140,3 +117,104 @@ class DecoderTask:
                 sums[key] = sums.get(key, 0.0) + float(value) * steps
         means = {key: value / max(total, 1) for key, value in sums.items()}
         return means | ({"step_perplexity": math.exp(means["step_loss"])} if means else {})
+
+
+def _prepared(
+    model: TransgenicModel, examples: Iterable[Example], crops: Iterable[Interval], most: int
+) -> list[DecoderExample]:
+    found = (prepare(model, e, crop, most=most) for e, crop in zip(examples, crops, strict=True))
+    return [one for one in found if one is not None]
+
+
+class DecoderTask(_DecoderMeasures):
+    """Gold paths through the graphs of a trunk that is kept as it is, prepared once for all genes."""
+
+    loads = False
+
+    def __init__(
+        self, config: Config, model: TransgenicModel, train: Sequence[Example], validation: Sequence[Example]
+    ) -> None:
+        self.config = config
+        model.eval()
+        most = model.decoder.config.max_transcripts
+        began = time.perf_counter()
+        self.versions = [
+            _prepared(model, train, [self._crop(e, version) for e in train], most) for version in range(config.crops)
+        ]
+        items = jittered_items(validation)
+        self.validation = _prepared(model, validation, [item.crop for item in items], most)
+        logger.info(
+            "prepared %d + %d genes for the decoder in %.0f s",
+            sum(map(len, self.versions)),
+            len(self.validation),
+            time.perf_counter() - began,
+        )
+
+    def plan(self, epoch: int) -> list[tuple[int, list[int]]]:
+        version = epoch % len(self.versions)
+        genes = self.versions[version]
+        rng = stable_rng("plan", self.config.seed, epoch)
+        size = self.config.genes_per_batch
+        order = sorted(rng.permutation(len(genes)).tolist()[: len(genes)], key=lambda i: len(genes[i].token_site) // 16)
+        groups = [order[i : i + size] for i in range(0, len(order), size)]
+        return [(version, groups[i]) for i in rng.permutation(len(groups)).tolist()]
+
+    def load(self, planned: tuple[int, list[int]], epoch: int) -> list[DecoderExample]:
+        version, indices = planned
+        return [self.versions[version][i] for i in indices]
+
+    def loss(
+        self, model: nn.Module, loaded: list[DecoderExample], device: torch.device
+    ) -> tuple[Tensor, dict[str, Tensor], int]:
+        loss, parts = model(None, lambda own: decoder_loss(own.decoder, loaded, device))
+        return loss, parts, sum(len(e.token_site) for e in loaded)
+
+
+class StreamedDecoderTask(_DecoderMeasures):
+    """The same for streamed genes: prepared when their turn comes, in a new crop each epoch, and not kept."""
+
+    loads = True
+
+    def __init__(self, config: Config, model: TransgenicModel, train: Examples, validation: Sequence[Example]) -> None:
+        self.config, self.train = config, train
+        model.eval()
+        self.most = model.decoder.config.max_transcripts
+        items = jittered_items(validation)
+        self.validation = _prepared(model, validation, [item.crop for item in items], self.most)
+
+    def plan(self, epoch: int) -> list[list[Item]]:
+        """Genes of similar window length together; their steps are not known yet."""
+        rng = stable_rng("plan", self.config.seed, epoch)
+        size = self.config.genes_per_batch
+        lanes = []
+        for blocks in shuffled(self.train, rng):
+            lane: list[list[Item]] = []
+            for block in blocks:
+                items = [Item(index, self._crop(outline(self.train, index), epoch)) for index in block]
+                items.sort(key=lambda item: len(item.crop) // 256)
+                groups = [items[i : i + size] for i in range(0, len(items), size)]
+                lane += [groups[i] for i in rng.permutation(len(groups)).tolist()]
+            lanes.append(lane)
+        return take_turns(lanes)
+
+    def load(self, planned: list[Item], epoch: int) -> list[tuple[Example, Interval]]:
+        return [(self.train[item.index], item.crop) for item in planned]
+
+    def loss(
+        self, model: nn.Module, loaded: list[tuple[Example, Interval]], device: torch.device
+    ) -> tuple[Tensor, dict[str, Tensor], int]:
+        size = 0
+
+        def compute(own: TransgenicModel) -> tuple[Tensor, dict[str, Tensor]]:
+            nonlocal size
+            own.encoder.eval()
+            own.head.eval()
+            group = _prepared(own, [e for e, _ in loaded], [crop for _, crop in loaded], self.most)
+            size = sum(len(e.token_site) for e in group)
+            if not group:  # no gene follows the grammar: nothing to learn, but every process takes this step
+                nothing = sum(p.sum() for p in own.decoder.parameters() if p.requires_grad) * 0.0
+                return nothing, dict.fromkeys(self.losses[1:], nothing.detach())  # type: ignore[union-attr,return-value]
+            return decoder_loss(own.decoder, group, device)
+
+        loss, parts = model(None, compute)
+        return loss, parts, size

@@ -7,7 +7,7 @@ and reachability hold by construction) with the LM head over the two structural 
 Dims: G genes, S sites, T steps, R rows, D model size.
 
 A surprise: with `global_attention: sites`, LED's likely splice sites attend to all others and are seen by all; other
-candidates see a window. Every step runs over the row's whole prefix, so a search costs more than with `embedded`.
+candidates see a window.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import LEDConfig, LongT5Config, T5Config
+from transformers import DynamicCache, EncoderDecoderCache, LEDConfig, LongT5Config, T5Config
 from transformers.models.led.modeling_led import LEDDecoder, LEDEncoder
 from transformers.models.longt5.modeling_longt5 import LongT5Stack
 from transformers.models.t5.modeling_t5 import T5Stack
@@ -30,6 +30,8 @@ from transgenic_tools.model.vocabulary import Site
 
 NEXT, EOS = 0, 1
 _GLOBAL_CHOICES = ("none", "sites")
+#: Added to attention scores of what must not be seen; finite, so that a row that sees nothing gives numbers.
+_HIDDEN = -1e9
 
 
 def _led(config: Seq2SeqDecoderConfig) -> tuple[nn.Module, nn.Module]:
@@ -116,15 +118,18 @@ class Seq2SeqDecoder(PointerDecoder):
             extra["global_attention_mask"] = self._global_mask(site_type, logit, valid)
         return self.stack_in(inputs_embeds=x, attention_mask=valid.long(), **extra).last_hidden_state
 
+    def _check_steps(self, steps: int) -> None:
+        if self.sizes.name == "led" and steps > self.sizes.max_steps:
+            raise UsageError(
+                f"a gene of {steps} steps, LED has positions for {self.sizes.max_steps}",
+                hint="train with a larger decoder.max_steps, or use longt5",
+            )
+
     def forward(self, tokens: Tensor, sites: Tensor | None = None, valid: Tensor | None = None) -> Tensor:
         """(G, T, D) tokens -> (G, T, D) hidden, causal, with cross-attention to `sites` (G, S, D)."""
         assert sites is not None, "a seq2seq decoder reads the sites"
         assert valid is not None, "a seq2seq decoder reads the mask of the sites"
-        if self.sizes.name == "led" and tokens.shape[1] > self.sizes.max_steps:
-            raise UsageError(
-                f"a gene of {tokens.shape[1]} steps, LED has positions for {self.sizes.max_steps}",
-                hint="train with a larger decoder.max_steps, or use longt5",
-            )
+        self._check_steps(tokens.shape[1])
         return self.stack_out(
             inputs_embeds=tokens,
             encoder_hidden_states=sites,
@@ -139,11 +144,49 @@ class Seq2SeqDecoder(PointerDecoder):
     def start(
         self, tokens: Tensor, lengths: Tensor, *, beams: int, sites: Tensor, valid: Tensor, room: int = 64
     ) -> DecoderState:
-        return PrefixState(self, tokens, lengths, beams=beams, sites=sites, valid=valid)
+        return CachedState(self, tokens, lengths, beams=beams, sites=sites, valid=valid)
+
+    def advance(
+        self, x: Tensor, place: Tensor, pad: Tensor, sites: Tensor, valid: Tensor, cache: EncoderDecoderCache
+    ) -> Tensor:
+        """Hidden states of further tokens, whose keys and values join the cache.
+
+        Args:
+            x: (R, T, D), the last T of all that is written.
+            place: (R, T) or (R, 1), index of each token in its own row.
+            pad: (R,) empty places before the row's first token.
+            sites, valid: (R, S, D) and (R, S).
+        """
+        self._check_steps(int(place.max()) + 1)
+        known = cache.get_seq_length()
+        key = torch.arange(known + x.shape[1], device=x.device)
+        seen = (key[None, None] <= key[known:, None]) & (key >= pad[:, None, None])
+        own = torch.zeros(seen.shape, device=x.device).masked_fill(~seen, _HIDDEN)[:, None]
+        cross = torch.zeros(valid.shape, device=x.device).masked_fill(~valid, _HIDDEN)[:, None, None]
+        cross = cross.expand(-1, 1, x.shape[1], -1)
+        stack: Any = self.stack_out
+        if self.sizes.name != "led":
+            return stack(
+                inputs_embeds=x,
+                attention_mask=own,
+                encoder_hidden_states=sites,
+                encoder_attention_mask=cross,
+                past_key_values=cache,
+                use_cache=True,
+            ).last_hidden_state
+        # LED's own forward pass gives all rows the same positions and leaves the mask of a single token out.
+        x = stack.layernorm_embedding(x + nn.functional.embedding(place, stack.embed_positions.weight))
+        for layer in stack.layers:
+            x = layer(x, own, sites, encoder_attention_mask=cross, past_key_values=cache, use_cache=True)[0]
+        return x
 
 
-class PrefixState:
-    """The tokens of all rows; each step computes them again."""
+class CachedState:
+    """Keys and values of what all rows have written, in the caches of transformers.
+
+    Rows have written different numbers of tokens, so they stand right-aligned: row r has `pad[r]` empty places first.
+    T5's positions are differences and LED's are looked up by hand, so the places themselves mean nothing.
+    """
 
     def __init__(
         self, decoder: Seq2SeqDecoder, tokens: Tensor, lengths: Tensor, *, beams: int, sites: Tensor, valid: Tensor
@@ -152,18 +195,25 @@ class PrefixState:
         # Free slots have no site; a first one is opened for them, because attention to nothing is undefined.
         valid = valid.clone()
         valid[:, 0] = True
-        slots = torch.arange(len(tokens), device=tokens.device)
-        self.hidden = decoder(tokens, sites, valid)[slots, (lengths - 1).clamp(min=0)]
-        self.tokens = tokens.repeat_interleave(beams, 0)
+        self.cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        self.written = int(lengths.max())
+        pad = self.written - lengths
+        self.hidden = tokens[:, 0]  # nobody asks for it where nothing is written
+        if self.written:
+            place = (torch.arange(self.written, device=tokens.device)[None] - pad[:, None]).clamp(min=0)
+            aligned = tokens.gather(1, place[..., None].expand(-1, -1, tokens.shape[2]))
+            self.hidden = decoder.advance(aligned, place, pad, sites, valid, self.cache)[:, -1]
+            self.cache.batch_repeat_interleave(beams)
+        self.pad = pad.repeat_interleave(beams, 0)
         self.sites, self.valid = sites.repeat_interleave(beams, 0), valid.repeat_interleave(beams, 0)
 
     def step(self, x: Tensor, at: Tensor) -> Tensor:
-        missing = int(at.max()) + 1 - self.tokens.shape[1]
-        if missing > 0:
-            self.tokens = nn.functional.pad(self.tokens, (0, 0, 0, missing))
-        rows = torch.arange(len(at), device=at.device)
-        self.tokens[rows, at] = x
-        return self.decoder(self.tokens, self.sites, self.valid)[rows, at]
+        place = (self.written - self.pad)[:, None]
+        hidden = self.decoder.advance(x[:, None], place, self.pad, self.sites, self.valid, self.cache)
+        self.written += 1
+        return hidden[:, 0]
 
     def reorder(self, parents: Tensor) -> None:
-        self.tokens = self.tokens[parents]
+        # Beams of a gene have the same sites and as many empty places, so nothing else moves.
+        if not torch.equal(parents, torch.arange(len(parents), device=parents.device)):
+            self.cache.self_attention_cache.reorder_cache(parents.long())  # type: ignore[arg-type]

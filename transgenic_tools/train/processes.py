@@ -1,0 +1,147 @@
+"""One process or many: device, precision, gradient exchange and sharded states of a run.
+
+In: a `Config` and what torchrun, `accelerate launch` or srun left in the environment. Out: an `Accelerator`.
+A surprise: accelerate ignores a DeepSpeed plugin when it is told `cpu=True`, and without a backend it takes every
+process for the only one; so DeepSpeed on a CPU is started with the gloo backend and without that flag.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedType, InitProcessGroupKwargs, KwargsHandler
+from torch import Tensor, nn
+
+from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.train.config import Config
+
+
+def world_size() -> int:
+    """Processes of this run, as its launcher says."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _is_set(name: str) -> bool:
+    return os.environ.get(name, "false").lower() in ("1", "true", "yes")
+
+
+def _zero_settings(config: Config) -> dict[str, Any]:
+    """DeepSpeed's settings, with what the run itself decides.
+
+    Raises:
+        BadInputError: the file is no JSON.
+        UsageError: the run asks for what ZeRO cannot do.
+    """
+    assert config.deepspeed is not None
+    try:
+        settings = json.loads(config.deepspeed.read_text())
+    except json.JSONDecodeError as error:
+        raise BadInputError(
+            f"not JSON: {error}", path=config.deepspeed, hint="see conf/deepspeed/zero2.json"
+        ) from error
+    stage = settings.get("zero_optimization", {}).get("stage", 0)
+    if config.optimizer != "adamw":
+        raise UsageError(f"--optimizer {config.optimizer} with --deepspeed", hint="DeepSpeed steps one: take adamw")
+    if config.ema > 0 and (stage == 3 or config.precision == "bf16"):
+        raise UsageError(
+            f"averaged weights (--ema {config.ema}) with ZeRO {stage} and {config.precision}",
+            hint="give --ema 0: weights are spread over the processes (3) or too coarse to average (bf16)",
+        )
+    return settings | {
+        "gradient_accumulation_steps": config.accumulate // world_size(),
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_clipping": config.clip,
+    }
+
+
+def make_accelerator(config: Config) -> Accelerator:
+    """Device, precision, processes, DeepSpeed or FSDP of a run.
+
+    Raises:
+        UsageError: the micro-batches of a step cannot be shared out evenly, or settings exclude each other.
+    """
+    world = world_size()
+    if config.accumulate % world:
+        raise UsageError(
+            f"{config.accumulate} micro-batches a step for {world} processes",
+            hint=f"--accumulate {world} or a multiple",
+        )
+    if config.ema > 0 and _is_set("ACCELERATE_USE_FSDP"):
+        raise UsageError(f"averaged weights (--ema {config.ema}) with FSDP", hint="give --ema 0: weights are sharded")
+    AcceleratorState._reset_state()  # stages of one recipe may differ in precision and accumulation
+    precision = "bf16" if config.precision == "bf16" else "no"
+    cpu = config.device == "cpu" or _is_set("ACCELERATE_USE_CPU")
+    steps = config.accumulate // world
+    if config.deepspeed is None:
+        return Accelerator(cpu=cpu, mixed_precision=precision, gradient_accumulation_steps=steps)
+    from accelerate import DeepSpeedPlugin
+
+    handlers: list[KwargsHandler] = []
+    if cpu or not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+        os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+        os.environ.pop("ACCELERATE_USE_CPU", None)
+        handlers.append(InitProcessGroupKwargs(backend="gloo"))
+    plugin = DeepSpeedPlugin(hf_ds_config=_zero_settings(config))
+    return Accelerator(
+        mixed_precision=precision,
+        deepspeed_plugin=plugin,
+        gradient_accumulation_steps=steps,
+        kwargs_handlers=handlers,
+    )
+
+
+def is_sharded(accelerator: Accelerator) -> bool:
+    """Weights may lie in parts on several processes (DeepSpeed, FSDP)."""
+    return accelerator.distributed_type in (DistributedType.DEEPSPEED, DistributedType.FSDP)
+
+
+def give_dimensions(model: nn.Module) -> set[str]:
+    """Numbers without a dimension become vectors of one, because they can be neither sent nor cut; their names."""
+    scalars = {name: p for name, p in model.named_parameters() if p.ndim == 0}
+    for parameter in scalars.values():
+        parameter.data = parameter.data.view(1)
+    return set(scalars)
+
+
+def layer_classes(model: nn.Module) -> list[str]:
+    """Classes of the repeated layers: the units that FSDP gathers and frees one by one."""
+    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+    return sorted({type(layer).__name__ for layers in lists for layer in layers})
+
+
+def prepare(accelerator: Accelerator, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> list[Any]:
+    """The model and its optimisers for this kind of run."""
+    if accelerator.distributed_type == DistributedType.FSDP:
+        plugin = accelerator.state.fsdp_plugin
+        if plugin.transformer_cls_names_to_wrap is None:
+            plugin.transformer_cls_names_to_wrap = layer_classes(model)
+    return list(accelerator.prepare(model, *optimizers))
+
+
+def whole_state(accelerator: Accelerator, model: nn.Module, scalars: set[str]) -> dict[str, Tensor] | None:
+    """All weights on the first process, gathered from the others; every process takes part. None where it is plain."""
+    if not is_sharded(accelerator):
+        return None
+    state = accelerator.get_state_dict(model) or {}
+    return {name: tensor.view(()) if name in scalars else tensor for name, tensor in state.items()}
+
+
+def summed(accelerator: Accelerator, values: list[float]) -> list[float]:
+    """Sums over all processes."""
+    if accelerator.num_processes == 1:
+        return values
+    total = accelerator.reduce(torch.tensor(values, dtype=torch.float64, device=accelerator.device), "sum")
+    return [float(value) for value in total.tolist()]
+
+
+def leave() -> None:
+    """Take leave of the other processes: backends that are not closed abort at the end of Python."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
