@@ -27,6 +27,7 @@ from transgenic_tools.cli._options import (
     set_up_logging,
 )
 from transgenic_tools.cli.prep_lift import lift
+from transgenic_tools.cli.prep_split import split as split_shards
 
 app = new_app("Prepare genomes: FASTA and annotation (or loci) into gene shards.")
 log = logging.getLogger("tg-prep")
@@ -188,6 +189,7 @@ def _report(summary: dict[str, Any], as_json: bool) -> None:
 
 
 app.command()(lift)
+app.command("split")(split_shards)
 
 
 class _NoPandas:

@@ -81,10 +81,15 @@ def related(sketches: Mapping[str, frozenset[bytes]]) -> Iterator[tuple[str, str
                 yield name, other
 
 
-def homology_groups(genes: Sequence[Gene], fasta: Fasta) -> dict[str, str]:
-    """The group of each gene: the smallest gene ID of its family."""
-    sketches = {gene.id: sketch(protein(gene, fasta)) for gene in genes}
+def groups_of_proteins(proteins: Mapping[str, str]) -> dict[str, str]:
+    """The group of each named protein: the smallest name of its family."""
+    sketches = {name: sketch(residues) for name, residues in proteins.items()}
     union = _Union(sketches)
     for one, other in related(sketches):
         union.join(one, other)
     return {name: union.find(name) for name in sketches}
+
+
+def homology_groups(genes: Sequence[Gene], fasta: Fasta) -> dict[str, str]:
+    """The group of each gene: the smallest gene ID of its family."""
+    return groups_of_proteins({gene.id: protein(gene, fasta) for gene in genes})

@@ -185,8 +185,11 @@ def assign_folds(
     if not folds:
         return {gene.id: None for gene in genes}
     return {
-        gene.id: None
-        if splits[gene.id] == "test"
-        else int(uniform_hash("fold", group_of[gene.id] if group_of else gene.id) * folds)
+        gene.id: None if splits[gene.id] == "test" else fold_of(group_of[gene.id] if group_of else gene.id, folds)
         for gene in genes
     }
+
+
+def fold_of(name: str, folds: int) -> int:
+    """Fold 0 to folds-1 of a gene or family, by its name alone."""
+    return int(uniform_hash("fold", name) * folds)
