@@ -115,12 +115,18 @@ def layer_classes(model: nn.Module) -> list[str]:
     return sorted({type(layer).__name__ for layers in lists for layer in layers})
 
 
+def _no_embeddings() -> None:
+    return None
+
+
 def prepare(accelerator: Accelerator, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> list[Any]:
     """The model and its optimisers for this kind of run."""
     if accelerator.distributed_type == DistributedType.FSDP:
         plugin = accelerator.state.fsdp_plugin
         if plugin.transformer_cls_names_to_wrap is None:
             plugin.transformer_cls_names_to_wrap = layer_classes(model)
+        for name in ("get_input_embeddings", "get_output_embeddings"):  # looked for to be kept together: there are none
+            setattr(model, name, _no_embeddings)
     return list(accelerator.prepare(model, *optimizers))
 
 
