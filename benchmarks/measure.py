@@ -23,15 +23,16 @@ ONE_CORE: Mapping[str, str] = {
     name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 }
 _LAUNCHER = """
-import json, os, resource, sys, time
+import json, os, resource, signal, sys, time
 began = time.perf_counter()
 child = os.fork()
 if child == 0:
     try:
+        signal.alarm(int(sys.argv[4]))
         for kind, value in ((resource.RLIMIT_CPU, int(sys.argv[2])), (resource.RLIMIT_DATA, int(sys.argv[3]) << 20)):
             if value:
                 resource.setrlimit(kind, (value, value))
-        os.execvp(sys.argv[4], sys.argv[4:])
+        os.execvp(sys.argv[5], sys.argv[5:])
     finally:
         os._exit(127)
 _, status, usage = os.wait4(child, 0)
@@ -67,6 +68,7 @@ class Limits:
 
     cpu_seconds: int = 0
     data_mb: int = 0
+    wall_seconds: int = 0
 
 
 NO_LIMITS = Limits()
@@ -77,13 +79,21 @@ def run_measured(argv: Sequence[str | Path], *, stdout: Path, stderr: Path, limi
     command = [str(part) for part in argv]
     with tempfile.TemporaryDirectory() as directory, stdout.open("wb") as out, stderr.open("wb") as err:
         report = Path(directory) / "cost.json"
-        start = [sys.executable, "-S", "-E", "-c", _LAUNCHER, report, limits.cpu_seconds, limits.data_mb]
+        limited = (limits.cpu_seconds, limits.data_mb, limits.wall_seconds)
+        start = [sys.executable, "-S", "-E", "-c", _LAUNCHER, report, *limited]
         environment = {**os.environ, **ONE_CORE}
         subprocess.run([*map(str, start), *command], stdout=out, stderr=err, check=True, env=environment)
         found = json.loads(report.read_text())
     if found["code"] != 0:
-        stopped = found["code"] in (-signal.SIGXCPU, -signal.SIGKILL)
-        why = f" (stopped after {found['cpu_seconds']:.0f} s CPU, {found['peak_rss_mb']:.0f} MB)" if stopped else ""
+        stopped = found["code"] in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGALRM)
+        why = (
+            (
+                f" (stopped after {found['cpu_seconds']:.0f} s CPU, {found['wall_seconds']:.0f} s, "
+                f"{found['peak_rss_mb']:.0f} MB)"
+            )
+            if stopped
+            else ""
+        )
         tail = stderr.read_text(errors="replace").strip().splitlines()[-5:]
         raise TransgenicError(
             f"{Path(command[0]).name} ended with code {found['code']}{why}: {' / '.join(tail)}",

@@ -24,7 +24,7 @@ from benchmarks import data
 from benchmarks.measure import Cost
 from benchmarks.ours import generate, run_ours
 from benchmarks.peers import PEERS, Peer, check_peers, run_peer, write_peer_gff3
-from benchmarks.scaling import scale
+from benchmarks.scaling import run_scaling
 from benchmarks.table import results_markdown, rewrite
 from benchmarks.windows import Windows, read_windows, sample_evenly, total_bases
 from transgenic_tools.cli._errors import exit_code_of
@@ -33,7 +33,6 @@ from transgenic_tools.evaluate.config import Config
 from transgenic_tools.evaluate.output import evaluation_json
 from transgenic_tools.evaluate.run import compare
 from transgenic_tools.evaluate.selection import read_gene_list, read_homologs
-from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import Annotation, read_annotation
 from transgenic_tools.provenance import write_aside
 
@@ -58,7 +57,8 @@ class Options:
         quick: QUICK_GENES genes, no A. arenosa, no growth, no preparation; the committed files are not touched.
         fresh: Do not take peers' output from the cache.
         with_scaling, with_prep: False keeps that part of the last results.json, and says from which commit it is.
-        prep_figures: What `python -m benchmarks.prep_bench` printed, instead of running it again.
+        prep_figures, scaling_figures: What `python -m benchmarks.prep_bench` and `benchmarks.scaling` printed, instead
+            of running them again.
     """
 
     tools: tuple[str, ...] = TOOLS
@@ -68,6 +68,7 @@ class Options:
     with_scaling: bool = True
     with_prep: bool = True
     prep_figures: Path | None = None
+    scaling_figures: Path | None = None
 
     @property
     def peers(self) -> tuple[Peer, ...]:
@@ -176,22 +177,26 @@ def _arenosa(options: Options, results: dict[str, Any]) -> None:
 def _growth_and_preparation(windows: Windows, options: Options, results: dict[str, Any]) -> None:
     target = ROOT / "benchmarks" / "results.json"
     old = json.loads(target.read_text()) if target.exists() else {}
-    if options.with_scaling and OURS in options.tools:
-        with Fasta(data.thaliana().fasta) as fasta:
-            contig = fasta.fetch(data.THALIANA_SEQID, 0, fasta.lengths[data.THALIANA_SEQID])
-        work = CACHE / "scaling"
-        results["scaling"] = scale(contig, data.THALIANA_SEQID, windows, work=work, model=options.model)
+    if options.scaling_figures is not None:
+        results["scaling"] = _printed(options.scaling_figures)["scaling"]
+    elif options.with_scaling and OURS in options.tools:
+        results["scaling"] = run_scaling(windows, CACHE / "scaling", model=options.model)
     else:
         _keep("scaling", old, results)
     if options.prep_figures is not None:
-        text = options.prep_figures.read_text()
-        results["prep"] = json.loads(text[text.index("{\n") :])["prep"]
+        results["prep"] = _printed(options.prep_figures)["prep"]
     elif options.with_prep:
         from benchmarks.prep_bench import run_prep_bench
 
         results["prep"] = run_prep_bench(CACHE / "prep")
     else:
         _keep("prep", old, results)
+
+
+def _printed(path: Path) -> Any:
+    """The JSON object that a part of the benchmark printed, after its log lines."""
+    text = path.read_text()
+    return json.loads(text[text.index("{\n") :])
 
 
 def _keep(part: str, old: dict[str, Any], results: dict[str, Any]) -> None:
@@ -256,11 +261,12 @@ def _options(argv: Sequence[str] | None) -> Options:
     parser.add_argument("--no-scaling", action="store_true", help="keep the last run's growth with length and number")
     parser.add_argument("--no-prep", action="store_true", help="keep the last run's preparation benchmark")
     parser.add_argument("--prep-figures", type=Path, help="what python -m benchmarks.prep_bench printed, as a file")
+    parser.add_argument("--scaling-figures", type=Path, help="what python -m benchmarks.scaling printed, as a file")
     given = parser.parse_args(argv)
     return Options(
         tools=tuple(name for name in TOOLS if name in given.tools), model=given.model, quick=given.quick,
         fresh=given.fresh, with_scaling=not given.no_scaling, with_prep=not given.no_prep,
-        prep_figures=given.prep_figures,
+        prep_figures=given.prep_figures, scaling_figures=given.scaling_figures,
     )  # fmt: skip
 
 

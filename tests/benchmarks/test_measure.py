@@ -51,8 +51,11 @@ def test_costs_add() -> None:
 def test_limits_stop_a_command(tmp_path: Path) -> None:
     files = {"stdout": tmp_path / "out", "stderr": tmp_path / "err"}
     endless = [sys.executable, "-S", "-c", "while True: pass"]
-    with pytest.raises(TransgenicError, match=r"stopped after 1 s CPU"):
+    with pytest.raises(TransgenicError, match=r"stopped after 1 s CPU, "):
         run_measured(endless, **files, limits=Limits(cpu_seconds=1))
+    asleep = [sys.executable, "-S", "-c", "import time; time.sleep(30)"]
+    with pytest.raises(TransgenicError, match=r"stopped after 0 s CPU, 1 s"):
+        run_measured(asleep, **files, limits=Limits(wall_seconds=1))
     greedy = [sys.executable, "-S", "-c", "x = bytearray(300_000_000)"]
     with pytest.raises(TransgenicError, match="MemoryError"):
         run_measured(greedy, **files, limits=Limits(data_mb=100))
