@@ -20,7 +20,7 @@ workflow {
     ch_genomes = PIPELINE_INITIALISATION.out.genomes // [ meta, fasta, annotation, regions, reads ]
 
     if (params.mode == 'train') {
-        TRAIN(ch_genomes)
+        TRAIN(ch_genomes, PIPELINE_INITIALISATION.out.preset, params.init ? file(params.init, type: 'dir') : [])
         ch_annotation  = TRAIN.out.annotation
         ch_evaluation  = TRAIN.out.evaluation
         ch_report      = TRAIN.out.report

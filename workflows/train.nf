@@ -15,6 +15,8 @@ def pair(meta, trained) {
 workflow TRAIN {
     take:
     genomes // [ meta, fasta, annotation, regions, reads ]
+    preset  // YAML
+    init    // model directory to start from, or an empty list
 
     main:
     TG_PREP(genomes.map { meta, fasta, annotation, _regions, _reads -> [meta, fasta, annotation, []] })
@@ -23,7 +25,7 @@ workflow TRAIN {
         ? (0..<params.folds).collect { number -> [id: "fold_${number}", fold: number, folds: params.folds] }
         : [[id: 'model', fold: null]]
     shards = TG_PREP.out.shards.flatMap { _meta, files -> files }.collect(sort: { it.toString() }).map { files -> [files] }
-    TG_TRAIN(channel.fromList(folds).combine(shards))
+    TG_TRAIN(channel.fromList(folds).combine(shards), preset, init)
 
     // Every model annotates every genome's test genes
     models = genomes.combine(TG_TRAIN.out.model)

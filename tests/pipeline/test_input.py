@@ -109,3 +109,16 @@ def test_help_and_version(tmp_path: Path) -> None:
     version = nextflow.run("--version", launch_dir=tmp_path)
     assert version.code == 0
     assert "transgenic/transgenic_tools 0.1.0" in version.text
+
+
+def test_what_a_mode_cannot_use_is_refused_before_any_task(tiny_sheet: Path) -> None:
+    done = nextflow.run(
+        "--input", str(tiny_sheet), "--mode", "train", "--preset", "minni", "--store_encodings", "true",
+        launch_dir=tiny_sheet.parent,
+    )  # fmt: skip
+    assert done.code == 1
+    assert "--preset minni: there is no such file, and the presets are: agront1b-led, embedded" in done.text
+    assert "--store_encodings has no use in --mode train" in done.text
+    embedded = nextflow.run("--input", str(tiny_sheet), "--store_encodings", "true", launch_dir=tiny_sheet.parent)
+    assert embedded.code == 1
+    assert "has no pretrained encoder whose work could be stored" in embedded.text

@@ -97,6 +97,22 @@ def test_every_flag_that_a_module_passes_exists(module: Path) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.parent.name)
+def test_every_input_and_every_variable_of_a_module_is_used(module: Path) -> None:
+    """A flag that is put together but never passed is silent: three modules once did that."""
+    text = module.read_text()
+    script = text.split("    script:", 1)[1].split("    stub:", 1)[0]
+    inputs = text.split("    input:", 1)[1].split("    output:", 1)[0]
+    names = set(re.findall(r"\b(?:path|val)[( ](\w+)", inputs)) - {"meta"}
+    for name in names:
+        assert re.search(rf"\b{name}\b", script), f"{module}: input '{name}' does nothing"
+    lines = re.sub(r"//.*", "", script).splitlines()
+    for position, line in enumerate(lines):
+        if defined := re.match(r"    (?:def )?(\w+) += ", line):
+            elsewhere = "\n".join(lines[:position] + lines[position + 1 :])
+            assert re.search(rf"\b{defined.group(1)}\b", elsewhere), f"{module}: '{defined.group(1)}' does nothing"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.parent.name)
 def test_modules_have_what_a_module_has(module: Path) -> None:
     text = module.read_text()
     for word in ("tag ", "label ", "container ", "task.ext.args", "task.ext.when", "stub:", "versions.yml", "emit:"):

@@ -67,11 +67,25 @@ def test_evaluate_compares_annotations_that_exist(tiny_sheet: Path, tmp_path: Pa
 
 
 def test_a_gpu_run_that_finds_none_says_so(tiny_sheet: Path) -> None:
-    done = stub_run(tiny_sheet, "--use_gpu", "true", "--store_encodings", "true")
+    done = stub_run(tiny_sheet, "--use_gpu", "true")
     assert done.code == 0, done.text
-    assert done.count()["TG_ENCODE"] == 6
-    assert len(list(done.file("encodings/one").glob("*.parquet"))) == 3
     assert "ran on the CPU" in done.text
+
+
+def test_stored_encodings_go_to_the_shard_that_they_were_made_of(tiny_sheet: Path) -> None:
+    model = tiny_sheet.parent / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"encoder": {"name": "nucleotide-transformer-v2"}}')
+    done = stub_run(tiny_sheet, "--store_encodings", "true", "--model", str(model))
+    assert done.code == 0, done.text
+    assert done.count()["TG_ENCODE"] == done.count()["TG_GENERATE"] == 6
+    assert len(list(done.file("encodings/one").glob("*.parquet"))) == 3
+    for task in (task for task in done.tasks if task.process == "TG_GENERATE"):
+        folder = next((done.launch_dir / "work").glob(f"{task.workdir_hash}*"))
+        (shard,) = folder.glob("genes-*.parquet")
+        (stored,) = (folder / "encodings").iterdir()
+        assert stored.name.replace("encodings", "genes") == shard.name
+        assert f"/{task.tag.split(':')[0]}/" in str(shard.resolve())
 
 
 @pytest.mark.slow

@@ -18,14 +18,15 @@ process TG_BACKMAP {
     task.ext.when == null || task.ext.when
 
     script:
-    def args = task.ext.args ?: ''
-    prefix   = task.ext.prefix ?: "${meta.id}"
+    def args    = task.ext.args ?: ''
+    def augment = into ? "--into ${into}" : ''
+    prefix      = task.ext.prefix ?: "${meta.id}"
     """
     tg-backmap ${predictions} \\
         --fasta ${fasta} \\
         --out ${prefix}.gff3 \\
         --rejects ${prefix}.rejects.tsv \\
-        ${args}
+        ${augment} ${args}
 
     cat <<-END_VERSIONS > versions.yml
     "${task.process}":

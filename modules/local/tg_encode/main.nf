@@ -10,8 +10,8 @@ process TG_ENCODE {
     tuple val(meta), path(shard), path(model, stageAs: 'model')
 
     output:
-    tuple val(meta), path("encodings/*"), emit: encodings // [ meta, encodings of the shard ]
-    path "versions.yml"                  , emit: versions
+    tuple val(meta), path("encodings/encodings-*.parquet"), emit: encodings // [ meta, encodings-00000.parquet ]
+    path "versions.yml"                                   , emit: versions
 
     when:
     task.ext.when == null || task.ext.when

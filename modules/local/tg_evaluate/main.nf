@@ -28,7 +28,7 @@ process TG_EVALUATE {
         --prediction ${prediction} \\
         --json ${prefix}.json \\
         --tsv ${prefix}.tsv \\
-        ${args}
+        ${support} ${genes} ${args}
 
     cat <<-END_VERSIONS > versions.yml
     "${task.process}":

@@ -7,7 +7,7 @@ process TG_GENERATE {
     container "${params.torch_image}"
 
     input:
-    tuple val(meta), path(shard), path(model, stageAs: 'model')
+    tuple val(meta), path(shard), path(model, stageAs: 'model'), path(encodings, stageAs: 'encodings/*') // encodings: of TG_ENCODE, or an empty list
 
     output:
     tuple val(meta), path("predictions/predictions-*.parquet"), emit: predictions // [ meta, predictions-00000.parquet ]
@@ -18,14 +18,15 @@ process TG_GENERATE {
     task.ext.when == null || task.ext.when
 
     script:
-    def args = task.ext.args ?: ''
+    def args   = task.ext.args ?: ''
+    def stored = encodings ? '--encodings encodings' : ''
     """
     tg-generate ${shard} \\
         --model model \\
         --outdir predictions \\
         --threads ${task.cpus} \\
         --json \\
-        ${args} > generate.json
+        ${stored} ${args} > generate.json
 
     cat <<-END_VERSIONS > versions.yml
     "${task.process}":

@@ -9,6 +9,8 @@ process TG_TRAIN {
 
     input:
     tuple val(meta), path(shards, stageAs: 'shards/?/*') // meta: [ id, fold ], fold null where there are no folds
+    path preset                                          // YAML: an image need not hold conf/models
+    path init, stageAs: 'init'                           // model directory to start from, or an empty list
 
     output:
     tuple val(meta), path("${prefix}")  , emit: model // [ meta, model directory ]
@@ -21,12 +23,14 @@ process TG_TRAIN {
     script:
     def args = task.ext.args ?: ''
     def fold = meta.fold == null ? '' : "--folds ${meta.folds} --fold ${meta.fold}"
+    def from = init ? '--init init' : ''
     prefix   = task.ext.prefix ?: "${meta.id}"
     """
     tg-train shards/*/*.parquet \\
+        --preset ${preset} \\
         --outdir ${prefix} \\
-        ${fold} \\
-        ${args}
+        --threads ${task.cpus} \\
+        ${fold} ${from} ${args}
 
     cat <<-END_VERSIONS > versions.yml
     "${task.process}":

@@ -20,10 +20,17 @@ workflow ANNOTATE {
         list.sort { a, b -> b.size() <=> a.size() ?: a.name <=> b.name }
             .collect { shard -> [groupKey(meta, list.size()), shard, model] }
     }
-    TG_GENERATE(tasks)
-    if (params.store_encodings) {
-        TG_ENCODE(tasks) // for users who look at what a pretrained encoder sees; generation computes its own
+    if (params.store_encodings) { // each shard's encodings go on to its own generation task
+        TG_ENCODE(tasks)
+        encoded = tasks
+            .map { meta, shard, model -> ["${meta.id}/${shard.baseName}".toString(), meta, shard, model] }
+            .join(TG_ENCODE.out.encodings.map { meta, stored -> ["${meta.id}/${stored.baseName.replaceFirst('encodings', 'genes')}".toString(), stored] })
+            .map { _key, meta, shard, model, stored -> [meta, shard, model, stored] }
     }
+    else {
+        encoded = tasks.map { meta, shard, model -> [meta, shard, model, []] }
+    }
+    TG_GENERATE(encoded)
 
     TG_GENERATE.out.summary
         .map { _meta, json -> new groovy.json.JsonSlurper().parseText(json.text).device }
@@ -48,5 +55,5 @@ workflow ANNOTATE {
 
     emit:
     gff3     = TG_BACKMAP.out.gff3 // [ meta, gff3 ]
-    versions = TG_GENERATE.out.versions.mix(TG_BACKMAP.out.versions)
+    versions = TG_GENERATE.out.versions.mix(TG_BACKMAP.out.versions, params.store_encodings ? TG_ENCODE.out.versions : channel.empty())
 }

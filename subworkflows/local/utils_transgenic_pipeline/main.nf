@@ -31,6 +31,7 @@ workflow PIPELINE_INITIALISATION {
     predictions = channel.fromList(params.mode == 'evaluate' ? rows : []).map { row -> // [ meta, gff3 ]
         [[id: row.sample], predictionOf(row)]
     }
+    preset      = presetFile() // YAML
 }
 
 workflow PIPELINE_COMPLETION {
@@ -76,10 +77,30 @@ def faultsOfMode(List rows) {
     if (params.mode == 'evaluate' && params.predictions) {
         rows.findAll { row -> !predictionOf(row).exists() }.each { row -> faults << "sample '${row.sample}': there is no ${predictionOf(row)}" }
     }
+    if (params.mode == 'train') {
+        if (!presetFile().exists()) {
+            def names = file("${projectDir}/conf/models/*.yaml").collect { path -> path.baseName }.sort()
+            faults << "--preset ${params.preset}: there is no such file, and the presets are: ${names.join(', ')}"
+        }
+    }
+    if (params.store_encodings) {
+        def config = file("${params.model}/config.json")
+        if (params.mode in ['train', 'evaluate']) {
+            faults << "--store_encodings has no use in --mode ${params.mode}"
+        }
+        else if (config.exists() && new groovy.json.JsonSlurper().parseText(config.text).encoder?.name == 'embedded') {
+            faults << "--store_encodings: ${params.model} reads DNA itself and has no pretrained encoder whose work could be stored; leave it out"
+        }
+    }
     if (params.job_array && !(workflow.session.config.process?.executor in ['slurm', 'awsbatch', 'google-batch'])) {
         faults << "--job_array works on a scheduler or in a cloud only: leave it out, or add -profile slurm"
     }
     return faults
+}
+
+/** A name in conf/models, or a YAML file of the user's. */
+def presetFile() {
+    return params.preset ==~ /.*\.ya?ml/ ? file(params.preset) : file("${projectDir}/conf/models/${params.preset}.yaml")
 }
 
 def predictionOf(row) {
