@@ -9,7 +9,15 @@ from tests.model.tiny import ENCODERS, random_text, windows
 from transgenic_tools.errors import OutOfMemoryError
 from transgenic_tools.model.config import TransgenicConfig, build_part
 from transgenic_tools.model.encoders.factory import build_encoder
-from transgenic_tools.model.preflight import Memory, check, estimate, expected_seconds, kept_bytes
+from transgenic_tools.model.preflight import (
+    Memory,
+    check,
+    estimate,
+    expected_seconds,
+    generation_line,
+    kept_bytes,
+    shared,
+)
 from transgenic_tools.model.presets import load_preset
 
 DECODER = {"dim": 8, "heads": 1, "layers": 0, "node_layers": 0}
@@ -75,3 +83,18 @@ def test_time_grows_with_bases_and_with_learning() -> None:
     config = TransgenicConfig(**{k: v for k, v in load_preset("mini").items() if k != "training"})
     one = expected_seconds(config, total_bases=10**6, train=False, speed=1e10)
     assert expected_seconds(config, total_bases=2 * 10**6, train=True, speed=1e10) == pytest.approx(6 * one)
+
+
+def test_processes_share_what_zero_spreads() -> None:
+    memory = Memory(8, 8, 16, 8, 100)
+    assert [shared(memory, zero=zero, processes=4).total for zero in (0, 1, 2, 3)] == [140, 128, 122, 116]
+
+
+def test_generation_is_announced_and_stopped_where_it_cannot_fit() -> None:
+    config = config_of("esm")
+    line = generation_line(config, torch.device("cpu"), at_once=3000, total_bases=10**6)
+    assert "cpu, fp32: needs" in line
+    assert "min" in line
+    with pytest.raises(OutOfMemoryError) as stopped:
+        generation_line(config, torch.device("cpu"), at_once=10**12, total_bases=10**12)
+    assert "--max-length" in str(stopped.value.hint)

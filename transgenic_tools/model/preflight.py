@@ -39,6 +39,7 @@ class Memory:
     Attributes:
         weights, gradients, optimizer, average: Of the parameters (fp32; the last three of the learned ones alone).
         activations: Kept for the backward pass, or the most that is alive in a forward pass.
+        passing: Gradients of one layer's activations, while the backward pass is in it.
     """
 
     weights: int
@@ -46,10 +47,11 @@ class Memory:
     optimizer: int
     average: int
     activations: int
+    passing: int = 0
 
     @property
     def total(self) -> int:
-        return self.weights + self.gradients + self.optimizer + self.average + self.activations
+        return self.weights + self.gradients + self.optimizer + self.average + self.activations + self.passing
 
 
 class _Kept:
@@ -117,7 +119,8 @@ def _one_pass(config: Any, mapping: MappingConfig, bases: int) -> tuple[int, int
     return network, kept_bytes(encoder.mapping, hidden, index, index, codes)
 
 
-def _activations(config: TransgenicConfig, bases: int, *, train: bool) -> int:
+def _activations(config: TransgenicConfig, bases: int, *, train: bool) -> tuple[int, int]:
+    """(bytes kept, bytes of the gradients of one layer)."""
     encoder, mapping = build_part("encoder", config.encoder), build_part("mapping", config.mapping)
     whole, bases = bases, min(bases, LONGEST)
     one, mapped = _one_pass(_thin(encoder, 1), mapping, bases)
@@ -128,12 +131,13 @@ def _activations(config: TransgenicConfig, bases: int, *, train: bool) -> int:
         # Only each layer's input is kept; one layer is computed again at a time.
         width = getattr(encoder, "dim", None) or encoder.architecture["hidden_size"]
         inputs = 4 * width * math.ceil(bases / getattr(encoder, "kmer", 1))
-        return int((outside + layer + _layers(encoder) * inputs + mapped) * whole / bases)
+        return int((outside + layer + _layers(encoder) * inputs + mapped) * whole / bases), int(layer * whole / bases)
     if train:
         sizes = build_part("decoder", config.decoder)
         positions = (SITES_PER_KB * sizes.node_layers + STEPS_PER_KB * sizes.layers) * bases / 1000
         decoder = int(4 * 24 * sizes.dim * positions)
-    return int((outside + layer * (_layers(encoder) if train else 1) + mapped + decoder) * whole / bases)
+    kept = outside + layer * (_layers(encoder) if train else 1) + mapped + decoder
+    return int(kept * whole / bases), int(layer * whole / bases) if train else 0
 
 
 def estimate(
@@ -150,8 +154,8 @@ def estimate(
     with torch.device("meta"):
         parameters = sum(p.numel() for p in TransgenicModel(config).parameters())
     own = int(parameters * learned) if train else 0
-    activations = _activations(config, bases, train=train) // (2 if half else 1)
-    return Memory(4 * parameters, 4 * own, 8 * own, 4 * own if average else 0, activations)
+    kept, passing = (size // (2 if half else 1) for size in _activations(config, bases, train=train))
+    return Memory(4 * parameters, 4 * own, 8 * own, 4 * own if average else 0, kept, passing)
 
 
 def free_memory(device: torch.device) -> int:
@@ -201,7 +205,35 @@ def check(memory: Memory, device: torch.device, *, half: bool, seconds: float, f
     return line
 
 
+def shared(memory: Memory, *, zero: int, processes: int) -> Memory:
+    """What one of several processes needs where they share optimiser states (ZeRO 1), gradients (2), weights (3)."""
+    return replace(
+        memory,
+        optimizer=memory.optimizer // (processes if zero >= 1 else 1),
+        gradients=memory.gradients // (processes if zero >= 2 else 1),
+        weights=memory.weights // (processes if zero >= 3 else 1),
+    )
+
+
+def generation_line(config: TransgenicConfig, device: torch.device, *, at_once: int, total_bases: int) -> str:
+    """The preflight line of tg-generate, for a model that lies on its device already.
+
+    Args:
+        at_once: Bases of the windows that are read at the same time.
+        total_bases: Of all windows.
+
+    Raises:
+        OutOfMemoryError: the trunk's activations cannot fit.
+    """
+    memory = replace(estimate(config, bases=max(at_once, 1000), train=False), weights=0)
+    speed = operations_per_second(device, half=False)
+    seconds = expected_seconds(config, total_bases=total_bases, train=False, speed=speed)
+    return check(memory, device, half=False, seconds=seconds)
+
+
 def _advice(memory: Memory) -> str:
+    if not memory.gradients:
+        return "run where more memory is free, take a smaller preset, or cut longer windows away (tg-prep --max-length)"
     if memory.activations > memory.total / 2:
         return "lower --batch-bases and --max-bases, or set encoder.checkpointing=true"
     if memory.optimizer:

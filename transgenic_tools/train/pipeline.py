@@ -7,6 +7,7 @@ A surprise: settings come from three places, each overruling the one before: the
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,11 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from transgenic_tools.errors import UsageError
-from transgenic_tools.model.preflight import check, estimate, expected_seconds, operations_per_second
+from transgenic_tools.model.preflight import check, estimate, expected_seconds, operations_per_second, shared
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.model.transgenic import pick_device
 from transgenic_tools.train.config import Config
-from transgenic_tools.train.processes import leave
+from transgenic_tools.train.processes import is_set, leave, world_size
 from transgenic_tools.train.recipe import Result, recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
 from transgenic_tools.train.start import build_model
@@ -64,6 +65,12 @@ def preflight(config: Config, *, stop: bool) -> str:
         half=half,
         average=config.ema > 0,
     )
+    if config.deepspeed is not None:
+        settings = json.loads(config.deepspeed.read_text())
+        stage = settings.get("zero_optimization", {}).get("stage", 0)
+        memory = shared(memory, zero=stage, processes=world_size())
+    elif is_set("ACCELERATE_USE_FSDP"):
+        memory = shared(memory, zero=3, processes=world_size())
     total = config.steps * config.accumulate * config.batch_bases
     speed = operations_per_second(device, half=half)
     seconds = expected_seconds(model.config, total_bases=total, train=True, speed=speed)  # type: ignore[arg-type]

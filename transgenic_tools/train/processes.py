@@ -26,7 +26,8 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def _is_set(name: str) -> bool:
+def is_set(name: str) -> bool:
+    """A switch of accelerate in the environment."""
     return os.environ.get(name, "false").lower() in ("1", "true", "yes")
 
 
@@ -71,11 +72,11 @@ def make_accelerator(config: Config) -> Accelerator:
             f"{config.accumulate} micro-batches a step for {world} processes",
             hint=f"--accumulate {world} or a multiple",
         )
-    if config.ema > 0 and _is_set("ACCELERATE_USE_FSDP"):
+    if config.ema > 0 and is_set("ACCELERATE_USE_FSDP"):
         raise UsageError(f"averaged weights (--ema {config.ema}) with FSDP", hint="give --ema 0: weights are sharded")
     AcceleratorState._reset_state()  # stages of one recipe may differ in precision and accumulation
     precision = "bf16" if config.precision == "bf16" else "no"
-    cpu = config.device == "cpu" or _is_set("ACCELERATE_USE_CPU")
+    cpu = config.device == "cpu" or is_set("ACCELERATE_USE_CPU")
     steps = config.accumulate // world
     if config.deepspeed is None:
         return Accelerator(cpu=cpu, mixed_precision=precision, gradient_accumulation_steps=steps)

@@ -1,0 +1,45 @@
+"""What tg-generate says before it begins: device, memory needed against memory free, expected time.
+
+In: a loaded model and shards. Out: one log line; a run that cannot fit is stopped with advice.
+A surprise: only the shards' window columns are read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+
+from transgenic_tools.generate.config import Config
+from transgenic_tools.model.preflight import generation_line
+from transgenic_tools.model.transgenic import TransgenicModel
+
+logger = logging.getLogger(__name__)
+
+
+def window_sizes(shards: Sequence[Path], split: str | None) -> tuple[int, int]:
+    """(bases of the longest window, of all of them)."""
+    longest = total = 0
+    for path in shards:
+        table = pq.read_table(path, columns=["window_start", "window_end", "split"])
+        if split is not None:
+            table = table.filter(pc.equal(table["split"], split))
+        bases = pc.subtract(table["window_end"], table["window_start"])
+        longest, total = max(longest, pc.max(bases).as_py() or 0), total + (pc.sum(bases).as_py() or 0)
+    return longest, total
+
+
+def announce(model: TransgenicModel, device: torch.device, shards: Sequence[Path], config: Config) -> None:
+    """Log the preflight line.
+
+    Raises:
+        OutOfMemoryError: the longest window cannot fit.
+    """
+    longest, total = window_sizes(shards, config.split)
+    at_once = longest * config.threads if device.type == "cpu" else max(longest, config.batch_bases)
+    line = generation_line(model.config, device, at_once=at_once, total_bases=total)  # type: ignore[arg-type]
+    logger.info("%d bases, longest window %d: %s", total, longest, line)
