@@ -61,7 +61,7 @@ def evaluation() -> dict[str, object]:
         "gene_exact": 0.66,
         "gene_exact_primary": 0.6,
         "isoform_recall_multi": 0.3,
-        "events": {"SE": score},
+        "events": {"SE": score | {"reference": 4, "reference_matched": 2, "prediction": 3, "prediction_matched": 2}},
         "classes": {"cds": {"equal": 30, "novel": 4}},
         "strata": {"exons": {"1": {"genes": 10, "gene_exact": 0.5}}},
         "calibration": {"transcript": {"count": 450, "expected_calibration_error": 0.05, "brier": 0.1, "bins": bins}},

@@ -246,3 +246,30 @@ def test_multiqc_reads_them(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "multiqc_report.html").read_text()
     for mark in ("transgenic_tools_loci", "transgenic_tools_f1", "transgenic_tools_rejects", "Exact genes"):
         assert mark in page
+
+
+def test_stages_of_a_training_do_not_share_a_curve(tmp_path: Path) -> None:
+    """Trunk and decoder both count their steps from 0; one line through both would run back over itself."""
+    lines = [
+        {"step": step, "split": "train", "stage": stage, "loss": 1.0, **({"ap_donor": 0.5} if stage == "trunk" else {})}
+        for stage in ("trunk", "decoder")
+        for step in (10, 20)
+    ]
+    path = tmp_path / "m" / "metrics.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    curves = read_training(path).curves
+    assert {name: [c.steps for c in some] for name, some in curves.items()} == {
+        "loss@trunk": [(10.0, 20.0)],
+        "loss@decoder": [(10.0, 20.0)],
+        "ap_donor": [(10.0, 20.0)],
+    }
+
+
+def test_every_code_class_event_and_level_has_words() -> None:
+    from transgenic_tools.backmap.reasons import REASONS
+    from transgenic_tools.evaluate.classify import CLASSES
+
+    assert set(REASON_WORDS) == set(REASONS)
+    assert set(CLASS_WORDS) == set(CLASSES)
+    assert set(EVENT_WORDS) == {"SE", "A5SS", "A3SS", "RI"}

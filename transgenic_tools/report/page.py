@@ -16,6 +16,7 @@ from importlib import resources
 from typing import Any
 
 from transgenic_tools import __version__
+from transgenic_tools.genome.checks import RULE_BY_CODE
 from transgenic_tools.report.charts import (
     calibration_chart,
     curves_chart,
@@ -30,7 +31,16 @@ from transgenic_tools.report.loci import STATUS_WORDS, Status
 from transgenic_tools.report.numbers import SampleNumbers
 from transgenic_tools.report.payload import Payload
 from transgenic_tools.report.sources import Training
-from transgenic_tools.report.words import CLASS_WORDS, EVENT_WORDS, LEVEL_WORDS, SHARE_WORDS, TRAINING_WORDS
+from transgenic_tools.report.words import (
+    CLASS_WORDS,
+    EVENT_WORDS,
+    LEVEL_WORDS,
+    READS_WORDS,
+    REASON_WORDS,
+    SHARE_WORDS,
+    STRATA_WORDS,
+    TRAINING_WORDS,
+)
 
 
 @dataclass(frozen=True)
@@ -183,17 +193,9 @@ def _score_cells(score: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _levels(evaluation: Mapping[str, Any], view: str, caption: str) -> str:
-    rows = []
-    for level, (name, sentence) in LEVEL_WORDS.items():
-        score = evaluation.get(view, {}).get(level)
-        if not score:
-            continue
-        said = sentence.format(sn=round(score["sensitivity"] * 100), pr=round(score["precision"] * 100))
-        rows.append([_e(name), *_score_cells(score), f'<span class="said">{_e(said)}</span>'])
-    if not rows:
-        return ""
-    table = _table(["Level", "Sensitivity", "Precision", "F1", "In plain words"], rows, caption=caption)
+def _worded(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str) -> str:
+    """A table of a name, three figures and a sentence, which becomes a list of cards on a narrow screen."""
+    table = _table([*head, "In plain words"], rows, caption=caption)
     for given, wanted in (
         ("<table>", '<table class="levels">'),
         ('<th scope="col" class=num>In plain words', '<th scope="col">In plain words'),
@@ -201,6 +203,26 @@ def _levels(evaluation: Mapping[str, Any], view: str, caption: str) -> str:
     ):
         table = table.replace(given, wanted)
     return table
+
+
+_COUNTS = ("reference", "reference_matched", "prediction", "prediction_matched")
+
+
+def _score_rows(scores: Mapping[str, Any], words: Mapping[str, tuple[str, str]]) -> list[list[str]]:
+    rows = []
+    for key, (name, sentence) in words.items():
+        score = scores.get(key)
+        if score:
+            figures = {"sn": round(score["sensitivity"] * 100), "pr": round(score["precision"] * 100)}
+            counts = {key: f"{score[key]:,}" if key in score else "–" for key in _COUNTS}
+            said = sentence.format(**figures, **counts)
+            rows.append([_e(name), *_score_cells(score), f'<span class="said">{_e(said)}</span>'])
+    return rows
+
+
+def _levels(evaluation: Mapping[str, Any], view: str, caption: str) -> str:
+    rows = _score_rows(evaluation.get(view, {}), LEVEL_WORDS)
+    return _worded(["Level", "Sensitivity", "Precision", "F1"], rows, caption=caption) if rows else ""
 
 
 def _shares(evaluation: Mapping[str, Any]) -> str:
@@ -216,14 +238,11 @@ def _shares(evaluation: Mapping[str, Any]) -> str:
 
 
 def _events(evaluation: Mapping[str, Any]) -> str:
-    rows = [
-        [_e(EVENT_WORDS.get(name, name)), *_score_cells(score)] for name, score in evaluation.get("events", {}).items()
-    ]
+    rows = _score_rows(evaluation.get("events", {}), EVENT_WORDS)
     if not rows:
         return ""
-    return "<h4>Alternative splicing</h4>" + _table(
-        ["Event", "Sensitivity", "Precision", "F1"], rows, caption="Splice events found and written, coding parts"
-    )
+    caption = "Splice events found and written, coding parts"
+    return "<h4>Alternative splicing</h4>" + _worded(["Event", "Sensitivity", "Precision", "F1"], rows, caption=caption)
 
 
 def _classes(evaluation: Mapping[str, Any]) -> str:
@@ -245,12 +264,19 @@ def _classes(evaluation: Mapping[str, Any]) -> str:
     )
 
 
+def _bin_name(key: str) -> str:
+    """`<=1000` as `up to 1,000`, `>11` as `over 11`."""
+    sign, number = re.fullmatch(r"(<=|>)?(.*)", key, re.DOTALL).groups()  # type: ignore[union-attr]
+    shown = f"{int(number):,}" if number.isdigit() else number
+    return {"<=": "up to ", ">": "over "}.get(sign or "", "") + shown
+
+
 def _strata(evaluation: Mapping[str, Any]) -> str:
     tables = []
     for name, bins in evaluation.get("strata", {}).items():
         rows = [
             [
-                _e(key),
+                _e(_bin_name(key)),
                 f"{share.get('genes', share.get('n', 0)):,}",
                 f"{_percent(share['gene_exact'])}{meter(share['gene_exact'])}",
             ]
@@ -258,10 +284,9 @@ def _strata(evaluation: Mapping[str, Any]) -> str:
             if "gene_exact" in share
         ]
         if rows:
-            heading = _e(name.replace("_", " ").capitalize())
-            tables.append(
-                f"<div><h4>{heading}</h4>" + _table(["", "Genes", "Exact CDS"], rows, caption=heading) + "</div>"
-            )
+            heading, said = STRATA_WORDS.get(name, (name.replace("_", " ").capitalize(), ""))
+            table = _table(["", "Genes", "Exact CDS"], rows, caption=heading)
+            tables.append(f'<div><h4>{_e(heading)}</h4><p class="said">{_e(said)}</p>{table}</div>')
     return f'<div class="split">{"".join(tables)}</div>' if tables else ""
 
 
@@ -275,7 +300,7 @@ def _calibration(evaluation: Mapping[str, Any]) -> str:
         charts.append(
             f"<figure><figcaption><b>{_e(words.get(name, name).capitalize())}</b> On the dashed line, a probability of "
             f"80 % comes true in 80 of 100 cases. Mean distance from it: {_percent(error)}; Brier score "
-            f"{curve.get('brier', 0.0):.3f}; {curve.get('count', 0):,} cases.</figcaption>"
+            f"{curve.get('brier', 0.0):.3f}; {curve.get('count', 0):,} cases, more of them in larger dots.</figcaption>"
             f"{calibration_chart(curve['bins'], label=words.get(name, name))}</figure>"
         )
     return f'<h4>Can the probabilities be trusted?</h4><div class="charts">{"".join(charts)}</div>' if charts else ""
@@ -285,11 +310,12 @@ def _reads(evaluation: Mapping[str, Any]) -> str:
     reads = evaluation.get("reads")
     if not isinstance(reads, Mapping):
         return ""
-    rows = [
-        [_e(key.replace("_", " ")), f"{value:,}" if isinstance(value, int) else f"{value:.4g}"]
-        for key, value in reads.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
+    rows = []
+    for key, (name, sentence) in READS_WORDS.items():
+        value = reads.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            shown = f"{value:,}" if isinstance(value, int) else _percent(value)
+            rows.append([f'{_e(name)}<span class="said"> {_e(sentence)}</span>', shown])
     return "<h4>Long reads</h4>" + _table(["", "Value"], rows, caption="Support by long reads") if rows else ""
 
 
@@ -353,6 +379,12 @@ def _distributions(report: Report) -> str:
 _PREP_TABLES = ("skipped", "mended", "transcript_rejected", "rejected", "transcript_filtered", "filtered", "flagged")
 
 
+def _reason(code: str) -> str:
+    """A code and what it means."""
+    said = RULE_BY_CODE[code].text if code in RULE_BY_CODE else REASON_WORDS.get(code, "")
+    return f'<code>{_e(code)}</code><span class="said">{_e(said)}</span>'
+
+
 def _rejects(report: Report) -> str:
     blocks = []
     for sample in report.samples:
@@ -360,12 +392,12 @@ def _rejects(report: Report) -> str:
         if sample.rejects:
             total = sum(sample.rejects.values())
             rows = [
-                [f"<code>{_e(code)}</code>", f"{count:,}", f"{count / total * 100:.1f} %{meter(count / total)}"]
+                [_reason(code), f"{count:,}", f"{count / total * 100:.1f} %{meter(count / total)}"]
                 for code, count in sorted(sample.rejects.items(), key=lambda item: (-item[1], item[0]))
             ]
             parts.append(_table(["Reason", "Rows", "Share"], rows, caption="Rejects by reason"))
         found = [
-            [_e(action.replace("_", " ")), f"<code>{_e(code)}</code>", f"{count:,}"]
+            [_e(action.replace("_", " ")), _reason(code), f"{count:,}"]
             for action in _PREP_TABLES
             for code, count in sorted(dict(sample.prep.get(action) or {}).items(), key=lambda item: -item[1])
         ]
@@ -376,20 +408,25 @@ def _rejects(report: Report) -> str:
             blocks.append(f'<div class="card"><h3>{_e(sample.numbers.sample)}</h3>{"".join(parts)}</div>')
     if not blocks:
         return ""
-    lead = (
-        "Nothing is dropped in silence. The files <code>rejects.tsv</code> name each gene; the docs explain each code."
-    )
+    lead = "Nothing is dropped in silence. The files <code>rejects.tsv</code> name each gene; the docs list the codes."
     return _section("rejects", "What was left out, and why", "".join(blocks), lead=lead)
+
+
+def _place_of_curve(name: str, known: Sequence[str]) -> tuple[int, str]:
+    figure = name.partition("@")[0]
+    return (known.index(figure) if figure in known else len(known), name)
 
 
 def _training(report: Report) -> str:
     blocks, known = [], list(TRAINING_WORDS)
     for training in report.training:
         figures = []
-        for name in sorted(training.curves, key=lambda n: (known.index(n) if n in known else len(known), n)):
+        for name in sorted(training.curves, key=lambda n: _place_of_curve(n, known)):
             chart = curves_chart(training.curves[name], label="step")
             if chart:
-                title, said = TRAINING_WORDS.get(name, (name.replace("_", " "), ""))
+                figure, _, stage = name.partition("@")
+                title, said = TRAINING_WORDS.get(figure, (figure.replace("_", " "), ""))
+                title += f" ({stage})" if stage else ""
                 legend = "".join(
                     f'<span class="key c{number}"></span>{_e(curve.name)} '
                     for number, curve in enumerate(in_legend_order(training.curves[name]))
@@ -409,7 +446,8 @@ def _training(report: Report) -> str:
 
 
 def _run(report: Report) -> str:
-    rows = [[_e(key), _e(value)] for key, value in report.run]
+    rows = [[_e(key), _e(value)] for key, value in report.run if not key.startswith("model: ")]
+    model = [[_e(key.removeprefix("model: ")), _e(value)] for key, value in report.run if key.startswith("model: ")]
     for sample in report.samples:
         for key, value in (("tool", sample.provenance.get("tool")), ("version", sample.provenance.get("version"))):
             if value:
@@ -419,6 +457,9 @@ def _run(report: Report) -> str:
             rows.append([_e(f"{sample.numbers.sample}: {key}"), _e(shown)])
     rows.append(["report", _e(f"transgenic_tools {__version__}")])
     table = _table(["Setting", "Value"], rows, caption="What was run", numeric_from=9)
+    if model:
+        settings = _table(["Setting", "Value"], model, caption="Settings of the model", numeric_from=9)
+        table += f"<details><summary>Settings of the model</summary>{settings}</details>"
     return _section("run", "What was run", f'<div class="card">{table}</div>')
 
 

@@ -65,7 +65,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Training:
-    """Curves of one training, by figure, then by split."""
+    """Curves of one training, by figure, then by split; a figure of several stages is `figure@stage` for each."""
 
     label: str
     curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ def read_training(path: Path) -> Training:
     Raises:
         BadInputError: a line is not JSON.
     """
-    points: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    points: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
     final: dict[str, float] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
@@ -90,18 +90,20 @@ def read_training(path: Path) -> Training:
             entry = json.loads(line)
         except json.JSONDecodeError as error:
             raise BadInputError(f"not JSON: {error}", path=path, line=number, hint="give metrics.jsonl") from error
-        split = str(entry.get("split", "train"))
+        split, stage = str(entry.get("split", "train")), str(entry.get("stage", ""))
         for name, value in entry.items():
             if name in _NOT_CURVES or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
-            points.setdefault(name, {}).setdefault(split, []).append((float(entry.get("step", number)), float(value)))
+            series = points.setdefault((name, stage), {}).setdefault(split, [])
+            series.append((float(entry.get("step", number)), float(value)))
             if split == "validation":
                 final[name] = float(value)
+    stages = Counter(name for name, _ in points)
     curves = {
-        name: tuple(
+        f"{name}@{stage}" if stages[name] > 1 and stage else name: tuple(
             Curve(split, tuple(x for x, _ in series), tuple(y for _, y in series)) for split, series in splits.items()
         )
-        for name, splits in points.items()
+        for (name, stage), splits in points.items()
     }
     folder = path.parent.name
     return Training(f"Model {folder}" if folder.isdigit() else folder or path.stem, curves, final)

@@ -36,27 +36,90 @@ SHARE_WORDS: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-EVENT_WORDS: Mapping[str, str] = {
-    "SE": "Skipped exon (SE)",
-    "A5SS": "Alternative donor (A5SS)",
-    "A3SS": "Alternative acceptor (A3SS)",
-    "RI": "Retained intron (RI)",
+_EVENT = (
+    "{reference} known, {reference_matched} of them written; {prediction} written, {prediction_matched} of them known: "
+)
+
+#: Splice event -> name, sentence with the four counts.
+EVENT_WORDS: Mapping[str, tuple[str, str]] = {
+    "SE": ("Skipped exon (SE)", _EVENT + "an exon that one isoform has and another leaves out."),
+    "A5SS": ("Alternative donor (A5SS)", _EVENT + "two ends of an exon before one intron's end."),
+    "A3SS": ("Alternative acceptor (A3SS)", _EVENT + "two starts of an exon after one intron's start."),
+    "RI": ("Retained intron (RI)", _EVENT + "an intron of one isoform inside an exon of another."),
 }
 
+#: Class of a predicted structure -> what it is, in words.
 CLASS_WORDS: Mapping[str, str] = {
     "equal": "equal to a known structure",
-    "contained": "part of a known structure",
-    "extended": "holds a known structure and more",
-    "novel": "new at a known place",
+    "contained": "part of a known structure, without a difference inside",
+    "extended": "a known structure and more at its ends",
+    "alternative_5ss": "another donor (5' splice site)",
+    "alternative_3ss": "another acceptor (3' splice site)",
+    "exon_skipping": "an exon left out",
+    "exon_inclusion": "an exon more",
+    "intron_retention": "an intron kept in",
+    "intron_gain": "an intron more",
+    "several": "more than one difference",
+    "fused": "two known genes in one",
+    "split": "one known gene in two",
+    "novel": "no base shared with a known structure",
+}
+
+#: Stratum -> heading, what its bins are.
+STRATA_WORDS: Mapping[str, tuple[str, str]] = {
+    "exons": ("Exons", "Genes by the number of coding exons of their longest CDS: more exons, more to get right."),
+    "gene_length": ("Gene length", "Genes by their length in bases."),
+    "isoforms": (
+        "Isoforms",
+        "Genes by their number of known coding structures; one that is written exactly is enough.",
+    ),
+    "homolog_in_train": (
+        "Homolog in training",
+        "Genes with and without a relative among the training genes: the second shows what is not memory.",
+    ),
+}
+
+#: Figure of the long-read comparison -> name, sentence.
+READS_WORDS: Mapping[str, tuple[str, str]] = {
+    "reads": ("Reads", "read from the file."),
+    "aligned": ("Aligned", "reads with one clear place in the genome."),
+    "fully_supported": (
+        "Fully supported",
+        "share of judged isoforms all of whose introns one read shows, and no other.",
+    ),
+    "chains": ("Intron chains", "distinct chains of introns that enough reads show."),
+    "missing_chains": ("Missing chains", "of these, chains that no predicted isoform has."),
+    "chains_found": ("Chains found", "share of the chains that a predicted isoform has."),
+}
+
+#: Reasons of tg-backmap; those of tg-prep are `genome.checks.RULES`.
+REASON_WORDS: Mapping[str, str] = {
+    "no_prediction": "the model wrote nothing for this gene",
+    "bad_sentence": "the gene sentence does not follow the grammar",
+    "wrong_strand": "the gene sentence names another strand than its locus",
+    "outside_window": "a transcript reaches out of the window that the model read",
+    "unknown_seqid": "the FASTA has no sequence of this name",
+    "outside_contig": "a transcript reaches beyond the contig's end",
+    "score_count": "the number of scores is not the number of transcripts",
+    "low_confidence": "the confidence is below the one asked for",
+    "repeated_prediction": "the same gene stands twice in the predictions",
+    "unknown_gene": "your annotation has no gene of this ID there",
+    "outside_gene_line": "the new isoform reaches out of your gene line",
 }
 
 TRAINING_WORDS: Mapping[str, tuple[str, str]] = {
     "loss": ("Loss", "what training lowers."),
     "content_perplexity": ("Perplexity", "how many kinds of base the model wavers between; 1 is certainty."),
     "perplexity": ("Perplexity", "how many choices the model wavers between; 1 is certainty."),
-    "ap_start": ("Start codons", "average precision."),
-    "ap_donor": ("Donor sites", "average precision."),
-    "ap_acceptor": ("Acceptor sites", "average precision."),
-    "ap_stop": ("Stop codons", "average precision."),
+    "step_perplexity": ("Perplexity of the next site", "how many sites the decoder wavers between; 1 is certainty."),
+    "content_loss": ("Loss, kind of base", "coding, intron, UTR or outside."),
+    "site_loss": ("Loss, sites", "start and stop codons, donors, acceptors and ends."),
+    "step_loss": ("Loss, next site", "of the decoder, which writes an isoform site by site."),
+    "graph_step_loss": ("Loss, next site among valid ones", "as the decoder is used."),
+    "more_loss": ("Loss, one more isoform", "whether another isoform follows."),
+    "ap_start": ("Start codons", "average precision: 1 ranks all true sites before all others."),
+    "ap_donor": ("Donor sites", "average precision: 1 ranks all true sites before all others."),
+    "ap_acceptor": ("Acceptor sites", "average precision: 1 ranks all true sites before all others."),
+    "ap_stop": ("Stop codons", "average precision: 1 ranks all true sites before all others."),
     "bases_per_second": ("Speed", "bases a second."),
 }
