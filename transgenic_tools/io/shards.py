@@ -30,6 +30,8 @@ from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
 ROWS_PER_GROUP = 128
 BASES_PER_GROUP = 16_000_000
 DEFAULT_SHARD_BASES = 50_000_000
+#: Flags of genes from `tg-prep lift`; `partial` ones lost a transcript on the way.
+LIFTED, PARTIAL = "lifted", "partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class _FileWriter(Generic[Row]):
         self.pending: Future[None] | None = None
         self.schema = with_metadata(kind.schema, kind=kind.name, provenance=provenance)
         self.writer = pq.ParquetWriter(
-            path, self.schema, compression="zstd", compression_level=3, use_dictionary=[*_SMALL, "flags.list.element"],
+            path, self.schema, compression="zstd", compression_level=1, use_dictionary=[*_SMALL, "flags.list.element"],
             write_statistics=["gene_id", "seqid", "start"], write_page_index=False, data_page_size=1 << 20,
         )  # fmt: skip
         self.rows: list[Row] = []
