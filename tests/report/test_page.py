@@ -26,6 +26,7 @@ from transgenic_tools.report.one_gene import PictureRequest, draw_gene, find_loc
 from transgenic_tools.report.payload import LOCI_PER_BLOCK, build_payload, unpack
 from transgenic_tools.report.run import run
 from transgenic_tools.report.sources import read_rejects, read_training
+from transgenic_tools.report.words import CLASS_WORDS, EVENT_WORDS, REASON_WORDS
 
 
 def test_page_holds_every_section_and_is_the_same_twice(tmp_path: Path) -> None:
