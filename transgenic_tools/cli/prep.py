@@ -6,6 +6,7 @@ A surprise: nothing heavy is imported before a command runs, so `--help` answers
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sys
@@ -207,4 +208,5 @@ _run = entry_point(app, "tg-prep")
 def main() -> None:
     """The console script."""
     sys.meta_path.insert(0, _NoPandas)
+    gc.set_threshold(100_000)  # imports and records hold few cycles; looking for them again and again takes time
     _run()
