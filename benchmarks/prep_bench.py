@@ -217,6 +217,7 @@ def _chromosome(bench: _Bench, figures: dict[str, Any]) -> None:
     create = bench.step(gffutils_create, genome.annotation, database)
     iterate = bench.step(gffutils_iterate, database)
     figures |= {
+        "load_average": os.getloadavg()[0],
         "chr1_genes": summary["genes"],
         "chr1_cpu_seconds": best.cpu_seconds,
         "chr1_wall_seconds": min(cost.wall_seconds for cost in runs),
