@@ -21,6 +21,7 @@ from transgenic_tools import __version__
 STAND_IN_BASE = "localhost/python:3.11-slim"
 OFFICIAL_BASE = "docker.io/library/python:3.11-slim"
 THIN = f"localhost/transgenic-tools:{__version__}-thin"
+TORCH = f"localhost/transgenic-tools:{__version__}"
 #: It holds this checkout's paths, so each checkout has its own.
 TEST_IMAGE = f"localhost/transgenic-tools:{__version__}-test-{zlib.crc32(str(ROOT).encode()):08x}"
 SHIM = Path(__file__).parent / "singularity-shim"
@@ -55,7 +56,7 @@ def _run(*command: str, timeout: float = 900, env: dict[str, str] | None = None)
     return done.stdout
 
 
-def _exists(image: str) -> bool:
+def exists(image: str) -> bool:
     return subprocess.run(["podman", "image", "exists", image], check=False, timeout=60).returncode == 0
 
 
@@ -79,7 +80,7 @@ def base_image() -> str:
     """BASE_IMAGE, the official one, or one made of Debian's packages."""
     if given := os.environ.get("BASE_IMAGE"):
         return given
-    if _exists(STAND_IN_BASE) or (not _pull(OFFICIAL_BASE) and _make_base()):
+    if exists(STAND_IN_BASE) or (not _pull(OFFICIAL_BASE) and _make_base()):
         return STAND_IN_BASE
     return OFFICIAL_BASE
 

@@ -110,7 +110,10 @@ def _write_config() -> None:
 
 
 def up() -> tuple[str, ...]:
-    """Start what does not run yet; the names of what was started. Daemons go to the background by themselves."""
+    """Start what does not run yet; the names of what was started. Daemons go to the background by themselves.
+
+    A controller that is started here forgets the queue (-c) that a killed test session may have left behind.
+    """
     if _daemon_runs("slurmctld") and _daemon_runs("slurmd") and _ok("scontrol", "ping"):
         return ()  # another test session's cluster, of the same shape: share it, and leave it alone afterwards
     started = []
@@ -121,7 +124,7 @@ def up() -> tuple[str, ...]:
         _wait(_munge_works, 20, "munged")
         started.append("munged")
     if not _daemon_runs("slurmctld"):
-        subprocess.run(["slurmctld"], **quiet)  # type: ignore[call-overload]
+        subprocess.run(["slurmctld", "-c"], **quiet)  # type: ignore[call-overload]
         started.append("slurmctld")
     _wait(lambda: _ok("scontrol", "ping"), 20, "slurmctld")
     if not _daemon_runs("slurmd"):

@@ -17,6 +17,7 @@ import pytest
 
 from tests.executors import images
 from tests.pipeline import nextflow
+from transgenic_tools import __version__
 
 DEMO_GFF3 = "annotation/athaliana_chr1_slice.gff3"
 
@@ -54,11 +55,14 @@ def test_thin_image_is_small_complete_and_without_torch(podman_image: str) -> No
     assert user == "transgenic"
     assert "org.opencontainers.image.version:" in listed
     probe = (
-        "ps --version && for t in prep backmap evaluate report; do tg-$t --version; done && ! python -c 'import torch'"
+        "ps --version && for t in prep backmap evaluate report; do tg-$t --version; done && ! python -c 'import torch' "
+        "&& tg-prep samplesheet /demo/samplesheet.csv"
     )
+    demo = f"{nextflow.ROOT}/assets/demo:/demo:ro"
     done = subprocess.run(
-        ["podman", "run", "--rm", images.THIN, "bash", "-c", probe], capture_output=True, text=True, check=False
-    )
+        ["podman", "run", "--rm", "-v", demo, images.THIN, "bash", "-c", probe],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("transgenic_tools ") == 4
 
@@ -77,6 +81,45 @@ def test_slurm_with_podman(cluster: None, podman_image: str, tmp_path: Path, sit
 def test_podman_alone(podman_image: str, tmp_path: Path, site: Path) -> None:
     options = f"podman.runOptions = '-u 0:0 {images.mounts()}'"
     check(run_demo(tmp_path, site, "test,podman", podman_image, options=options))
+
+
+@pytest.fixture
+def torch_image(podman_image: str) -> str:
+    """The real one: built by `make images`, never by a test, since it takes minutes and 15 GB on the way."""
+    if not images.exists(images.TORCH):
+        pytest.skip(f"there is no {images.TORCH}: containers/build torch makes it")
+    return images.TORCH
+
+
+@pytest.mark.slow
+@pytest.mark.all_engines
+def test_torch_image_is_complete(torch_image: str) -> None:
+    tools = ("prep", "encode", "train", "generate", "backmap", "evaluate", "report")
+    probe = (
+        "set -e; ps --version; test $(id -u) = 1000; "
+        f"for t in {' '.join(tools)}; do tg-$t --version; tg-$t --help >/dev/null; done; "
+        "python -c 'import accelerate, mappy, numba, peft, safetensors, torch, transformers; "
+        "import transgenic_tools.encode.run, transgenic_tools.generate.run, transgenic_tools.train.pipeline; "
+        'from transgenic_tools.model.presets import preset_names; assert "mini" in preset_names(); '
+        "from transgenic_tools.model.transgenic import load_model; load_model(None); "
+        "print(torch.nn.Linear(3, 2)(torch.ones(1, 3)).shape)'"
+    )
+    done = subprocess.run(
+        ["podman", "run", "--rm", torch_image, "bash", "-c", probe], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("transgenic_tools ") == len(tools)
+    assert "torch.Size([1, 2])" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.all_engines
+def test_podman_with_the_images_as_they_are(torch_image: str, tmp_path: Path, site: Path) -> None:
+    """No mount of this machine's .venv: the images by the names that the profile has."""
+    done = nextflow.run("-profile", "test,podman", "-c", str(site), launch_dir=tmp_path, timeout=590)
+    check(done)
+    assert all(f" transgenic-tools:{__version__} " in text for text in scripts_of(done, "TG_GENERATE"))
+    assert all(f" transgenic-tools:{__version__}-thin " in text for text in scripts_of(done, "TG_BACKMAP"))
 
 
 @pytest.fixture

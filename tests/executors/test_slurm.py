@@ -95,11 +95,12 @@ def test_a_killed_head_goes_on_where_it_stopped(tmp_path: Path, site: Path) -> N
     slow = "process { withName: TG_BACKMAP { beforeScript = 'sleep 15' } }\n"
     site.write_text(site.read_text() + slow)
     arguments = stub(tmp_path, site)
+    others = set(slurm.jobs("TG_BACKMAP"))
     process = nextflow.start(*arguments, launch_dir=tmp_path, outdir=tmp_path / "results")
-    wait_for(lambda: slurm.jobs("TG_BACKMAP"))
+    wait_for(lambda: set(slurm.jobs("TG_BACKMAP")) - others)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    for job in slurm.jobs("TG_BACKMAP"):
+    for job in set(slurm.jobs("TG_BACKMAP")) - others:
         slurm.cancel(job)
     done = nextflow.run(*arguments, "-resume", launch_dir=tmp_path)
     assert done.code == 0, done.text

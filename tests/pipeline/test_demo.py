@@ -68,7 +68,7 @@ def test_each_shard_was_a_task_of_its_own(demo: nextflow.Run) -> None:
 def test_the_closing_lines_say_where_things_are(demo: nextflow.Run) -> None:
     assert f"annotation   {demo.outdir}/annotation/*.gff3" in demo.text
     assert f"report       {demo.outdir}/report/report.html" in demo.text
-    assert re.search(rf"{SAMPLE} gene_exact 0\.\d{{3}}   exon F1 0\.\d{{3}}   base F1 0\.\d{{3}}", demo.text)
+    assert re.search(rf"{SAMPLE} gene_exact 0\.\d+   exon F1 0\.\d+   base F1 0\.\d+", demo.text)
 
 
 def test_validators_accept_the_gff3(demo: nextflow.Run) -> None:

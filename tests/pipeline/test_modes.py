@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,13 @@ def metrics(done: nextflow.Run, name: str = SAMPLE) -> dict[str, Any]:
     return json.loads(done.file(f"evaluation/{name}.json").read_text())
 
 
+def text(done: nextflow.Run, task: nextflow.Task, name: str) -> str:
+    """A file of one task's work directory."""
+    return next((done.launch_dir / "work").glob(f"{task.workdir_hash}*/{name}")).read_text()
+
+
 def script_of(done: nextflow.Run, process: str) -> str:
-    task = next(task for task in done.tasks if task.process == process)
-    return next((done.launch_dir / "work").glob(f"{task.workdir_hash}*/.command.sh")).read_text()
+    return text(done, next(task for task in done.tasks if task.process == process), ".command.sh")
 
 
 def few_steps(folder: Path) -> Path:
@@ -86,6 +91,10 @@ def test_two_folds_are_trained_side_by_side_and_evaluated(sheet: Path) -> None:
 
 
 def test_augment_adds_isoforms_and_leaves_every_line(sheet: Path) -> None:
+    """On its way the first attempt ends as one that was out of memory: the second one gets a smaller batch."""
+    site = sheet.parent / "site.config"
+    fails = "{ task.attempt == 1 ? 'exit 137' : '' }"
+    site.write_text(site.read_text() + f"process {{ withName: TG_GENERATE {{ beforeScript = {fails} }} }}\n")
     done = run(sheet, "--mode", "augment", "--decoding", "greedy", "--min_confidence", "0")
     before = (sheet.parent / "few.gff3").read_text().splitlines()
     after = done.file(f"annotation/{SAMPLE}.gff3").read_text().splitlines()
@@ -94,6 +103,12 @@ def test_augment_adds_isoforms_and_leaves_every_line(sheet: Path) -> None:
     added = [line for line in after if ".tg1" in line and "\tmRNA\t" in line]
     assert added
     assert metrics(done)["gene_exact"] == 1.0
+    attempts = [(task.attempt, task.exit, task) for task in done.tasks if task.process == "TG_GENERATE"]
+    assert [(attempt, code) for attempt, code, _ in attempts] == [(1, "137"), (2, "0")]
+    budgets = [text(done, task, ".command.sh").split("--batch-bases ")[1].split()[0] for _, _, task in attempts]
+    assert budgets == ["200000", "100000"]
+    progress = text(done, attempts[1][2], ".command.err")
+    assert re.search(r"\d+ of \d+ genes, \d+ kb/s, \d+ s left", progress), progress
 
 
 def test_evaluate_counts_what_long_reads_support(sheet: Path) -> None:
