@@ -23,7 +23,7 @@ from transgenic_tools.genome.interval import Interval, Strand, merge, span
 from transgenic_tools.genome.window import Window
 from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.fasta import Fasta
-from transgenic_tools.io.shards import DEFAULT_SHARD_BASES, GeneRow, read_shard, write_gene_shards
+from transgenic_tools.io.shards import DEFAULT_SHARD_BASES, LIFTED, PARTIAL, GeneRow, read_shard, write_gene_shards
 from transgenic_tools.prep.lift_align import (
     REASONS,
     AlignConfig,
@@ -355,7 +355,7 @@ def to_row(gene: LiftedGene, target: Target, *, sample: str) -> GeneRow:
         n_transcripts=len(gene.transcripts),
         primary_transcript=f"{gene_id}.t1",
         split="train",
-        flags=("lifted",) if gene.complete else ("lifted", "partial"),
+        flags=(LIFTED,) if gene.complete else (LIFTED, PARTIAL),
     )
 
 
