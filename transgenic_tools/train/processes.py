@@ -48,15 +48,16 @@ def _zero_settings(config: Config) -> dict[str, Any]:
     stage = settings.get("zero_optimization", {}).get("stage", 0)
     if config.optimizer != "adamw":
         raise UsageError(f"--optimizer {config.optimizer} with --deepspeed", hint="DeepSpeed steps one: take adamw")
-    if config.ema > 0 and (stage == 3 or config.precision == "bf16"):
+    if config.ema > 0 and stage == 3:
         raise UsageError(
-            f"averaged weights (--ema {config.ema}) with ZeRO {stage} and {config.precision}",
-            hint="give --ema 0: weights are spread over the processes (3) or too coarse to average (bf16)",
+            f"averaged weights (--ema {config.ema}) with ZeRO 3", hint="give --ema 0: weights lie on many processes"
         )
     return settings | {
         "gradient_accumulation_steps": config.accumulate // world_size(),
         "train_micro_batch_size_per_gpu": 1,
         "gradient_clipping": config.clip,
+        # as without DeepSpeed: weights in fp32, computed in bf16; its own bf16 mode would round the weights
+        "torch_autocast": {"enabled": config.precision == "bf16", "dtype": "bfloat16"},
     }
 
 
@@ -90,7 +91,7 @@ def make_accelerator(config: Config) -> Accelerator:
         handlers.append(InitProcessGroupKwargs(backend="gloo"))
     plugin = DeepSpeedPlugin(hf_ds_config=_zero_settings(config))
     return Accelerator(
-        mixed_precision=precision,
+        mixed_precision="no",
         deepspeed_plugin=plugin,
         gradient_accumulation_steps=steps,
         kwargs_handlers=handlers,
