@@ -167,7 +167,7 @@ def test_layers_are_what_fsdp_gathers(data: tuple[Path, ...], tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"optimizer": "muon"}, "muon"), ({"ema": 0.9}, "ZeRO 3")],
+    [({"optimizer": "muon"}, "muon"), ({"ema": 0.9}, "ZeRO 3"), ({"peft": "lora"}, "--peft lora")],
 )
 def test_what_zero_cannot_do_is_refused(
     data: tuple[Path, ...], tmp_path: Path, changes: dict[str, Any], message: str

@@ -75,6 +75,11 @@ def make_accelerator(config: Config) -> Accelerator:
         )
     if config.ema > 0 and is_set("ACCELERATE_USE_FSDP"):
         raise UsageError(f"averaged weights (--ema {config.ema}) with FSDP", hint="give --ema 0: weights are sharded")
+    if config.peft != "none" and config.stage == "trunk" and (config.deepspeed or is_set("ACCELERATE_USE_FSDP")):
+        raise UsageError(
+            f"--peft {config.peft} with DeepSpeed or FSDP",
+            hint="adapters have hardly any optimiser states to share: take torchrun or accelerate without them",
+        )
     AcceleratorState._reset_state()  # stages of one recipe may differ in precision and accumulation
     precision = "bf16" if config.precision == "bf16" else "no"
     cpu = config.device == "cpu" or is_set("ACCELERATE_USE_CPU")
