@@ -7,6 +7,7 @@ an image with torch is 6 GB; `make images` builds that one.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -169,6 +170,21 @@ def test_charliecloud(image_dir: Path, tmp_path: Path, site: Path) -> None:
     done = run_demo(tmp_path, site, "test,charliecloud", str(image_dir), options=options, USER="root")
     check(done)
     assert all("ch-run" in text for text in scripts_of(done, "TG_GENERATE"))
+
+
+@pytest.mark.slow
+@pytest.mark.all_engines
+def test_the_singularity_definition_holds_in_the_image(image_dir: Path) -> None:
+    """No SIF file can be made without apptainer: its %environment and %test run in the image that it is made from."""
+    text = (nextflow.ROOT / "containers" / "singularity.def").read_text()
+    sections = dict(re.findall(r"^%(\w+)\n(.*?)(?=^%|\Z)", text, flags=re.MULTILINE | re.DOTALL))
+    script = f"set -e\n{sections['environment']}\n{sections['test']}\necho $MPLCONFIGDIR\n"
+    done = subprocess.run(
+        [str(images.SHIM), "exec", str(image_dir), "bash", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "transgenic_tools " in done.stdout
+    assert "/tmp/matplotlib" in done.stdout
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
 """Every command in README.md and docs/usage.md: run here, or checked against the tools' flags and the schema.
 
-A fenced block says how in its info string: `run` (executed), `pipeline` (its parameters and profiles are checked; the
-runs themselves stand in test_stub.py and test_demo.py), `setup` (make targets that exist), `cluster` (checked like
-`pipeline`, needs a cluster to run).
+A fenced block says how in its info string: `run` (executed), `pipeline` (executed with stubs in place of the tools;
+test_demo.py and test_modes.py run each mode for real), `setup` (make targets that exist), `cluster` (parameters and
+profiles are checked; needs a cluster to run). Names in running text are checked on further pages too.
 """
 
 from __future__ import annotations
@@ -16,10 +16,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline import nextflow
+from tests.pipeline.conftest import write_tiny_sheet
 from tests.pipeline.nextflow import ROOT
 from tests.pipeline.test_schema import options_of, schema_params
 
 PAGES = ("README.md", "docs/usage.md")
+#: Their commands stand in running text.
+TEXT_PAGES = (*PAGES, "docs/output.md", "docs/troubleshooting.md")
+TOOLS = ("prep", "encode", "train", "generate", "backmap", "evaluate", "report")
+#: Flags of Nextflow, of SLURM and of container engines.
+ELSEWHERE = {"--help", "--version", "--gpus", "--constraint", "--gres", "--me", "--nv", "--device"}
 KINDS = {"run", "pipeline", "setup", "cluster"}
 
 
@@ -97,3 +104,44 @@ def test_commands_marked_run_do_run(page: str, tmp_path: Path) -> None:
             shlex.split(command), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("needs_nextflow")
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_marked_pipeline_do_run(page: str, tmp_path: Path) -> None:
+    """One after another in one folder, as a reader would; tools are stubs, parameters, profiles and paths are not."""
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    write_tiny_sheet(tmp_path, samples=("one",))
+    commands = [c for block in blocks() if block.page == page and block.kind == "pipeline" for c in block.commands]
+    for command in commands:
+        words = shlex.split(command)
+        assert words[:3] in (["nextflow", "run", "."], ["bin/nextflow", "run", "."]), command
+        done = subprocess.run(
+            [str(nextflow.NEXTFLOW), "run", str(ROOT), "-ansi-log", "false", "-stub-run", *words[3:]],
+            cwd=tmp_path, env=nextflow.environment(), capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}"
+
+
+@pytest.mark.parametrize("page", TEXT_PAGES)
+def test_flags_targets_and_parts_in_running_text_exist(page: str) -> None:
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.M | re.S)
+    known = {f"--{name}" for name in schema_params()} | ELSEWHERE
+    for tool in TOOLS:
+        for command in ("genes", "samplesheet", "lift") if tool == "prep" else (None,):
+            known |= options_of(tool, command)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    parts = set(re.findall(r"^    ([a-z| ]+)\) ", (ROOT / "bin" / "bootstrap").read_text(), flags=re.MULTILINE))
+    parts = {part.strip() for group in parts for part in group.split("|")}
+    spans = re.findall(r"`([^`]+)`", text)
+    assert spans
+    for span in spans:
+        script = re.match(r"bin/[\w-]+", span)  # of this repository: it holds its own flags
+        here = (ROOT / script.group()).read_text() if script else known
+        for flag in re.findall(r"(?<![\w-])--[a-z][\w-]*", span):
+            assert flag in here, f"{page}: {flag} is nowhere"
+        for target in re.findall(r"\bmake ([a-z][a-z-]+)", span):
+            assert target in targets, f"{page}: make {target}"
+        if called := re.fullmatch(r"bin/bootstrap ([a-z ]+)", span):
+            assert set(called.group(1).split()) <= parts, f"{page}: {span}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -89,3 +91,12 @@ def test_troubleshooting_has_every_exit_code() -> None:
 def test_ci_calls_the_readme_command() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text()
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize("tool", ["prep", "encode", "train", "generate", "backmap", "evaluate", "report"])
+def test_a_tool_answers_at_once(tool: str) -> None:
+    """CPU time, since a busy machine stretches the clock: below half a second, so torch cannot have been loaded."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", f"transgenic_tools.cli.{tool}", "--help"], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -32,6 +33,14 @@ def test_predict_scatters_and_gathers_and_resumes(tiny_sheet: Path) -> None:
     assert "software_versions.yml" in info
     params = json.loads(next(done.file("pipeline_info").glob("params_*.json")).read_text())
     assert params["input"] == str(tiny_sheet)
+
+    # As docs/usage.md and docs/troubleshooting.md say it.
+    listed = subprocess.run(
+        [str(nextflow.NEXTFLOW), "log", "last", "-f", "name,status,workdir"],
+        cwd=tiny_sheet.parent, env=nextflow.environment(), capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert listed.count("COMPLETED") == sum(plan.values())
+    assert str(tiny_sheet.parent / "work") in listed
 
     again = stub_run(tiny_sheet, "-resume")
     assert again.code == 0, again.text
@@ -90,7 +99,7 @@ def test_stored_encodings_go_to_the_shard_that_they_were_made_of(tiny_sheet: Pat
 
 @pytest.mark.slow
 def test_three_large_genomes_fit_a_small_head_process(tmp_path: Path) -> None:
-    """3 x 40,000 genes are 3 x 60 shards of 2 Mb; the head process stays below 2 GB."""
+    """3 x 40,000 genes in shards of 2 Mb, a fifth of the default, are 3 x 60 tasks; the head stays below 2 GB."""
     sheet = write_tiny_sheet(tmp_path, samples=("one", "two", "three"))
     site = tmp_path / "site.config"
     site.write_text("process { withName: TG_PREP { ext.stub_shards = 60 } }\n")
