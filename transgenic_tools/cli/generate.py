@@ -38,6 +38,14 @@ class DecodingName(StrEnum):
     viterbi = "viterbi"
 
 
+class PrecisionName(StrEnum):
+    """Numbers that the network computes with."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
 class DeviceName(StrEnum):
     """Where the model runs."""
 
@@ -69,6 +77,9 @@ def generate(
     ] = False,
     split: Annotated[str | None, typer.Option(help="Only genes of this split (train, validation, test).")] = None,
     device: Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")] = DeviceName.auto,
+    precision: Annotated[
+        PrecisionName, typer.Option(help="auto takes bf16 on CPUs made for it; fp32 gives the same on every processor.")
+    ] = PrecisionName.auto,
     batch_bases: Annotated[
         int, typer.Option(help="Bases in one batch on a GPU; halve it when memory is short.")
     ] = 200_000,
@@ -98,7 +109,8 @@ def generate(
     result = run(
         Config(
             shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device.value, threads=threads,
-            batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite, encodings=encodings,
+            precision=precision.value, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
+            encodings=encodings,
         )
     )  # fmt: skip
     summary = {

@@ -110,6 +110,9 @@ def train(
     ema: Annotated[float | None, typer.Option(help="Decay of averaged weights; 0 for none.")] = None,
     eval_every: Annotated[int | None, typer.Option(min=1, help="Steps between measurements.")] = None,
     save_every: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints.")] = None,
+    augment: Annotated[
+        list[Path] | None, typer.Option(help="Shards of tg-prep lift, learned by the trunk beside the others.")
+    ] = None,
     encodings: Annotated[
         Path | None,
         typer.Option(help="Stored encodings of tg-encode; learns mapping, head and decoder on whole windows."),
@@ -147,9 +150,9 @@ def train(
         "freeze": freeze and freeze.value, "batch_bases": batch_bases, "accumulate": accumulate,
         "max_bases": max_bases, "learning_rate": learning_rate, "optimizer": optimizer and optimizer.value,
         "precision": precision and precision.value, "ema": ema, "eval_every": eval_every, "save_every": save_every,
-        "encodings": encodings, "stream": stream or None, "workers": workers,
-        "folds": folds, "fold": fold, "deepspeed": deepspeed, "device": device and device.value, "threads": threads,
-        "seed": seed, "resume": False if no_resume else None,
+        "encodings": encodings, "augment": tuple(augment) if augment else None,
+        "stream": stream or None, "workers": workers, "folds": folds, "fold": fold, "deepspeed": deepspeed,
+        "device": device and device.value, "threads": threads, "seed": seed, "resume": False if no_resume else None,
     }  # fmt: skip
     request = Request(
         shards=tuple(shards), outdir=outdir, preset=preset, init=init, overrides=tuple(set_ or ()), stage=stage.value,

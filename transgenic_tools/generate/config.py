@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from transgenic_tools.model.decoding import DecodingConfig
 
@@ -17,6 +18,7 @@ class Config:
     """One run of `tg-generate`.
 
     Attributes:
+        precision: Of the trunk; `auto` is bf16 on CPUs that multiply it natively, else fp32.
         encodings: Directory of `tg-encode`; windows that it holds are not encoded again.
     """
 
@@ -25,6 +27,7 @@ class Config:
     outdir: Path
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: int = 1
     batch_bases: int = 200_000
     complete: bool = False

@@ -1,12 +1,14 @@
 """From gene rows to prediction rows.
 
 In: `GeneRow`s and a model. Out: one `PredictionRow` for each, in the same order.
-A surprise: on a CPU windows are read one by one (no padding, no dependence on the batch); on CUDA by bases.
+A surprise: on a CPU windows are read one by one (no padding, no dependence on the batch) and threads share out the
+genes, each computing on one core, so that a gene's answer is the same for any number of threads; on CUDA by bases.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +23,7 @@ from transgenic_tools.io.shards import GeneRow, PredictionRow
 from transgenic_tools.model.confidence import Scores, found_transcript, score
 from transgenic_tools.model.decoders.pointer import SiteGraph
 from transgenic_tools.model.paths import exact_sites, find_paths
-from transgenic_tools.model.search import GeneSearch, search, start_search
+from transgenic_tools.model.search import GeneSearch, Searcher, start_search
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.model.vocabulary import PAD_CODE
 
@@ -46,9 +48,19 @@ class Predictor:
     def __init__(self, model: TransgenicModel, config: Config, *, model_hash: str) -> None:
         self.model, self.config, self.model_hash = model, config, model_hash
         self.device = model.head.project.weight.device
+        self.searcher = Searcher(model.decoder, config.decoding)
 
     def predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
         """Prediction rows of some genes, in their order."""
+        threads = self.config.threads if self.device.type == "cpu" else 1
+        if threads == 1 or len(rows) < 2:
+            return self._predict(rows)
+        parts = [rows[i::threads] for i in range(min(threads, len(rows)))]
+        with ThreadPoolExecutor(len(parts)) as pool:
+            done = list(pool.map(self._predict, parts))
+        return [done[i % len(parts)][i // len(parts)] for i in range(len(rows))]
+
+    def _predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
         codes = [encode(row.sequence) for row in rows]
         prompts = [known_transcripts(row) if self.config.complete else () for row in rows]
         sites = self._read(codes, prompts)
@@ -56,7 +68,7 @@ class Predictor:
         for row, graph, known in zip(rows, sites, prompts, strict=True):
             paths = find_paths(graph.graph, known) if graph is not None else []
             searches.append(None if graph is None else start_search(row.gene_id, graph, paths))
-        search(self.model.decoder, self.config.decoding, [one for one in searches if one is not None])
+        self.searcher.run([one for one in searches if one is not None])
         return [self._row(row, gene, known) for row, gene, known in zip(rows, searches, prompts, strict=True)]
 
     @torch.no_grad()

@@ -19,6 +19,7 @@ import torch
 from transgenic_tools.errors import MissingInputError, UsageError
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.predict import Predictor
+from transgenic_tools.generate.preflight import announce
 from transgenic_tools.io.shards import (
     GeneRow,
     PredictionRow,
@@ -81,8 +82,9 @@ def model_hash(model_dir: Path) -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
 
-def _provenance(config: Config, digest: str) -> Provenance:
-    parameters = {"model": digest, "complete": config.complete, "split": config.split, **asdict(config.decoding)}
+def _provenance(config: Config, digest: str, precision: str) -> Provenance:
+    parameters = {"model": digest, "precision": precision, "complete": config.complete, "split": config.split}
+    parameters |= asdict(config.decoding)
     return Provenance("tg-generate", parameters)
 
 
@@ -110,8 +112,22 @@ def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
     return (row for row in read_shard(shard) if split is None or row.split == split)
 
 
-def load(config: Config) -> tuple[TransgenicModel, Path, torch.device]:
-    """The model on its device.
+def keep_freed_memory() -> None:
+    """Tell glibc to keep freed tensors for the next ones instead of asking the kernel for pages again and again."""
+    import ctypes
+    import sys
+
+    if sys.platform == "linux":
+        try:
+            library = ctypes.CDLL("libc.so.6")
+            library.mallopt(-3, 1 << 28)  # M_MMAP_THRESHOLD
+            library.mallopt(-1, 1 << 29)  # M_TRIM_THRESHOLD
+        except (OSError, AttributeError):
+            logger.debug("no glibc: memory is handled as usual")
+
+
+def load(config: Config) -> tuple[TransgenicModel, Path, torch.device, str]:
+    """The model on its device, and the precision that it computes with.
 
     Raises:
         MissingInputError: no model directory.
@@ -121,12 +137,14 @@ def load(config: Config) -> tuple[TransgenicModel, Path, torch.device]:
         raise UsageError("--device cuda, but no CUDA device is visible", hint="use --device auto or cpu")
     device = pick_device(config.device)
     model, path = load_model(config.model)
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(1)  # threads share out the genes, see `generate.predict`
+    keep_freed_memory()
     if config.encodings is not None:
         from transgenic_tools.model.stored import use_stored
 
         use_stored(model, config.encodings)
-    return model.eval().to(device), path, device
+    model = model.eval().to(device)
+    return model, path, device, model.prepare(config.precision)
 
 
 def run(config: Config) -> Result:
@@ -139,13 +157,14 @@ def run(config: Config) -> Result:
         if not shard.exists():
             raise MissingInputError("no such shard", path=shard, hint="make shards with tg-prep genes")
     genes = sum(count_genes(shard, split=config.split) for shard in shards)
-    model, model_dir, device = load(config)
+    model, model_dir, device, precision = load(config)
     if device.type == "cpu":
-        logger.info("device cpu, %d thread(s), fp32; no GPU is used", config.threads)
+        logger.info("device cpu, %d thread(s), %s; no GPU is used", config.threads, precision)
     else:
-        logger.info("device %s, %s", device, torch.cuda.get_device_name(device))
+        logger.info("device %s, %s, %s", device, torch.cuda.get_device_name(device), precision)
+    announce(model, device, shards, config)
     digest = model_hash(model_dir)
-    provenance = _provenance(config, digest)
+    provenance = _provenance(config, digest, precision)
     predictor = Predictor(model, config, model_hash=digest)
     config.outdir.mkdir(parents=True, exist_ok=True)
     progress = _Progress(genes)

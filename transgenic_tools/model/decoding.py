@@ -50,6 +50,15 @@ class DecodingConfig:
                 raise UsageError(f"{flag} {value} is out of range", hint=f"give {allowed}")
 
     @property
+    def min_more(self) -> float:
+        """The search of a gene ends when one more transcript is less probable than this.
+
+        A transcript's confidence includes the probability of being written at all, so what lies well below
+        `min_confidence` would be left out anyway.
+        """
+        return max(0.02, 0.2 * self.min_confidence)
+
+    @property
     def beams(self) -> int:
         """Hypotheses of one gene."""
         return self.num_beams if self.decoding == "beam" else 1

@@ -92,13 +92,26 @@ def _best(indices: Ints, scores: npt.NDArray[np.float32], most: int) -> Ints:
     return np.sort(indices[order])
 
 
+@numba.njit(cache=True, nogil=True)
+def _local_maxima(values, reach):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Indices whose value is not below any other within `reach`."""
+    found = np.empty(len(values), dtype=np.int64)
+    count = 0
+    for i in range(len(values)):
+        highest = True
+        for j in range(max(0, i - reach), min(len(values), i + reach + 1)):
+            if values[j] > values[i]:
+                highest = False
+                break
+        if highest:
+            found[count] = i
+            count += 1
+    return found[:count]
+
+
 def _peaks(logits: npt.NDArray[np.float32], *, reach: int, most: int) -> Ints:
     """Local maxima within `reach` bases, the best `most`."""
-    length = len(logits)
-    padded = np.pad(logits, reach, constant_values=-np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
-    peaks = np.flatnonzero(logits >= windows.max(axis=1))
-    return _best(peaks[peaks < length].astype(np.int64), logits, most)
+    return _best(_local_maxima(logits, reach), logits, most)
 
 
 def _logit(probability: float) -> float:
@@ -179,7 +192,7 @@ def _split_starts(
     return found
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _next_stops(stops: npt.NDArray[np.bool_]) -> Ints:  # pragma: no cover (compiled)
     """For every base the first base of the next stop codon in its frame, at or after it."""
     length = len(stops)
@@ -189,7 +202,7 @@ def _next_stops(stops: npt.NDArray[np.bool_]) -> Ints:  # pragma: no cover (comp
     return following
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _coding_stop(codes, following, start, carried, kind):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(last base of the only reachable stop, True where it is a split codon) of a coding exon from `start`."""
     length = len(codes)
@@ -208,7 +221,7 @@ def _coding_stop(codes, following, start, carried, kind):  # type: ignore[no-unt
     return (stop + 2 if stop < _NEVER else _NEVER), False
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _carried(kind):  # type: ignore[no-untyped-def]  # pragma: no cover
     if kind in (_A1, _A1T):
         return 1
@@ -217,7 +230,7 @@ def _carried(kind):  # type: ignore[no-untyped-def]  # pragma: no cover
     return 0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _acceptor_kind(codes, donor_kind, donor, after):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Kind of the acceptor that a coding donor leads to, or -1 where a split start codon would be wrong."""
     length = len(codes)
@@ -236,7 +249,7 @@ def _acceptor_kind(codes, donor_kind, donor, after):  # type: ignore[no-untyped-
     return _A2 if after < length and codes[after] == 2 else -1
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _emit(target, edges, fill, states, shift, sites, low, high, most):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Edges to `states[i] + shift` for the first `most` sites in [low, high); returns the new number of edges."""
     i = np.searchsorted(sites, low)
@@ -249,7 +262,7 @@ def _emit(target, edges, fill, states, shift, sites, low, high, most):  # type: 
     return edges
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _emit_coding(  # type: ignore[no-untyped-def]  # pragma: no cover
     target, edges, fill, codes, following, kind, position, donors, donor_first, stop_state, min_exon
 ):
@@ -271,7 +284,7 @@ def _emit_coding(  # type: ignore[no-untyped-def]  # pragma: no cover
     return edges
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _landing(codes, kind, donor, after):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Which of the acceptor's states (in the order of _ACCEPTOR_STATES) a donor leads to, -1 for none."""
     if kind == _D5:
@@ -282,7 +295,7 @@ def _landing(codes, kind, donor, after):  # type: ignore[no-untyped-def]  # prag
     return coding - _A0 + 1 if coding >= 0 else -1
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _emit_introns(  # type: ignore[no-untyped-def]  # pragma: no cover
     target,
     edges,
@@ -312,7 +325,7 @@ def _emit_introns(  # type: ignore[no-untyped-def]  # pragma: no cover
     return edges
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover
     codes,
     following,
@@ -392,7 +405,7 @@ def _walk(  # type: ignore[no-untyped-def]  # pragma: no cover
     return edges
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _segment(kind, p, to_kind, q, length, outside, five, coding, intron, three):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(sum of content log-probabilities, bases) of the segment between two states. Arrays are cumulative, (L + 1,)."""
     if kind == _BEGIN:
@@ -415,7 +428,7 @@ def _segment(kind, p, to_kind, q, length, outside, five, coding, intron, three):
     return intron[end] - intron[p], end - p
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _score_edges(  # type: ignore[no-untyped-def]  # pragma: no cover
     kind,
     position,
@@ -450,7 +463,7 @@ def _score_edges(  # type: ignore[no-untyped-def]  # pragma: no cover
             score[edge] = weight * sums + entry[to] + extra
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def backward(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Log-sum of path scores to the last state."""
     n = len(first) - 1
@@ -469,7 +482,7 @@ def backward(first, target, score):  # type: ignore[no-untyped-def]  # pragma: n
     return beta
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _reachable(first, target, beta):  # type: ignore[no-untyped-def]  # pragma: no cover
     """States with a way from BEGIN and to END."""
     n = len(first) - 1
@@ -483,7 +496,7 @@ def _reachable(first, target, beta):  # type: ignore[no-untyped-def]  # pragma: 
     return seen
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def best_path(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover
     """States of the path with the highest score (Viterbi 1967); ties go to the first edge."""
     n = len(first) - 1
@@ -530,15 +543,25 @@ class _States:
     tts: Ints
 
 
+@numba.njit(cache=True, nogil=True)
+def _mark_stops(codes, following, starts, acceptors, marked):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Mark the last base of every stop codon that some coding exon leads to."""
+    for start in starts:
+        stop, _ = _coding_stop(codes, following, start, 0, _START)
+        if stop < _NEVER:
+            marked[stop] = True
+    for acceptor in acceptors:
+        for kind in range(_A0, _A2TG + 1):
+            stop, _ = _coding_stop(codes, following, acceptor + 1, _carried(kind), kind)
+            if stop < _NEVER:
+                marked[stop] = True
+
+
 def _stop_positions(codes: npt.NDArray[np.uint8], following: Ints, candidates: Candidates) -> Ints:
     """Last base of every stop codon that some coding exon leads to."""
-    found = set()
-    for start in candidates.start[candidates.split == 0].tolist():
-        found.add(_coding_stop(codes, following, start, 0, _START)[0])
-    for acceptor in candidates.acceptor.tolist():
-        for kind in (_A0, _A1, _A1T, _A2, _A2TA, _A2TG):
-            found.add(_coding_stop(codes, following, acceptor + 1, _carried(kind), kind)[0])
-    return np.array(sorted(position for position in found if position < _NEVER), dtype=np.int64)
+    marked = np.zeros(len(codes) + 3, dtype=np.bool_)
+    _mark_stops(codes, following, candidates.start[candidates.split == 0], candidates.acceptor, marked)
+    return np.flatnonzero(marked)
 
 
 def _number_states(candidates: Candidates, stops: Ints, length: int) -> _States:

@@ -2,10 +2,11 @@
 
 In: site graphs of genes and, for each, transcripts that are known already (a prompt). Out: `Found` transcripts in the
 order in which they were written.
-Dims: G genes of a group (a constant number of slots), K beams, R = G * K rows, T steps, D channels.
+Dims: G genes of a round (a constant number of slots), K beams, R = G * K rows, N states and M edges of all genes
+together, D channels.
 
-A surprise: rows are padded to a constant number and every row is computed alone, so a gene's answer does not depend on
-its neighbours. Transcripts are written in rounds: a round starts from the cache of all that is written so far.
+A surprise: the unit of work is a round: up to G genes that wait for their next transcript write one each. Rows are
+padded to a constant number and every row is computed alone, so a gene's answer does not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -18,17 +19,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from transgenic_tools.genome.hashing import stable_rng
-from transgenic_tools.model.decoders.pointer import (
-    DecoderState,
-    History,
-    PointerDecoder,
-    SiteGraph,
-    segment_log_softmax,
-)
+from transgenic_tools.model.beam import Choice, Edges, Ends, Pair, Past, advance, no_ends, path_hash, start_beams
+from transgenic_tools.model.decoders.engine import Embedded, Engine, EngineState, build_engine
+from transgenic_tools.model.decoders.pointer import History, PointerDecoder, SiteGraph
 from transgenic_tools.model.decoding import DecodingConfig
+from transgenic_tools.model.grammar import Kind
 from transgenic_tools.model.graph import best_path
 from transgenic_tools.model.paths import Path
 
@@ -67,6 +64,8 @@ class GeneSearch:
     more: float = 1.0
     tokens: list[int] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
+    embedded: Embedded | None = None
 
     def write(self, found: Found) -> None:
         """Append one transcript."""
@@ -74,6 +73,12 @@ class GeneSearch:
         self.history.add(found.path.edges, found.path.states)
         self.tokens += list(found.path.states)
         self.ordinals += [len(self.found) - 1] * len(found.path.states)
+        self.known.append(path_hash(found.path.core(self.sites.graph)))
+
+    @property
+    def written(self) -> int:
+        """Transcripts that are not part of the prompt."""
+        return sum(not found.prompt for found in self.found)
 
 
 def start_search(key: str, sites: SiteGraph, prompt: Sequence[Path] = ()) -> GeneSearch:
@@ -97,256 +102,178 @@ def viterbi(gene: GeneSearch) -> Found:
     return Found(Path(tuple(states), tuple(edges)), sum(steps), steps, 1.0)
 
 
-@dataclass
-class _Beams:
-    """Hypotheses of one round; row r belongs to gene r // K."""
+@dataclass(frozen=True)
+class _Steps:
+    """What every row took in each step of a round, for tracing back."""
 
-    state: Ints
-    score: Floats
     parents: list[Ints] = field(default_factory=list)
     edges: list[Ints] = field(default_factory=list)
     logs: list[Floats] = field(default_factory=list)
 
 
-@dataclass
-class _Finished:
-    score: float
-    step: int
-    row: int
-    edge: int
-    log: float
+def _pair_weights(decoder: PointerDecoder) -> Pair:
+    def plain(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
+        return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
+
+    return Pair(
+        plain(decoder.pair_in.weight.t()),
+        plain(decoder.pair_in.bias),
+        plain(decoder.pair_out.weight[0]),
+        float(decoder.base_scale.detach()),
+    )
 
 
-class GroupSearch:
-    """Search of up to `config.group` genes together."""
+class Searcher:
+    """A decoder and the settings of a search."""
 
-    def __init__(self, decoder: PointerDecoder, config: DecodingConfig, genes: Sequence[GeneSearch]) -> None:
-        self.decoder, self.config, self.genes = decoder, config, list(genes)
-        self.device = decoder.base_scale.device
-        self.beams = config.beams
-        self.rows = config.group * self.beams
-        self.state_offset = np.cumsum([0] + [g.sites.graph.n_states for g in self.genes])
-        self.edge_offset = np.cumsum([0] + [len(g.sites.graph.target) for g in self.genes])
-        self.first = np.concatenate(
-            [g.sites.graph.first[:-1] + o for g, o in zip(self.genes, self.edge_offset, strict=False)]
-        )
-        self.degree = np.concatenate([np.diff(g.sites.graph.first) for g in self.genes])
-        self.target = np.concatenate(
-            [g.sites.graph.target + o for g, o in zip(self.genes, self.state_offset, strict=False)]
-        )
-        self.final = self.state_offset[1:] - 1
-        self.base = self._tensor(np.concatenate([g.sites.base for g in self.genes]))
-        self.static = self._tensor(np.concatenate([g.sites.static for g in self.genes]))
-        self.states = self._embed()
-        self.keys = decoder.key(self.states)
+    def __init__(self, decoder: PointerDecoder, config: DecodingConfig) -> None:
+        self.decoder, self.config = decoder, config
+        self.engine: Engine = build_engine(decoder)
+        self.pair = _pair_weights(decoder)
+        self.rows = config.group * config.beams
 
-    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+    @torch.no_grad()
+    def run(self, genes: Sequence[GeneSearch]) -> None:
+        """Write the transcripts of all genes into their `found`; Viterbi writes one for each without the decoder."""
+        if self.config.decoding == "viterbi":
+            for gene in genes:
+                if not gene.found:
+                    gene.write(viterbi(gene))
+                gene.done = True
+            return
+        for gene in genes:
+            gene.embedded = self.engine.embed(gene.sites)
+        waiting = [gene for gene in genes if not gene.done]
+        while waiting:
+            # genes of one round should need about the same number of steps
+            waiting.sort(key=lambda gene: (len(gene.found) == 0, len(gene.tokens), gene.sites.graph.n_states))
+            for start in range(0, len(waiting), self.config.group):
+                _Round(self, waiting[start : start + self.config.group]).run()
+            waiting = [gene for gene in waiting if not gene.done]
+        for gene in genes:
+            gene.embedded = None
 
-    def _embed(self) -> Tensor:
-        """(N, D) state embeddings; sites are encoded gene by gene, so neighbours do not matter."""
-        embedded = []
-        most = max(len(gene.sites.site_type) for gene in self.genes)
-        self.sites = torch.zeros(self.config.group, most, self.decoder.config.dim, device=self.device)
-        self.valid = torch.zeros(self.config.group, most, dtype=torch.bool, device=self.device)
-        for slot, gene in enumerate(self.genes):
-            s = gene.sites
-            valid = torch.ones(1, len(s.site_type), dtype=torch.bool, device=self.device)
-            sites = self.decoder.encode_sites(
-                self._tensor(s.features)[None], self._tensor(s.site_type)[None], self._tensor(s.site_logit)[None], valid
-            )[0]
-            self.sites[slot, : len(sites)], self.valid[slot, : len(sites)] = sites, True
-            embedded.append(self.decoder.embed_states(sites, self._tensor(s.site_of_state), self._tensor(s.graph.kind)))
-        return torch.cat(embedded)
+
+class _Round:
+    """One more transcript of each of some genes."""
+
+    def __init__(self, searcher: Searcher, genes: Sequence[GeneSearch]) -> None:
+        self.searcher, self.config, self.genes = searcher, searcher.config, list(genes)
 
     def run(self) -> None:
-        """Write transcripts until every gene is done."""
-        while any(not gene.done for gene in self.genes):
-            self._round()
+        """Decide which genes go on, and let them write."""
+        embedded = [gene.embedded for gene in self.genes if gene.embedded is not None]
+        prefixes = [
+            self.searcher.engine.tokens(
+                e, np.array(gene.tokens, dtype=np.int64), np.array(gene.ordinals, dtype=np.int64)
+            )
+            for gene, e in zip(self.genes, embedded, strict=True)
+        ]
+        state = self.searcher.engine.start(embedded, prefixes, rows=self.searcher.rows, beams=self.config.beams)
+        self._decide_more(state.hidden)
+        if not all(gene.done for gene in self.genes):
+            self._write(embedded, state)
 
-    def _prefix(self, lengths: Ints) -> DecoderState:
-        """State of the decoder after what is written so far."""
-        x = torch.zeros(self.config.group, max(int(lengths.max()), 1), self.decoder.config.dim, device=self.device)
-        for i, gene in enumerate(self.genes):
-            if gene.tokens:
-                states = self.states[self._tensor(np.array(gene.tokens) + self.state_offset[i])]
-                x[i, : len(gene.tokens)] = self.decoder.token(states, self._tensor(np.array(gene.ordinals)))
-        return self.decoder.start(x, self._tensor(lengths), beams=self.beams, sites=self.sites, valid=self.valid)
-
-    def _round(self) -> None:
-        """Write one more transcript of every gene that is not done."""
-        lengths = np.zeros(self.config.group, dtype=np.int64)
-        lengths[: len(self.genes)] = [len(gene.tokens) for gene in self.genes]
-        decoder_state = self._prefix(lengths)
-        self._decide_more(decoder_state.hidden)
-        active = [i for i, gene in enumerate(self.genes) if not gene.done]
-        if not active:
-            return
-        beams = self._start(active)
-        finished: dict[int, list[_Finished]] = {i: [] for i in active}
-        ordinal = np.zeros(self.rows, dtype=np.int64)
-        for i in active:
-            ordinal[i * self.beams : (i + 1) * self.beams] = len(self.genes[i].found)
-        history = {i: self.genes[i].history for i in active}
-        row_length = np.repeat(lengths, self.beams)
-        step = 0
-        while True:
-            live = np.flatnonzero(np.isfinite(beams.score))
-            if not len(live) or step >= self.config.max_steps:
-                break
-            token = self.decoder.token(self.states[self._tensor(beams.state)], self._tensor(ordinal))
-            hidden = decoder_state.step(token, self._tensor(row_length + step))
-            parents = self._advance(beams, hidden, live, history, finished, step)
-            if self.beams > 1:
-                decoder_state.reorder(parents)
-            step += 1
-        for i in active:
-            self._commit(i, beams, finished[i])
-
-    def _decide_more(self, hidden: Tensor) -> None:
+    def _decide_more(self, hidden: torch.Tensor) -> None:
         """After the first transcript the decoder says whether there is another."""
-        probability = torch.sigmoid(self.decoder.more_logit(hidden)).double().cpu().numpy()
-        for i, gene in enumerate(self.genes):
-            if gene.done or not gene.found:
-                continue
-            gene.more *= float(probability[i])
-            written = sum(not f.prompt for f in gene.found)
-            if written >= self.config.max_isoforms or gene.more < 0.02:
-                gene.done = True
+        probability = torch.sigmoid(self.searcher.decoder.more_logit(hidden)).double().cpu().numpy()
+        for gene, more in zip(self.genes, probability.tolist(), strict=False):
+            if gene.found:
+                gene.more *= more
+                gene.done = gene.written >= self.config.max_isoforms or gene.more < self.config.min_more
 
-    def _start(self, active: Sequence[int]) -> _Beams:
-        state = np.zeros(self.rows, dtype=np.int64)
-        score = np.full(self.rows, -np.inf)
-        for i in active:
-            state[i * self.beams : (i + 1) * self.beams] = self.state_offset[i]
-            score[i * self.beams] = 0.0
-        return _Beams(state, score)
-
-    def _edge_log_probability(self, rows: Ints, edges: Ints, owner: Ints, hidden: Tensor, past: Tensor) -> Tensor:
-        """Log-probabilities of flat edges; `owner` is the index into `rows` that each leaves."""
-        index = self._tensor(edges)
-        pair = torch.cat([self.static[index], past], dim=1)
-        logits = self.decoder.edge_logits(
-            hidden[self._tensor(rows[owner])], self.keys[self._tensor(self.target[edges])], self.base[index], pair
+    def _flat(self, embedded: Sequence[Embedded]) -> tuple[Edges, Past, npt.NDArray[np.float32]]:
+        graphs = [gene.sites.graph for gene in self.genes]
+        n_states = np.array([graph.n_states for graph in graphs])
+        state_offset = np.cumsum(n_states) - n_states
+        n_edges = np.array([len(graph.target) for graph in graphs])
+        edge_offset = np.cumsum(n_edges) - n_edges
+        self.state_offset, self.edge_offset = state_offset, edge_offset
+        kind = np.concatenate([graph.kind for graph in graphs])
+        edges = Edges(
+            np.concatenate([graph.first[:-1] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
+            np.concatenate([graph.first[1:] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
+            np.concatenate([graph.target + o for graph, o in zip(graphs, state_offset, strict=True)]),
+            np.concatenate([gene.sites.base for gene in self.genes]),
+            np.concatenate([gene.sites.static for gene in self.genes]),
+            (kind == Kind.TSS) | (kind == Kind.TTS),
+            np.concatenate([np.arange(n) for n in n_states]),
+            state_offset + n_states - 1,
         )
-        if self.config.decoding == "sample":
-            logits = logits / self.config.temperature
-        return segment_log_softmax(logits.double(), self._tensor(owner), len(rows))
+        most = max(1, *(len(gene.known) for gene in self.genes))
+        known = np.zeros((len(self.genes), most), dtype=np.uint64)
+        for row, gene in enumerate(self.genes):
+            known[row, : len(gene.known)] = gene.known
+        past = Past(
+            np.concatenate([gene.history.edge_last for gene in self.genes]),
+            np.concatenate([gene.history.edge_count for gene in self.genes]),
+            np.concatenate([gene.history.state_count for gene in self.genes]),
+            np.array([gene.history.transcripts for gene in self.genes]),
+            known,
+        )
+        return edges, past, np.concatenate([e.keys for e in embedded])
 
-    def _advance(
-        self,
-        beams: _Beams,
-        hidden: Tensor,
-        live: Ints,
-        history: dict[int, History],
-        finished: dict[int, list[_Finished]],
-        step: int,
-    ) -> Tensor:
-        """Extend all live rows by one edge and keep the best of each gene; returns the parent of every row."""
-        degree = self.degree[beams.state[live]]
-        owner = np.repeat(np.arange(len(live)), degree)
-        within = np.arange(len(owner)) - np.repeat(np.cumsum(degree) - degree, degree)
-        edges = self.first[beams.state[live]][owner] + within
-        gene_of = live[owner] // self.beams
-        past = np.concatenate(
-            [
-                history[i].features(
-                    edges[gene_of == i] - self.edge_offset[i], self.target[edges[gene_of == i]] - self.state_offset[i]
-                )
-                for i in np.unique(gene_of).tolist()
+    def _choice(self, step: int) -> Choice:
+        config = self.config
+        sample = config.decoding == "sample"
+        draw = np.zeros(len(self.genes))
+        if sample:
+            draw[:] = [
+                stable_rng("sample", config.seed, gene.key, len(gene.found), step).random() for gene in self.genes
             ]
-        )
-        logs = self._edge_log_probability(live, edges, owner, hidden, self._tensor(past)).cpu().numpy()
-        total = beams.score[live][owner] + logs
-        state, score = np.zeros_like(beams.state), np.full(self.rows, -np.inf)
-        parent, taken = np.arange(self.rows), np.zeros(self.rows, dtype=np.int64)
-        taken_log = np.zeros(self.rows)
-        bounds = np.searchsorted(gene_of, np.arange(len(self.genes) + 1))
-        for i in np.unique(gene_of).tolist():
-            part = slice(bounds[i], bounds[i + 1])
-            chosen = self._choose(i, total[part], logs[part], owner[part], step)
-            slot = i * self.beams
-            for j in chosen + bounds[i]:
-                if self.target[edges[j]] == self.final[i]:
-                    finished[i].append(_Finished(total[j], step, int(live[owner[j]]), int(edges[j]), float(logs[j])))
-                elif slot < (i + 1) * self.beams:
-                    state[slot], score[slot] = self.target[edges[j]], total[j]
-                    parent[slot], taken[slot], taken_log[slot] = live[owner[j]], edges[j], logs[j]
-                    slot += 1
-            self._stop_early(i, score, finished[i])
-        beams.state, beams.score = state, score
-        beams.parents.append(parent)
-        beams.edges.append(taken)
-        beams.logs.append(taken_log)
-        return self._tensor(parent)
+        return Choice(config.beams, sample, config.temperature, config.top_p, draw)
 
-    def _choose(self, gene: int, total: Floats, logs: Floats, owner: Ints, step: int) -> Ints:
-        """Indices of the extensions of one gene to look at, best first; one drawn at random when sampling."""
-        if self.config.decoding != "sample":
-            order = np.argsort(-total, kind="stable")
-            return order[: 2 * self.beams] if self.beams > 1 else order[:1]
-        rng = self._rng(gene, step)
-        order = np.argsort(-logs, kind="stable")
-        probability = np.exp(logs[order])
-        keep = np.cumsum(probability) - probability < self.config.top_p
-        probability = np.where(keep, probability, 0.0)
-        draw = rng.random() * probability.sum()
-        return order[[min(int(np.searchsorted(np.cumsum(probability), draw)), len(order) - 1)]]
+    def _write(self, embedded: Sequence[Embedded], state: EngineState) -> None:
+        config, engine, width = self.config, self.searcher.engine, self.config.beams
+        edges, past, keys = self._flat(embedded)
+        states = engine.join(embedded)
+        beams, ends, steps = start_beams(self.searcher.rows), no_ends(len(self.genes)), _Steps()
+        at = np.zeros(self.searcher.rows, dtype=np.int64)
+        ordinal = np.zeros(self.searcher.rows, dtype=np.int64)
+        for i, gene in enumerate(self.genes):
+            own = slice(i * width, (i + 1) * width)
+            at[own], ordinal[own], beams.state[own] = len(gene.tokens), len(gene.found), self.state_offset[i]
+            if not gene.done:
+                beams.score[i * width] = 0.0
+        choice = self._choice(0)
+        for step in range(config.max_steps):
+            live = np.isfinite(beams.score)
+            hidden = state.step(engine.token(states, beams.state, ordinal), at + step, live)
+            if choice.sample and step:
+                choice = self._choice(step)
+            left = advance(step, edges, past, self.searcher.pair, choice, engine.query(hidden), keys, beams, ends)
+            steps.parents.append(beams.parent.copy())
+            steps.edges.append(beams.edge.copy())
+            steps.logs.append(beams.log.copy())
+            if not left:
+                break
+            if width > 1:
+                state.reorder(beams.parent)
+        for i, gene in enumerate(self.genes):
+            if not gene.done:
+                self._commit(i, gene, ends, steps)
 
-    def _rng(self, gene: int, step: int) -> np.random.Generator:
-        own = self.genes[gene]
-        return stable_rng("sample", self.config.seed, own.key, len(own.found), step)
+    def _trace(self, index: int, gene: GeneSearch, ends: Ends, steps: _Steps) -> Found:
+        """Follow the parents of the finished path back to BEGIN."""
+        edges, logs, row = [int(ends.edge[index])], [float(ends.log[index])], int(ends.row[index])
+        for step in range(int(ends.step[index]) - 1, -1, -1):
+            edges.append(int(steps.edges[step][row]))
+            logs.append(float(steps.logs[step][row]))
+            row = int(steps.parents[step][row])
+        own = [edge - int(self.edge_offset[index]) for edge in edges[::-1]]
+        states = (0, *(int(gene.sites.graph.target[e]) for e in own))
+        return Found(Path(states, tuple(own)), math.fsum(logs), tuple(logs[::-1]), gene.more)
 
-    def _stop_early(self, gene: int, score: Floats, finished: list[_Finished]) -> None:
-        """Log-probabilities only fall, so a gene whose best finished path leads needs no further steps."""
-        if not finished or self._duplicates(gene):
+    def _commit(self, index: int, gene: GeneSearch, ends: Ends, steps: _Steps) -> None:
+        """Write the best finished path; a gene without a new one is done."""
+        if math.isfinite(ends.score[index]):
+            gene.write(self._trace(index, gene, ends, steps))
             return
-        rows = slice(gene * self.beams, (gene + 1) * self.beams)
-        if max(f.score for f in finished) >= score[rows].max():
-            score[rows] = -np.inf
-
-    def _duplicates(self, gene: int) -> bool:
-        """From the second transcript on, the best path may be one that is written already, so all are followed."""
-        return bool(self.genes[gene].found)
-
-    def _trace(self, beams: _Beams, end: _Finished, gene: int) -> Found:
-        """Follow the parents of a finished path back to BEGIN."""
-        edges, logs, row = [end.edge], [end.log], end.row
-        for step in range(end.step - 1, -1, -1):
-            edges.append(int(beams.edges[step][row]))
-            logs.append(float(beams.logs[step][row]))
-            row = int(beams.parents[step][row])
-        edges, logs = edges[::-1], logs[::-1]
-        own = [edge - int(self.edge_offset[gene]) for edge in edges]
-        states = (0, *(int(self.genes[gene].sites.graph.target[e]) for e in own))
-        return Found(Path(states, tuple(own)), math.fsum(logs), tuple(logs), self.genes[gene].more)
-
-    def _commit(self, gene: int, beams: _Beams, finished: list[_Finished]) -> None:
-        """Write the best finished path that is new; a gene without one is done."""
-        own = self.genes[gene]
-        known = {f.path.core(own.sites.graph) for f in own.found}
-        for end in sorted(finished, key=lambda f: (-f.score, f.step, f.row, f.edge)):
-            candidate = self._trace(beams, end, gene)
-            if candidate.path.core(own.sites.graph) not in known:
-                own.write(candidate)
-                return
-        if not own.found:
-            own.write(viterbi(own))
-        own.done = True
+        if not gene.found:
+            gene.write(viterbi(gene))
+        gene.done = True
 
 
-@torch.no_grad()
 def search(decoder: PointerDecoder, config: DecodingConfig, genes: Sequence[GeneSearch]) -> None:
-    """Write the transcripts of all genes into their `found`, group by group.
-
-    Viterbi writes one transcript a gene without the decoder.
-    """
-    if config.decoding == "viterbi":
-        for gene in genes:
-            if not gene.found:
-                gene.write(viterbi(gene))
-            gene.done = True
-        return
-    order = sorted(range(len(genes)), key=lambda i: (genes[i].sites.graph.n_states, i))
-    for start in range(0, len(order), config.group):
-        GroupSearch(decoder, config, [genes[i] for i in order[start : start + config.group]]).run()
+    """Write the transcripts of all genes into their `found`."""
+    Searcher(decoder, config).run(genes)

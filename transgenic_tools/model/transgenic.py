@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,18 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.model.config import TransgenicConfig, build_part
 from transgenic_tools.model.decoders.factory import build_decoder
 from transgenic_tools.model.decoders.pointer import SiteGraph, site_graph
+from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
 from transgenic_tools.model.encoders.factory import build_encoder
+from transgenic_tools.model.encoders.fused import FusedTrunk
 from transgenic_tools.model.graph import Graph, build_graph, choose_candidates
 from transgenic_tools.model.head import BaseHead, BaseScores
 from transgenic_tools.model.vocabulary import VOCABULARY_VERSION, Site
+
+Precision = Literal["auto", "fp32", "bf16"]
 
 
 class TransgenicModel(PreTrainedModel):
@@ -42,10 +46,38 @@ class TransgenicModel(PreTrainedModel):
         self.encoder = build_encoder(build_part("encoder", config.encoder), build_part("mapping", config.mapping))
         self.head = BaseHead(self.encoder.channels)
         self.decoder = build_decoder(build_part("decoder", config.decoder), self.encoder.channels)
+        self._trunk: FusedTrunk | None = None
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
         """Weights are initialised by the parts themselves."""
+
+    def prepare(self, precision: Precision = "auto") -> Precision:
+        """Lay the weights out for reading windows on this device; call it again after they change.
+
+        Args:
+            precision: `auto` is bf16 on a CPU that multiplies it natively and fp32 everywhere else.
+
+        Returns:
+            The precision that is used.
+
+        Raises:
+            UsageError: bf16 on a processor that would emulate it.
+        """
+        device = self.head.project.weight.device
+        precision = pick_precision(precision, device)
+        self._trunk = None
+        if device.type == "cpu" and type(self.encoder) is EmbeddedEncoder:
+            self._trunk = FusedTrunk(self.encoder, self.head, torch.bfloat16 if precision == "bf16" else torch.float32)
+        return precision
+
+    def score_window(self, codes: npt.NDArray[np.uint8]) -> BaseScores:
+        """Scores of one window (L,), a batch of one; with the prepared weights where there are any."""
+        if self._trunk is not None:
+            return self._trunk(codes)
+        device = self.head.project.weight.device
+        with torch.no_grad():
+            return self.score_bases(torch.from_numpy(codes.astype(np.int64))[None].to(device))
 
     def score_bases(self, codes: Tensor) -> BaseScores:
         """Features, site logits and content logits of every base. Codes (B, L), PAD_CODE at the right."""
@@ -72,9 +104,7 @@ class TransgenicModel(PreTrainedModel):
         Returns:
             The site graph, None where the window holds no valid transcript at all, and the site logits (N_SITES, L).
         """
-        device = self.head.project.weight.device
-        scores = self.score_bases(torch.from_numpy(codes.astype(np.int64))[None].to(device))
-        return self.graph_of(codes, scores, 0, forced=forced)
+        return self.graph_of(codes, self.score_window(codes), 0, forced=forced)
 
     def graph_of(
         self, codes: npt.NDArray[np.uint8], scores: BaseScores, row: int, *, forced: Sequence[tuple[Site, int]] = ()
@@ -88,7 +118,7 @@ class TransgenicModel(PreTrainedModel):
             graph = self._build(codes, sites, contents, forced, every_start=True)
         if graph is None:
             return None, sites
-        return site_graph(graph, scores.features[row, :, :length].float().cpu().numpy()), sites
+        return site_graph(graph, scores.features[row, :, :length]), sites
 
     def _build(
         self,
@@ -105,6 +135,20 @@ class TransgenicModel(PreTrainedModel):
     @property
     def n_parameters(self) -> int:
         return sum(p.numel() for p in self.parameters())
+
+
+def pick_precision(name: Precision, device: torch.device) -> Precision:
+    """`auto` is bf16 on a CPU that multiplies it natively (AVX-512 BF16, AMX), else fp32.
+
+    Raises:
+        UsageError: bf16 asked for on a CPU that would emulate it, many times slower.
+    """
+    native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    if name == "auto":
+        return "bf16" if native and device.type == "cpu" else "fp32"
+    if name == "bf16" and not native:
+        raise UsageError("--precision bf16, but this processor has no bf16 instructions", hint="use auto or fp32")
+    return name
 
 
 def pick_device(name: str) -> torch.device:

@@ -78,15 +78,17 @@ def plan_epoch(
     flank_max: int,
     max_bases: int,
     batch_bases: int,
+    indices: Sequence[int] | None = None,
     pool: int = 512,
 ) -> list[list[Item]]:
     """Micro-batches of one epoch: genes shuffled, sorted by length within pools of `pool`, packed, shuffled again.
 
-    Streamed examples are shuffled within their blocks, and the micro-batches of their lanes take turns.
+    Streamed examples are shuffled within their blocks, and the micro-batches of their lanes take turns. Of examples in
+    memory `indices` names those of this epoch, None for all.
     """
     rng = stable_rng("plan", seed, epoch)
     lanes = []
-    for blocks in shuffled(examples, rng):
+    for blocks in shuffled(examples, rng, indices):
         lane: list[list[Item]] = []
         for block in blocks:
             items = []
@@ -103,11 +105,13 @@ def plan_epoch(
     return take_turns(lanes)
 
 
-def shuffled(examples: Examples, rng: np.random.Generator) -> list[list[list[int]]]:
+def shuffled(
+    examples: Examples, rng: np.random.Generator, indices: Sequence[int] | None = None
+) -> list[list[list[int]]]:
     """Lanes of blocks of genes; one of one where they lie in memory."""
     if isinstance(examples, StreamedExamples):
         return examples.order(rng)
-    return [[rng.permutation(len(examples)).tolist()]]
+    return [[rng.permutation(len(examples) if indices is None else np.asarray(indices)).tolist()]]
 
 
 def outline(examples: Examples, index: int) -> Example | Outline:

@@ -30,6 +30,9 @@ class Config:
         stream: Leave the training sequences in their shards and read them row group by row group.
         stream_groups: Row groups of one block of shuffling (128 genes each, as tg-prep writes them).
         workers: Processes that read and lay out micro-batches ahead; 0 for none.
+        augment: Shards of `tg-prep lift` that the trunk learns beside the others, but for genes flagged `partial`.
+        augment_share: How many of them are drawn anew each epoch, as a share of the training genes.
+        augment_epochs: The first epochs, which have them; None for all.
         folds, fold: Cross-validation: rows of `fold` are measured, all other train and validation rows are learned.
         batch_bases: Bases of one micro-batch, padding included.
         accumulate: Micro-batches of one optimiser step over all processes.
@@ -87,4 +90,7 @@ class Config:
     freeze: Literal["none", "encoder"] = "none"
     deepspeed: Path | None = None
     encodings: Path | None = None
+    augment: tuple[Path, ...] = ()
+    augment_share: float = 1.0
+    augment_epochs: int | None = None
     model_overrides: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -137,6 +137,7 @@ def _fit_scoring(source: Path, target: Path, validation: list[Example]) -> dict[
         return done
     model, _ = load_model(source)
     model.eval()
+    model.prepare()
     metrics: dict[str, float] = {}
     if validation:
         scoring, before, after = fit_scoring(gold_graphs(model, validation), ScoringConfig())
@@ -187,6 +188,7 @@ def _finish(
     """Calibrate, and write the model directory."""
     model, _ = load_model(recipe.decoder.outdir)
     model.eval()
+    model.prepare()
     errors: dict[str, float] = {}
     if validation:
         model.config.calibration, errors = calibrate(model, validation)

@@ -27,7 +27,7 @@ from transgenic_tools.train.logs import Means, MetricsLog
 from transgenic_tools.train.optimizers import build_optimizers
 from transgenic_tools.train.processes import give_dimensions, is_sharded, make_accelerator, prepare, summed, whole_state
 from transgenic_tools.train.schedule import AveragedWeights, rate_factor
-from transgenic_tools.train.start import build_model, load_examples
+from transgenic_tools.train.start import build_model, load_augmentation, load_examples
 from transgenic_tools.train.stream import StreamedExamples
 from transgenic_tools.train.tasks import DecoderTask, StreamedDecoderTask, Task, TrunkTask
 
@@ -129,7 +129,7 @@ class Trainer:
         """The stage's task; parameters that it does not learn are frozen."""
         if self.config.stage == "trunk":
             model.decoder.requires_grad_(False)
-            return TrunkTask(self.config, self.train, self.validation)
+            return TrunkTask(self.config, self.train, self.validation, load_augmentation(self.config))
         model.to(self.accelerator.device)
         model.encoder.requires_grad_(False)
         model.head.requires_grad_(False)

@@ -14,7 +14,7 @@ from dataclasses import asdict
 import pyarrow.parquet as pq
 
 from transgenic_tools.errors import BadInputError, UsageError
-from transgenic_tools.io.shards import GeneRow, expand_shards, read_shard
+from transgenic_tools.io.shards import PARTIAL, GeneRow, expand_shards, read_shard
 from transgenic_tools.model.config import TransgenicConfig, build_part
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import Config
@@ -72,6 +72,20 @@ def load_examples(config: Config) -> tuple[Sequence[Example] | StreamedExamples,
             hint="make the shards with tg-prep genes --annotation ... --split ...",
         )
     return train, validation
+
+
+def load_augmentation(config: Config) -> list[Example]:
+    """Examples of split `train` in the augmentation's shards whose every transcript was lifted.
+
+    Raises:
+        UsageError: augmentation of streamed examples.
+    """
+    if not config.augment:
+        return []
+    if config.stream:
+        raise UsageError("--augment lies in memory, --stream does not", hint="leave one of them out")
+    rows = (row for row in read_shard(config.augment) if row.gsf and row.split == "train")
+    return [example_from_row(row) for row in rows if PARTIAL not in row.flags]
 
 
 def build_model(config: Config) -> TransgenicModel:

@@ -60,13 +60,28 @@ class TrunkTask:
     unit, loads = "bases", True
     losses: tuple[str, ...] = ("loss", "site_loss", "content_loss")
 
-    def __init__(self, config: Config, train: Examples, validation: Sequence[Example]) -> None:
-        self.config, self.train, self.validation = config, train, validation
+    def __init__(
+        self, config: Config, train: Examples, validation: Sequence[Example], augmentation: Sequence[Example] = ()
+    ) -> None:
+        self.config, self.own, self.validation = config, len(train), validation
+        self.train = [*train, *augmentation] if augmentation else train
+
+    def _indices(self, epoch: int) -> list[int] | None:
+        """All training genes and some of the augmentation, drawn by (seed, epoch); None where there is none."""
+        c, spare = self.config, len(self.train) - self.own
+        if not spare:
+            return None
+        wanted = min(spare, round(c.augment_share * self.own))
+        if c.augment_epochs is not None and epoch >= c.augment_epochs:
+            wanted = 0
+        rng = stable_rng("augment", c.seed, epoch)
+        return [*range(self.own), *(self.own + rng.permutation(spare)[:wanted]).tolist()]
 
     def plan(self, epoch: int) -> list[list[Item]]:
         c = self.config
         return plan_epoch(
             self.train,
+            indices=self._indices(epoch),
             epoch=epoch,
             seed=c.seed,
             flank_min=c.flank_min,
@@ -136,6 +151,7 @@ class DecoderTask(_DecoderMeasures):
     ) -> None:
         self.config = config
         model.eval()
+        model.prepare()
         most = model.decoder.config.max_transcripts
         began = time.perf_counter()
         self.versions = [
@@ -178,6 +194,7 @@ class StreamedDecoderTask(_DecoderMeasures):
     def __init__(self, config: Config, model: TransgenicModel, train: Examples, validation: Sequence[Example]) -> None:
         self.config, self.train = config, train
         model.eval()
+        model.prepare()
         self.most = model.decoder.config.max_transcripts
         items = jittered_items(validation)
         self.validation = _prepared(model, validation, [item.crop for item in items], self.most)

@@ -55,11 +55,11 @@ class SiteGraph:
     base: npt.NDArray[np.float32]
 
 
-def site_graph(graph: Graph, features: npt.NDArray[np.float32]) -> SiteGraph:
+def site_graph(graph: Graph, features: Tensor) -> SiteGraph:
     """Join a graph with the trunk's features.
 
     Args:
-        features: (C, L) of the window.
+        features: (C, L) of the window, on any device.
     """
     kind_site = np.array(SITE_OF_KIND)[graph.kind]
     inner = np.flatnonzero(kind_site >= 0)
@@ -87,7 +87,7 @@ def site_graph(graph: Graph, features: npt.NDArray[np.float32]) -> SiteGraph:
         site_type,
         graph.logit[inner][first].astype(np.float32),
         position,
-        np.ascontiguousarray(features[:, position].T, dtype=np.float32),
+        features[:, torch.from_numpy(position).to(features.device)].t().float().contiguous().cpu().numpy(),
         static.astype(np.float32),
         base.astype(np.float32),
     )

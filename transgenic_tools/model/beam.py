@@ -1,0 +1,287 @@
+"""One step of the search, compiled: all edges that leave the hypotheses of a group of genes, and the best of them.
+
+In: flat arrays over the genes of a group and the decoder's queries. Out: the hypotheses after the step, in place.
+Dims: G genes, K beams, R = G * K rows (row r belongs to gene r // K), N states and M edges of all genes together,
+D channels, H hidden units of the pair features.
+A surprise: of the finished transcripts only the best one that is new is kept, because no other can be written.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+Hashes = npt.NDArray[np.uint64]
+
+_SEED, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
+
+
+class Edges(NamedTuple):
+    """Flat graphs of a group.
+
+    Attributes:
+        first, end: (N,) edges of a state are `first[s]:end[s]`.
+        target: (M,) flat state that an edge enters.
+        base: (M,) conditional log-probability in the graph.
+        static: (M, F) features of the edge.
+        fuzzy: (N,) True for TSS and TTS, which do not make a transcript a different one.
+        local: (N,) number of the state in its own graph.
+        final: (G,) flat END state of each gene.
+    """
+
+    first: Ints
+    end: Ints
+    target: Ints
+    base: Singles
+    static: Singles
+    fuzzy: npt.NDArray[np.bool_]
+    local: Ints
+    final: Ints
+
+
+class Past(NamedTuple):
+    """What is written already: see `decoders.pointer.History`; `known` (G, W) holds the hashes of its transcripts."""
+
+    edge_last: Singles
+    edge_count: Singles
+    state_count: Singles
+    written: Ints
+    known: Hashes
+
+
+class Pair(NamedTuple):
+    """Weights of the score of an edge: (F + 5, H), (H,), (H,) and the factor of the graph's own log-probability."""
+
+    weight: Singles
+    bias: Singles
+    out: Singles
+    base_scale: float
+
+
+class Beams(NamedTuple):
+    """Hypotheses (R,): flat state, score (-inf where free), hash of the path; and what each took in this step."""
+
+    state: Ints
+    score: Floats
+    path: Hashes
+    parent: Ints
+    edge: Ints
+    log: Floats
+
+
+class Ends(NamedTuple):
+    """Best new finished transcript of each gene (G,): its score (-inf where none), last step, row, edge and log."""
+
+    score: Floats
+    step: Ints
+    row: Ints
+    edge: Ints
+    log: Floats
+
+
+class Choice(NamedTuple):
+    """How extensions are chosen: beams K, or one drawn with `draw` (G,) uniform numbers when `sample` is set."""
+
+    beams: int
+    sample: bool
+    temperature: float
+    top_p: float
+    draw: Floats
+
+
+def start_beams(rows: int) -> Beams:
+    """Free rows."""
+    return Beams(
+        np.zeros(rows, dtype=np.int64),
+        np.full(rows, -np.inf),
+        np.full(rows, _SEED),
+        np.arange(rows),
+        np.zeros(rows, dtype=np.int64),
+        np.zeros(rows),
+    )
+
+
+def no_ends(genes: int) -> Ends:
+    """No finished transcript yet."""
+    zeros = [np.zeros(genes, dtype=np.int64) for _ in range(3)]
+    return Ends(np.full(genes, -np.inf), *zeros, np.zeros(genes))
+
+
+@numba.njit(cache=True, nogil=True)
+def extend_hash(path, state):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Hash of a path with one more state (FNV-1a over whole states)."""
+    return (path ^ np.uint64(state + 1)) * _PRIME
+
+
+def path_hash(states: tuple[int, ...]) -> int:
+    """The same hash of a whole `Path.core`, BEGIN included."""
+    value = int(_SEED)
+    for state in states[1:]:
+        value = ((value ^ (state + 1)) * int(_PRIME)) & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _dot(a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
+    total = np.float32(0.0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _pair_score(features, weight, bias, out, hidden):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Small network over the features of an edge, with an exact GELU."""
+    for j in range(len(bias)):
+        hidden[j] = bias[j]
+    for i in range(len(features)):
+        value = features[i]
+        if value != 0.0:
+            for j in range(len(bias)):
+                hidden[j] += value * weight[i, j]
+    total = np.float32(0.0)
+    for j in range(len(bias)):
+        x = hidden[j]
+        total += out[j] * np.float32(0.5) * x * np.float32(1.0 + math.erf(x * 0.7071067811865476))
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _log_softmax(values, low, high):  # type: ignore[no-untyped-def]  # pragma: no cover
+    peak = -np.inf
+    for i in range(low, high):
+        peak = max(peak, values[i])
+    total = 0.0
+    for i in range(low, high):
+        total += math.exp(values[i] - peak)
+    for i in range(low, high):
+        values[i] -= peak + math.log(total)
+
+
+@numba.njit(cache=True, nogil=True)
+def _drawn(logs, draw, top_p):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """One extension drawn from the nucleus of probability `top_p`."""
+    order = np.argsort(-logs, kind="mergesort")
+    kept, before = 0.0, 0.0
+    for i in order:
+        if before >= top_p:
+            break
+        kept += math.exp(logs[i])
+        before += math.exp(logs[i])
+    goal, passed, last = draw * kept, 0.0, order[0]
+    before = 0.0
+    for i in order:
+        if before >= top_p:
+            break
+        before += math.exp(logs[i])
+        passed += math.exp(logs[i])
+        last = i
+        if passed > goal:
+            break
+    return last
+
+
+@numba.njit(cache=True, nogil=True)
+def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Score all edges that leave the live rows of a gene.
+
+    Args:
+        low: The gene's first row.
+        found: Arrays (total score, log-probability, edge, row) to fill.
+    """
+    total, logs, edge_of, row_of = found
+    n_static = edges.static.shape[1]
+    features = np.zeros(pair.weight.shape[0], dtype=np.float32)
+    hidden = np.zeros(len(pair.bias), dtype=np.float32)
+    written = past.written[gene]
+    share = np.float32(1.0 / max(written, 1))
+    features[n_static + 4] = min(written, 4) / 4.0
+    at = 0
+    for row in range(low, low + choice.beams):
+        if beams.score[row] == -np.inf:
+            continue
+        begin, state = at, beams.state[row]
+        for edge in range(edges.first[state], edges.end[state]):
+            target = edges.target[edge]
+            features[:n_static] = edges.static[edge]
+            features[n_static] = past.edge_last[edge]
+            features[n_static + 1] = past.edge_count[edge] * share
+            features[n_static + 2] = 1.0 if past.edge_count[edge] > 0 else 0.0
+            features[n_static + 3] = 1.0 if past.state_count[target] > 0 else 0.0
+            logit = pair.base_scale * edges.base[edge] + _dot(query[row], keys[target])
+            logit += _pair_score(features, pair.weight, pair.bias, pair.out, hidden)
+            logs[at] = logit / choice.temperature if choice.sample else logit
+            edge_of[at], row_of[at] = edge, row
+            at += 1
+        _log_softmax(logs, begin, at)
+        for i in range(begin, at):
+            total[i] = beams.score[row] + logs[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_best(step, low, edges, past, choice, beams, ends, gene, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Put the best extensions into the gene's rows and its best new finished path into `ends`; returns live rows."""
+    total, logs, edge_of, row_of = found
+    old_path = beams.path[low : low + choice.beams].copy()
+    for row in range(low, low + choice.beams):
+        beams.score[row], beams.parent[row] = -np.inf, row
+    free = low
+    looks = 1 if choice.beams == 1 else 2 * choice.beams
+    for _ in range(min(looks, len(total))):
+        best = _drawn(logs, choice.draw[gene], choice.top_p) if choice.sample else np.argmax(total)
+        score, edge, row = total[best], edge_of[best], row_of[best]
+        if score == -np.inf:
+            break
+        total[best] = -np.inf
+        target = edges.target[edge]
+        path = old_path[row - low]
+        if not edges.fuzzy[target]:
+            path = extend_hash(path, edges.local[target])
+        if target == edges.final[gene]:
+            if score > ends.score[gene] and not np.any(past.known[gene] == path):
+                ends.score[gene], ends.step[gene], ends.row[gene] = score, step, row
+                ends.edge[gene], ends.log[gene] = edge, logs[best]
+        elif free < low + choice.beams:
+            beams.state[free], beams.score[free], beams.path[free] = target, score, path
+            beams.parent[free], beams.edge[free], beams.log[free] = row, edge, logs[best]
+            free += 1
+    if free > low and ends.score[gene] >= beams.score[low]:  # log-probabilities only fall
+        beams.score[low : low + choice.beams] = -np.inf
+        return 0
+    return free - low
+
+
+@numba.njit(cache=True, nogil=True)
+def advance(step, edges, past, pair, choice, query, keys, beams, ends):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Extend every live row by one edge and keep the best of each gene.
+
+    Args:
+        query: (R, D) float32, scaled by D ** -0.5.
+        keys: (N, D) float32.
+        beams, ends: Changed in place.
+
+    Returns:
+        Number of live rows afterwards.
+    """
+    live = 0
+    for gene in range(len(edges.final)):
+        low = gene * choice.beams
+        count = 0
+        for row in range(low, low + choice.beams):
+            beams.parent[row] = row
+            if beams.score[row] > -np.inf:
+                count += edges.end[beams.state[row]] - edges.first[beams.state[row]]
+        if count == 0:
+            beams.score[low : low + choice.beams] = -np.inf
+            continue
+        found = (np.empty(count), np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64))
+        _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
+        live += _keep_best(step, low, edges, past, choice, beams, ends, gene, found)
+    return live
