@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from transgenic_tools.cli.train import app
 from transgenic_tools.errors import BadInputError, OutOfMemoryError, UsageError
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import Config
+from transgenic_tools.train.logs import Means
 from transgenic_tools.train.pipeline import preflight
 from transgenic_tools.train.processes import make_accelerator
 from transgenic_tools.train.run import Trainer, run
@@ -71,6 +73,21 @@ def test_loss_falls_and_perplexity_is_logged_per_epoch(data: tuple[Path, ...], t
         assert epochs[-1]["content_perplexity"] < epochs[0]["content_perplexity"]
     assert list((tmp_path / "tensorboard").iterdir())
     assert result.metrics["loss"] > 0
+
+
+@pytest.mark.parametrize(("stage", "unit"), [("trunk", "bases"), ("decoder", "steps")])
+def test_time_left_is_that_of_the_steps_to_come(
+    data: tuple[Path, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture, stage: str, unit: str
+) -> None:
+    """Six seconds for two steps, four to go: 12 s."""
+    trainer = Trainer(config(data, tmp_path, stage=stage, genes_per_batch=3, accumulate=1))
+    trainer.step = 2
+    recent = Means(trainer.task.losses)
+    recent.add(dict.fromkeys(trainer.task.losses, 1.0), 1200)
+    with caplog.at_level(logging.INFO):
+        trainer._log_train(0, recent, 6.0)
+    assert f"200 {unit} a second, 0.2 min left" in caplog.text
+    assert records(tmp_path)[-1][f"{unit}_per_second"] == 200
 
 
 def test_a_killed_run_resumes_to_the_same_weights(data: tuple[Path, ...], tmp_path: Path) -> None:

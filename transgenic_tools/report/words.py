@@ -122,4 +122,5 @@ TRAINING_WORDS: Mapping[str, tuple[str, str]] = {
     "ap_acceptor": ("Acceptor sites", "average precision: 1 ranks all true sites before all others."),
     "ap_stop": ("Stop codons", "average precision: 1 ranks all true sites before all others."),
     "bases_per_second": ("Speed", "bases a second."),
+    "steps_per_second": ("Speed of the decoder", "steps of transcripts a second."),
 }
