@@ -79,14 +79,14 @@ def test_loss_falls_and_perplexity_is_logged_per_epoch(data: tuple[Path, ...], t
 def test_time_left_is_that_of_the_steps_to_come(
     data: tuple[Path, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture, stage: str, unit: str
 ) -> None:
-    """Six seconds for two steps, four to go: 12 s."""
+    """Three minutes for two steps, four to go: six minutes."""
     trainer = Trainer(config(data, tmp_path, stage=stage, genes_per_batch=3, accumulate=1))
     trainer.step = 2
     recent = Means(trainer.task.losses)
-    recent.add(dict.fromkeys(trainer.task.losses, 1.0), 1200)
+    recent.add(dict.fromkeys(trainer.task.losses, 1.0), 36_000)
     with caplog.at_level(logging.INFO):
-        trainer._log_train(0, recent, 6.0)
-    assert f"200 {unit} a second, 0.2 min left" in caplog.text
+        trainer._log_train(0, recent, 180.0)
+    assert f"200 {unit} a second, 6 min left" in caplog.text
     assert records(tmp_path)[-1][f"{unit}_per_second"] == 200
 
 
