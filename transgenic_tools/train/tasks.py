@@ -64,7 +64,7 @@ class TrunkTask:
         self, config: Config, train: Examples, validation: Sequence[Example], augmentation: Sequence[Example] = ()
     ) -> None:
         self.config, self.own, self.validation = config, len(train), validation
-        self.train = [*train, *augmentation] if augmentation else train
+        self.train = [*(train[i] for i in range(len(train))), *augmentation] if augmentation else train
 
     def _indices(self, epoch: int) -> list[int] | None:
         """All training genes and some of the augmentation, drawn by (seed, epoch); None where there is none."""
