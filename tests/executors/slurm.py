@@ -154,11 +154,15 @@ def down(started: tuple[str, ...]) -> None:
             time.sleep(0.3)
 
 
-def jobs(name_part: str, state: str = "RUNNING") -> tuple[str, ...]:
-    """Job ids of running (or pending ...) jobs whose name holds `name_part`."""
-    listed = subprocess.run(["squeue", "-h", "-t", state, "-o", "%i %j"], capture_output=True, text=True, check=True)
-    rows = [line.split(maxsplit=1) for line in listed.stdout.splitlines()]
-    return tuple(number for number, name in rows if name_part in name)
+def jobs(name_part: str, state: str = "RUNNING", *, below: Path | None = None) -> tuple[str, ...]:
+    """Ids of jobs in this state whose name holds `name_part`, and whose work directory lies below `below`."""
+    listed = subprocess.run(["squeue", "-h", "-t", state, "-o", "%i|%Z|%j"], capture_output=True, text=True, check=True)
+    rows = [line.split("|", maxsplit=2) for line in listed.stdout.splitlines()]
+    return tuple(
+        number
+        for number, folder, name in rows
+        if name_part in name and (below is None or Path(folder).is_relative_to(below))
+    )
 
 
 def cancel(job: str) -> None:

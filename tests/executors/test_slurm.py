@@ -63,22 +63,30 @@ def test_gpu_tasks_go_to_the_gpu_partition_as_an_array(tmp_path: Path, site: Pat
     assert "--gres" not in prep
 
 
+def until(file: Path) -> str:
+    """A shell command that ends when the test has made `file`; after five minutes it fails."""
+    return f"for i in $(seq 600); do test -e {file} && break; sleep 0.5; done; test -e {file}"
+
+
 def test_a_cancelled_task_and_one_over_its_memory_are_run_again(tmp_path: Path, site: Path) -> None:
-    troubles = """
-process {
-    withName: TG_GENERATE { beforeScript = { task.attempt == 1 ? 'sleep 20' : '' } }
-    withName: TG_BACKMAP {
-        memory       = { 300.MB * task.attempt }
+    go = tmp_path / "go"
+    troubles = f"""
+process {{
+    withName: TG_GENERATE {{ beforeScript = {{ task.attempt == 1 ? '{until(go)}' : '' }} }}
+    withName: TG_BACKMAP {{
+        memory       = {{ 300.MB * task.attempt }}
         beforeScript = 'python3 -c "import time; held = bytearray(400 * 2**20); time.sleep(6)"'
-    }
-}
+    }}
+}}
 """
     site.write_text(site.read_text() + troubles)
-    left_over = set(slurm.jobs("TG_GENERATE"))  # of a test session that was killed on this machine
     process = nextflow.start(*stub(tmp_path, site), launch_dir=tmp_path, outdir=tmp_path / "results")
     try:
-        wait_for(lambda: set(slurm.jobs("TG_GENERATE")) - left_over)
-        slurm.cancel(next(job for job in slurm.jobs("TG_GENERATE") if job not in left_over))
+        wait_for(lambda: slurm.jobs("TG_GENERATE", below=tmp_path))
+        victim = slurm.jobs("TG_GENERATE", below=tmp_path)[0]  # none of them can end before `go`
+        slurm.cancel(victim)
+        wait_for(lambda: victim not in slurm.jobs("TG_GENERATE", below=tmp_path))
+        go.touch()
         text, _ = process.communicate(timeout=300)
     finally:
         if process.poll() is None:
@@ -87,21 +95,25 @@ process {
     assert done.code == 0, text
     cancelled = [(task.attempt, task.status) for task in done.tasks if task.process == "TG_GENERATE"]
     assert sorted(cancelled) == [(1, "COMPLETED"), (1, "COMPLETED"), (1, "FAILED"), (2, "COMPLETED")]
+    assert [task.native_id for task in done.tasks if task.status == "FAILED" and task.process == "TG_GENERATE"] == [
+        victim
+    ]
     hungry = [(task.attempt, task.status) for task in done.tasks if task.process == "TG_BACKMAP"]
     assert sorted(hungry) == [(1, "FAILED"), (2, "COMPLETED")]
 
 
 def test_a_killed_head_goes_on_where_it_stopped(tmp_path: Path, site: Path) -> None:
-    slow = "process { withName: TG_BACKMAP { beforeScript = 'sleep 15' } }\n"
-    site.write_text(site.read_text() + slow)
+    go = tmp_path / "go"
+    site.write_text(site.read_text() + f"process {{ withName: TG_BACKMAP {{ beforeScript = '{until(go)}' }} }}\n")
     arguments = stub(tmp_path, site)
-    others = set(slurm.jobs("TG_BACKMAP"))
     process = nextflow.start(*arguments, launch_dir=tmp_path, outdir=tmp_path / "results")
-    wait_for(lambda: set(slurm.jobs("TG_BACKMAP")) - others)
+    wait_for(lambda: slurm.jobs("TG_BACKMAP", below=tmp_path))
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    for job in set(slurm.jobs("TG_BACKMAP")) - others:
+    for job in slurm.jobs("TG_BACKMAP", below=tmp_path):
         slurm.cancel(job)
+    wait_for(lambda: not slurm.jobs("TG_BACKMAP", below=tmp_path))
+    go.touch()
     done = nextflow.run(*arguments, "-resume", launch_dir=tmp_path)
     assert done.code == 0, done.text
     assert done.count("CACHED") == {"TG_PREP": 1, "TG_GENERATE": 3}
