@@ -78,10 +78,15 @@ def load_augmentation(config: Config) -> list[Example]:
     """Examples of split `train` in the augmentation's shards whose every transcript was lifted.
 
     Raises:
-        UsageError: augmentation of streamed examples.
+        UsageError: augmentation of streamed examples, or beside folds.
     """
     if not config.augment:
         return []
+    if config.folds:
+        raise UsageError(
+            "--augment and --folds: copies of the measured fold's genes would be learned",
+            hint="lift knows splits, not folds; leave one of them out",
+        )
     if config.stream:
         raise UsageError("--augment lies in memory, --stream does not", hint="leave one of them out")
     rows = (row for row in read_shard(config.augment) if row.gsf and row.split == "train")
