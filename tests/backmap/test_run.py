@@ -20,7 +20,8 @@ from transgenic_tools.backmap.run import Result, run
 from transgenic_tools.errors import MissingInputError, UsageError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.gff3 import read_annotation, write_genes
-from transgenic_tools.io.shards import PredictionRow
+from transgenic_tools.io.shards import PredictionRow, write_prediction_shard
+from transgenic_tools.provenance import Provenance
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 STAGE_PAGE = Path(__file__).parents[2] / "docs" / "stages" / "5_backmap.md"
@@ -217,3 +218,27 @@ def test_the_docs_list_every_reason() -> None:
     text = STAGE_PAGE.read_text()
     rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| `")]
     assert {code.strip(" `"): meaning.strip() for code, meaning in rows} == dict(REASONS)
+
+
+def test_shards_that_were_made_differently_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    genes = [make_gene(f"g{i}", [(100 + 500 * i, 190 + 500 * i)]) for i in range(3)]
+
+    def written(*stamps: Provenance) -> list[str]:
+        caplog.clear()
+        for number, (gene, stamp) in enumerate(zip(genes, stamps, strict=True)):
+            write_prediction_shard([row_of(gene)], tmp_path / f"predictions-{number}.parquet", provenance=stamp)
+        files = tuple(tmp_path / f"predictions-{number}.parquet" for number in range(3))
+        result = run(Config(files, tmp_path / "out.gff3"))
+        assert result.genes == 3, "a warning, not an error"
+        return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    def stamp(precision: str = "fp32", model: str = "m1", version: str = "0.1.0") -> Provenance:
+        return Provenance("tg-generate", {"precision": precision, "model": model, "seed": 1}, version)
+
+    assert written(stamp(), stamp(), stamp()) == []
+    assert written(stamp(), Provenance("another tool", {"precision": "int8"}), TEST) == []
+    (line,) = written(stamp(), stamp("bf16"), stamp())
+    assert "more than one precision: bf16 (predictions-1.parquet), fp32 (predictions-0.parquet and 1 more)" in line
+    assert "--precision fp32" in line
+    both = written(stamp(), stamp(model="m2"), stamp(version="0.0.9"))
+    assert [line.split(": ")[0].rsplit(" ", 1)[-1] for line in both] == ["model", "version"]

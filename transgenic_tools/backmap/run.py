@@ -6,6 +6,7 @@ A surprise: all files appear together at the end; a failed run leaves the old on
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from transgenic_tools.backmap.augment import augment
 from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.gather import sorted_rows
 from transgenic_tools.backmap.genes import place_all
+from transgenic_tools.backmap.origins import differences
 from transgenic_tools.backmap.reasons import REJECTS_HEADER, Reject
 from transgenic_tools.backmap.sites import SiteTrack
 from transgenic_tools.io.exports import GeneWriter, bed_writer, fasta_writer
@@ -24,6 +26,8 @@ from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.writer import create_text, gff3_writer, gtf_writer
 from transgenic_tools.io.shards import PredictionRow, expand_shards, read_predictions
 from transgenic_tools.provenance import Provenance
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             in `rejects.tsv` instead.
     """
     shards = expand_shards(config.predictions)
+    for difference in differences(shards):
+        logger.warning("%s", difference)
     watch, rejects, sites = _Watch(), list[Reject](), SiteTrack()
     genes = transcripts = known = 0
     with _genome(config.fasta) as fasta, ExitStack() as stack:
