@@ -19,13 +19,14 @@ import numpy as np
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.io.files import open_text
 
-_BLOCK = 1 << 22
+#: Small enough that a block stays in the processor's cache while it is looked through.
+_BLOCK = 1 << 18
 #: Genomes up to this size stay in memory.
 MEMORY_LIMIT = 256 << 20
 _LETTERS = b"ACGTNURYSWKMBDHV"
 _LINE_ENDS = b"\r\n \t"
-#: Clears the bit that tells a lower case letter from its capital, in eight bytes at once.
-_CAPITAL = np.uint64(0xDFDFDFDFDFDFDFDF)
+#: Clears the bit that tells a lower case letter from its capital; other bytes become bytes that are no letters.
+_CAPITAL = np.uint8(0xDF)
 _CAPITALS = bytes(code & 0xDF for code in range(256))
 
 
@@ -122,7 +123,7 @@ class Fasta:
 
     # -- staging ---------------------------------------------------------------------------------------------------
 
-    def _append(self, bases: bytes | bytearray) -> None:
+    def _append(self, bases: bytes | memoryview) -> None:
         if self._memory is not None and len(self._memory) + len(bases) > MEMORY_LIMIT:
             descriptor, name = tempfile.mkstemp(prefix=".genome.", dir=self._stage_dir)
             os.unlink(name)
@@ -151,17 +152,19 @@ class Fasta:
                         line=1,
                         hint="give a genome in FASTA, plain or gzip",
                     )
-                bases = _capitals(_joined(chunk))
-                if bases.translate(None, _LETTERS):
-                    raise self._foreign(name, chunk)
-                self._append(bases.replace(b"U", b"T") if b"U" in bases else bases)
+                bases = _usual(chunk)
+                self._append(self._unusual(name, chunk) if bases is None else bases)
         self._end(name)
         if not self._lengths:
             raise BadInputError("the file holds no sequence", path=self.path, hint="give a genome in FASTA")
 
-    def _foreign(self, name: str, chunk: bytes) -> BadInputError:
+    def _unusual(self, name: str, chunk: bytes) -> bytes:
+        """Bases of a chunk with blanks, carriage returns, or letters other than A, C, G, T and N."""
+        bases = chunk.translate(_CAPITALS, _LINE_ENDS)
+        if not bases.translate(None, _LETTERS):
+            return bases.replace(b"U", b"T")
         letter = chr(chunk.translate(None, _LINE_ENDS + _LETTERS + _LETTERS.lower())[0])
-        return BadInputError(
+        raise BadInputError(
             f"the letter {letter!r} is not a base (IUPAC nucleotide letters only)",
             path=self.path,
             line=_line_of_letter(self.path, name, letter),
@@ -186,24 +189,28 @@ class Fasta:
             self._lengths[name] = self._size - self._offsets[name]
 
 
-def _joined(chunk: bytes) -> bytes:
-    """Without line ends and blanks."""
-    if b"\r" in chunk or b" " in chunk or b"\t" in chunk:
-        return chunk.translate(None, _LINE_ENDS)
-    return chunk.replace(b"\n", b"")
+def _usual(chunk: bytes) -> memoryview | None:
+    """Bases of a chunk of A, C, G, T and N, small or capital, in lines of one length; None for any other."""
+    width = chunk.find(b"\n")
+    if width < 1:
+        return None
+    lines = len(chunk) // (width + 1)
+    last = chunk[lines * (width + 1) :].removesuffix(b"\n")
+    text = np.frombuffer(chunk, np.uint8, lines * (width + 1)).reshape(lines, width + 1)
+    if not (text[:, width] == ord("\n")).all():
+        return None
+    bases = np.empty(lines * width + len(last), np.uint8)
+    np.bitwise_and(text[:, :width], _CAPITAL, out=bases[: lines * width].reshape(lines, width))
+    np.bitwise_and(np.frombuffer(last, np.uint8), _CAPITAL, out=bases[lines * width :])
+    known = bases == ord("A")
+    same = np.empty_like(known)
+    for code in b"TCGN":
+        np.equal(bases, code, out=same)
+        np.logical_or(known, same, out=known)
+    return bases.data if known.all() else None
 
 
-def _capitals(bases: bytes) -> bytearray:
-    """Letters in upper case; other bytes become other bytes that are no letters."""
-    padded = bytearray(bases)
-    size = len(bases) // 8
-    words = np.frombuffer(padded, np.uint64, size)
-    np.bitwise_and(words, _CAPITAL, out=words)
-    padded[8 * size :] = bases[8 * size :].translate(_CAPITALS)
-    return padded
-
-
-def _write_all(descriptor: int, data: bytes | bytearray) -> None:
+def _write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

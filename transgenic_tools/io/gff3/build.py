@@ -16,7 +16,8 @@ from transgenic_tools.genome.interval import Interval, Strand, span
 from transgenic_tools.genome.phase import next_phase
 from transgenic_tools.io.gff3.attributes import LazyAttributes, gff3_id, gff3_parents, parse_gtf
 from transgenic_tools.io.gff3.groups import Group, Part, Structure, grouped
-from transgenic_tools.io.gff3.lines import CDS, EXON, STOP, UTR, Lines, NodeLine, is_gene_type
+from transgenic_tools.io.gff3.lines import CDS, EXON, STOP, UTR, Lines
+from transgenic_tools.io.gff3.nodes import NodeLine, is_gene_type
 
 Key = tuple[str, str]
 

@@ -26,6 +26,11 @@ _TAB, _LINE_END, _HASH, _SEMICOLON, _COMMA, _DOT = 9, 10, 35, 59, 44, 46
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], np.uint64)
 _PARENT_WORD = np.uint64(int.from_bytes(b"Parent=", "little"))
 _PARENT_NAME = np.uint64(int.from_bytes(b"Parent", "little"))
+_ID_WORD = np.uint64(int.from_bytes(b"ID=", "little"))
+_NOT_ASCII = np.uint64(0x8080808080808080)
+#: Bytes of an ID or Parent that mean more than themselves: blanks, a comma, a percent sign.
+_TO_DECODE = np.zeros(256, bool)
+_TO_DECODE[[*range(ord(" ") + 1), _COMMA, ord("%")]] = True
 _PARENT = re.compile(r"(?:^|;)\s*Parent\s*=\s*([^;]*)", re.ASCII)
 _MOST_TYPES = 64
 _TYPE_BYTES, _SEQID_BYTES, _KEY_BYTES, _FIRST_FIELD_BYTES = 32, 64, 64, 96
@@ -81,6 +86,21 @@ class Grid:
     score_at: Span
     strand_at: Span
     text_at: Span
+
+    def strands(self, rows: Ints) -> list[str]:
+        """Column 7 in some lines."""
+        signs = list(np.frombuffer(self.block.buffer, np.uint8)[self.strand_at.start[rows]].tobytes().decode("latin1"))
+        for i in np.flatnonzero(self.strand[rows] == 0).tolist():
+            signs[i] = self.texts(self.strand_at, rows[i : i + 1])[0]
+        return signs
+
+    def scores(self, rows: Ints) -> list[str]:
+        """Column 6 in some lines."""
+        found = ["."] * len(rows)
+        scored = self.scored(rows)
+        for i, text in zip(scored.tolist(), self.texts(self.score_at, rows[scored]), strict=True):
+            found[i] = text
+        return found
 
     def texts(self, at: Span, rows: Ints) -> list[str]:
         """A column's text in some lines."""
@@ -194,8 +214,7 @@ def _seqids(buffer: bytearray, span: Span) -> list[tuple[str, int]] | None:
         return None
     first = runs_of(words)
     lengths = np.diff(np.r_[first, len(words)]).tolist()
-    places = zip(span.start[first].tolist(), span.end[first].tolist(), lengths, strict=True)
-    return [(buffer[a:b].decode(), n) for a, b, n in places]
+    return list(zip(_strings(buffer, Span(span.start[first], span.end[first])), lengths, strict=True))
 
 
 def _layout(block: Block) -> tuple[list[Ints], list[str], int] | None:
@@ -257,37 +276,89 @@ def read_grid(block: Block, table: TypeTable) -> Grid | None:
     )  # fmt: skip
 
 
+def _strings(buffer: bytearray, span: Span) -> list[str]:
+    """Text of a column in some lines; short ASCII text all at once."""
+    words = _words(buffer, span, _KEY_BYTES)
+    if words is None or not len(words) or (words & _NOT_ASCII).any():
+        return [buffer[a:b].decode() for a, b in zip(span.start.tolist(), span.end.tolist(), strict=True)]
+    width = 8 * words.shape[1]
+    found: list[str] = words.view(f"S{width}").ravel().astype(f"U{width}").tolist()
+    return found
+
+
+class _Fields(NamedTuple):
+    """The first two fields of column 9 in some lines: where the second begins, and the words that both begin with."""
+
+    second_at: Ints
+    head: Words
+    second: Words
+
+
+def _fields(grid: Grid, rows: Ints) -> _Fields:
+    """`second_at` is one past the start of column 9 where there is no second field within `_FIRST_FIELD_BYTES`."""
+    buffer = grid.block.buffer
+    start, stop = grid.text_at.start[rows], grid.text_at.end[rows]
+    letters = _gather(buffer, start, _FIRST_FIELD_BYTES).view(np.uint8).reshape(-1, _FIRST_FIELD_BYTES)
+    first = (letters == _SEMICOLON).argmax(axis=1)
+    first[start + first >= stop] = 0
+    head = _gather(buffer, start, 8).view(np.uint64)
+    return _Fields(start + first + 1, head, _gather(buffer, start + first + 1, 8).view(np.uint64))
+
+
+def _value(buffer: bytearray, at: Ints) -> tuple[Span, npt.NDArray[np.uint8]]:
+    """The value that begins at each place, up to a semicolon or the line end, and its bytes; empty where it is long."""
+    letters = _gather(buffer, at, _KEY_BYTES).view(np.uint8).reshape(-1, _KEY_BYTES)
+    length = ((letters == _SEMICOLON) | (letters == _LINE_END)).argmax(axis=1)
+    return Span(at, at + length), letters
+
+
 def parents(grid: Grid, rows: Ints) -> tuple[list[str], Ints] | None:
     """The Parent of some lines, as stretches of lines with one value: values, and the first place of each in `rows`.
 
     None where a line has none.
     """
     buffer = grid.block.buffer
-    start, stop = grid.text_at.start[rows], grid.text_at.end[rows]
-    field_bytes = _gather(buffer, start, _FIRST_FIELD_BYTES).view(np.uint8).reshape(-1, _FIRST_FIELD_BYTES)
-    first = (field_bytes == _SEMICOLON).argmax(axis=1)
-    head = _gather(buffer, start, 8).view(np.uint64)
-    second = _gather(buffer, start + first + 1, 8).view(np.uint64)
-    at_start = (head & _MASKS[7]) == _PARENT_WORD
-    inside = start + first < stop
-    odd_head = ((head & _MASKS[6]) == _PARENT_NAME) | ((head & np.uint64(0xFF)) <= np.uint64(ord(" ")))
-    after = ((second & _MASKS[7]) == _PARENT_WORD) & (first > 0) & inside & ~odd_head
-    value = start + np.where(at_start, 7, first + 8)
-    key_bytes = _gather(buffer, np.where(at_start | after, value, start), _KEY_BYTES)
-    letters = key_bytes.view(np.uint8).reshape(-1, _KEY_BYTES)
-    ends = (letters == _SEMICOLON) | (letters == _LINE_END)
-    length = ends.argmax(axis=1)
-    plain = (at_start | after) & (length > 0) & (letters[:, 0] > ord(" "))
-    words = _words(buffer, Span(value, value + np.where(plain, length, 0)), _KEY_BYTES)
+    start = grid.text_at.start[rows]
+    found = _fields(grid, rows)
+    at_start = (found.head & _MASKS[7]) == _PARENT_WORD
+    odd_head = ((found.head & _MASKS[6]) == _PARENT_NAME) | ((found.head & np.uint64(0xFF)) <= np.uint64(ord(" ")))
+    after = ((found.second & _MASKS[7]) == _PARENT_WORD) & (found.second_at > start + 1) & ~odd_head
+    value = np.where(at_start, start, found.second_at) + 7
+    span, letters = _value(buffer, np.where(at_start | after, value, start))
+    plain = (at_start | after) & (span.end > span.start) & (letters[:, 0] > ord(" "))
+    span = Span(span.start, np.where(plain, span.end, span.start))
+    words = _words(buffer, span, _KEY_BYTES)
     assert words is not None
     odd = np.flatnonzero(~plain)
     begins = np.zeros(len(rows) + 1, bool)
     begins[runs_of(words)] = True
     begins[odd] = begins[odd + 1] = True
     runs = np.flatnonzero(begins[:-1])
-    places = zip(value[runs].tolist(), length[runs].tolist(), plain[runs].tolist(), runs.tolist(), strict=True)
-    values = [buffer[a : a + n].decode() if fine else _searched(grid, rows, row) for a, n, fine, row in places]
+    values = _strings(buffer, Span(span.start[runs], span.end[runs]))
+    for i in np.flatnonzero(~plain[runs]).tolist():
+        values[i] = _searched(grid, rows, int(runs[i]))
     return (values, runs) if all(values) else None
+
+
+def ids_and_parents(grid: Grid, rows: Ints) -> tuple[list[str], list[str], Ints]:
+    """ID and Parent of some lines as nearly all have them: in this order, one parent, nothing to decode.
+
+    Returns:
+        IDs and parents; an empty one is to be looked for in the text. The places in `rows` with an empty one.
+    """
+    buffer = grid.block.buffer
+    found = _fields(grid, rows)
+    has_id = (found.head & _MASKS[3]) == _ID_WORD
+    has_parent = has_id & ((found.second & _MASKS[7]) == _PARENT_WORD)
+    columns, empty = [], np.zeros(len(rows), bool)
+    for good, at in ((has_id, grid.text_at.start[rows] + 3), (has_parent, found.second_at + 7)):
+        span, letters = _value(buffer, np.where(good, at, grid.text_at.start[rows]))
+        length = span.end - span.start
+        inside = np.arange(_KEY_BYTES) < length[:, None]
+        good = good & (length > 0) & ~(_TO_DECODE[letters] & inside).any(axis=1)
+        columns.append(_strings(buffer, Span(span.start, np.where(good, span.end, span.start))))
+        empty |= ~good
+    return columns[0], columns[1], np.flatnonzero(empty)
 
 
 def _searched(grid: Grid, rows: Ints, row: int) -> str:

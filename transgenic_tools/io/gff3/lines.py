@@ -9,12 +9,13 @@ anything out of the ordinary, and GTF, go through `pyarrow.csv` here, with line 
 from __future__ import annotations
 
 import gzip
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import numpy as np
@@ -25,8 +26,19 @@ from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.files import open_text
-from transgenic_tools.io.gff3.attributes import gff3_id
-from transgenic_tools.io.gff3.grid import MARGIN, Block, Grid, TypeTable, block_of, parents, read_grid, stretches
+from transgenic_tools.io.gff3.attributes import gff3_id, gff3_parents
+from transgenic_tools.io.gff3.grid import (
+    MARGIN,
+    Block,
+    Grid,
+    TypeTable,
+    block_of,
+    ids_and_parents,
+    parents,
+    read_grid,
+    stretches,
+)
+from transgenic_tools.io.gff3.nodes import Nodes, is_gene_type
 
 Dialect = Literal["gff3", "gtf"]
 
@@ -69,18 +81,6 @@ _GFF3_LINE = re.compile(r"(?:^|;)\s*[A-Za-z_][\w.:-]*=")
 _GTF_LINE = re.compile(r'(?:^|;)\s*(?:gene_id|transcript_id)\s+"?')
 
 
-class NodeLine(NamedTuple):
-    """A line that may be a gene or a transcript, column 9 still text."""
-
-    seqid: str
-    type: str
-    start: int
-    end: int
-    score: str
-    strand: str
-    text: str
-
-
 @dataclass
 class Lines:
     """Columns of all lines that carry structure; part arrays have one entry a (line, parent) pair.
@@ -94,7 +94,7 @@ class Lines:
 
     dialect: Dialect = "gff3"
     seqids: dict[str, int] = field(default_factory=dict)
-    nodes: list[NodeLine] = field(default_factory=list)
+    nodes: Nodes = field(default_factory=Nodes)
     protein_ids: set[tuple[str, str]] = field(default_factory=set)
     part_kind: list[npt.NDArray[np.int8]] = field(default_factory=list)
     part_seqid: list[npt.NDArray[np.int32]] = field(default_factory=list)
@@ -141,12 +141,6 @@ def _blocks(path: Path) -> Iterator[Block]:
                 filled = MARGIN + filled - cut
             if not count:
                 return
-
-
-@lru_cache(maxsize=1024)
-def is_gene_type(feature_type: str) -> bool:
-    """gene, pseudogene, ncRNA_gene, protein_coding_gene, transposable_element_gene and the like."""
-    return feature_type.lower().endswith("gene")
 
 
 @lru_cache(maxsize=1024)
@@ -231,15 +225,32 @@ class _BlockReader:
         proteins = np.flatnonzero(kind == PROTEIN)
         homes = [names[code] for code in seqid[proteins].tolist()]
         lines.protein_ids.update(zip(homes, map(gff3_id, grid.texts(grid.text_at, proteins)), strict=True))
-        nodes = np.flatnonzero(kind == NODE)
-        self._nodes(
-            [names[code] for code in seqid[nodes].tolist()], [grid.types[code] for code in grid.type[nodes].tolist()],
-            grid.start[nodes].tolist(), grid.end[nodes].tolist(),
-            grid.texts(grid.score_at, nodes), grid.texts(grid.strand_at, nodes), grid.texts(grid.text_at, nodes),
-        )  # fmt: skip
+        self._plain_nodes(grid, np.flatnonzero(kind == NODE), seqid, names)
         if len(rows):
             self._plain_parts(grid, rows, kind, seqid, *found)
         return True
+
+    def _plain_nodes(
+        self, grid: Grid, rows: npt.NDArray[np.intp], seqid: npt.NDArray[np.int32], seqids: list[str]
+    ) -> None:
+        texts = grid.texts(grid.text_at, rows)
+        types = [grid.types[code] for code in grid.type[rows].tolist()]
+        self.lines.nodes.add(
+            (
+                [seqids[code] for code in seqid[rows].tolist()], types, grid.start[rows].tolist(),
+                grid.end[rows].tolist(), grid.scores(rows), grid.strands(rows), texts,
+            )
+        )  # fmt: skip
+        ids, above, empty = ids_and_parents(grid, rows)
+        several = []
+        for i in empty.tolist():
+            ids[i] = ids[i] or gff3_id(texts[i])
+            if not above[i] and not is_gene_type(types[i]):
+                found = gff3_parents(texts[i])
+                above[i] = found[0] if len(found) == 1 else ""
+                several += [(i, found)] if len(found) > 1 else []
+        self.lines.nodes.tie(ids, above, several)
+        self.gene_ids.update(itertools.compress(ids, map(is_gene_type, types)))
 
     def _plain_parts(
         self,
@@ -395,7 +406,7 @@ class _BlockReader:
             if wanted == PROTEIN:
                 self.lines.protein_ids.update(zip(seqids, map(gff3_id, taken[-1]), strict=True))
             else:
-                self._nodes(seqids, taken[0], start[rows].tolist(), end[rows].tolist(), *taken[1:])
+                self._nodes([seqids, taken[0], start[rows].tolist(), end[rows].tolist(), *taken[1:]])
         rows = np.flatnonzero(usable & (kind >= 0))
         codes = (strand_of[strand.indices.to_numpy()], phase_of[phase.indices.to_numpy()])
         self._parts(rows, table, block, before, (kind, seqid_of, start, end, *codes))
@@ -447,25 +458,20 @@ class _BlockReader:
             _scores(table["score"])[rows],
         )  # fmt: skip
 
-    def _nodes(
-        self,
-        seqids: list[str],
-        types: list[str],
-        starts: list[int],
-        ends: list[int],
-        scores: list[str],
-        strands: list[str],
-        texts: list[str],
-    ) -> None:
-        gff3 = self.lines.dialect == "gff3"
-        for line in map(NodeLine, seqids, types, starts, ends, scores, strands, texts):
-            if gff3 and is_gene_type(line.type):
-                self.gene_ids.add(gff3_id(line.text))
-            elif not gff3 and not is_gene_type(line.type):
-                match = _GTF_ID.search(line.text)
-                if match and "gene_id" in line.text:
-                    self.transcript_ids.add(match[1])
-            self.lines.nodes.append(line)
+    def _nodes(self, columns: Sequence[list[Any]]) -> None:
+        lines, types, texts = self.lines, columns[1], columns[-1]
+        lines.nodes.add(columns)
+        if lines.dialect == "gff3":
+            ids = list(map(gff3_id, texts))
+            above = [() if is_gene_type(t) else gff3_parents(text) for t, text in zip(types, texts, strict=True)]
+            several = [(i, found) for i, found in enumerate(above) if len(found) > 1]
+            lines.nodes.tie(ids, [found[0] if len(found) == 1 else "" for found in above], several)
+            self.gene_ids.update(itertools.compress(ids, map(is_gene_type, types)))
+            return
+        for kind, text in zip(types, texts, strict=True):
+            match = None if is_gene_type(kind) or "gene_id" not in text else _GTF_ID.search(text)
+            if match:
+                self.transcript_ids.add(match[1])
 
 
 def read_lines(path: Path) -> Lines:

@@ -8,7 +8,8 @@ does a plain one when it is asked for as a record: there is one place that makes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,13 +21,15 @@ from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval, Strand
 from transgenic_tools.io.collector import paused_collector
-from transgenic_tools.io.gff3.attributes import LazyAttributes, gff3_id, gff3_parents
+from transgenic_tools.io.gff3.attributes import LazyAttributes
 from transgenic_tools.io.gff3.build import Builder, Key, biotype_of, unique_ids
 from transgenic_tools.io.gff3.groups import Grouped, grouped
-from transgenic_tools.io.gff3.lines import Lines, NodeLine, is_gene_type, read_lines
+from transgenic_tools.io.gff3.lines import Lines, read_lines
+from transgenic_tools.io.gff3.nodes import is_gene_type
 from transgenic_tools.io.gff3.reader import Annotation, annotation_of
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Entry(NamedTuple):
         plain: Its number among plain genes; -1 where `gene` holds it.
         coding: Whether a transcript has a CDS. `mixed`: and another one has none.
         transcripts: Number of transcripts.
-        line: Of a plain gene.
+        type, text: Columns 3 and 9 of the line of a plain gene.
     """
 
     id: str
@@ -72,21 +75,20 @@ class Entry(NamedTuple):
     mixed: bool
     transcripts: int
     gene: Gene | None = None
-    line: NodeLine | None = None
+    type: str = ""
+    text: str = ""
 
     @property
     def biotype(self) -> str | None:
         """As `Gene.biotype`."""
-        if self.line is None:
-            assert self.gene is not None
+        if self.gene is not None:
             return self.gene.biotype
-        return biotype_of(self.line.type, LazyAttributes(self.line.text), lambda: self.coding)
+        return biotype_of(self.type, LazyAttributes(self.text), lambda: self.coding)
 
     @property
     def surely_no_pseudogene(self) -> bool:
         """Whether one look is enough to see that the gene's line says nothing of the kind."""
-        line = self.line
-        return line is not None and not ("pseudo" in line.text or "%" in line.text or "pseudo" in line.type.lower())
+        return not (self.plain < 0 or "pseudo" in self.text or "%" in self.text or "pseudo" in self.type.lower())
 
     @property
     def interval(self) -> Interval:
@@ -110,7 +112,7 @@ class GeneTable:
         if entry.gene is not None:
             return entry.gene
         node = self._gene_nodes[entry.plain]
-        builder = _builder(self.lines, self._grouped, self._ties, {self._ties.root(node)})
+        builder = _builder(self.lines, self._grouped, self._ties, self._ties.members(node))
         ((_, gene),) = builder.drafted()
         assert not builder.findings, f"gene {entry.id} is not plain"
         return gene if gene.id == entry.id else replace(gene, id=entry.id)
@@ -118,166 +120,192 @@ class GeneTable:
 
 @dataclass
 class _Ties:
-    """Which lines belong together.
+    """Which lines belong together; arrays have one entry a node line.
 
     Attributes:
         index: Place of the first node line of each key.
-        nodes: Key and gene-or-not of every node line with an ID.
+        named: Whether a line has an ID; one without is not looked at.
+        gene: Whether a line is a gene's.
+        gene_of: For plain transcripts the place of their gene, else -1.
+        group_of: Number of the group of a line's parts, or -1.
+        odd: Lines whose whole tie must be looked at line by line.
         up: For each place a step towards the place that stands for all lines tied to it.
-        odd: Places whose whole tie must be looked at line by line.
-        genes_of: For plain transcripts the place of their gene.
-        group_of: For places with part lines the number of their group.
-        loose: Groups without a node line.
+        loose: Groups without a node line, in the order of appearance.
     """
 
-    index: dict[Key, int] = field(default_factory=dict)
-    keys: dict[int, Key] = field(default_factory=dict)
-    genes: list[int] = field(default_factory=list)
-    up: list[int] = field(default_factory=list)
-    odd: set[int] = field(default_factory=set)
-    gene_of: dict[int, int] = field(default_factory=dict)
-    group_of: dict[int, int] = field(default_factory=dict)
+    index: dict[Key, int]
+    named: Bools
+    gene: Bools
+    gene_of: Ints
+    group_of: Ints
+    odd: Bools
+    up: Ints
     loose: list[int] = field(default_factory=list)
-    _members: dict[int, list[int]] | None = None
+    _sorted: tuple[Ints, Ints] | None = None
 
     def root(self, place: int) -> int:
         up = self.up
         while up[place] != place:
             up[place] = up[up[place]]
-            place = up[place]
+            place = int(up[place])
         return place
 
     def tie(self, one: int, other: int) -> None:
         one, other = self.root(one), self.root(other)
         self.up[max(one, other)] = min(one, other)
 
-    def members(self, root: int) -> list[int]:
-        """Places that are tied together, in order."""
-        if self._members is None:
-            self._members = {}
-            for place in self.keys:
-                self._members.setdefault(self.root(place), []).append(place)
-        return self._members[root]
+    def roots(self) -> Ints:
+        """The root of each place."""
+        found = self.up
+        while not np.array_equal(above := found[found], found):
+            found = above
+        return found
+
+    def with_odd(self) -> Bools:
+        """Named places that are tied to an odd one, themselves included."""
+        roots = self.roots()
+        wanted = np.zeros(len(roots), bool)
+        wanted[roots[self.odd]] = True
+        return wanted[roots] & self.named
+
+    def members(self, place: int) -> list[int]:
+        """Places that are tied to one, in order; asked for when all ties are known."""
+        if self._sorted is None:
+            roots = np.where(self.named, self.roots(), -1)
+            order = np.argsort(roots, kind="stable")
+            self._sorted = roots[order], order
+        roots, order = self._sorted
+        low, high = np.searchsorted(roots, [self.root(place), self.root(place) + 1]).tolist()
+        members: list[int] = order[low:high].tolist()
+        return members
+
+
+def _places(index: Mapping[Key, int], keys: Iterable[Key]) -> Ints:
+    """The place of each key, -1 for one that no line has."""
+    return np.fromiter(map(index.get, keys, itertools.repeat(-1)), np.int64)
 
 
 def _tied(lines: Lines, found: Grouped | None) -> _Ties:
     """Ties of all node lines and groups; `odd` holds whatever the lines alone give away."""
-    ties = _Ties(up=list(range(len(lines.nodes))))
-    named: list[tuple[int, str, tuple[str, ...]]] = []
-    index, keys = ties.index, ties.keys
-    for place, line in enumerate(lines.nodes):
-        text = line.text
-        identifier = gff3_id(text)
-        if not identifier:
-            continue
-        key = (line.seqid, identifier)
-        keys[place] = key
-        first = index.setdefault(key, place)
-        if first != place:
-            ties.tie(first, place)
-            ties.odd.add(place)
-        if not is_gene_type(line.type):
-            named.append((place, line.seqid, gff3_parents(text)))
-        elif first == place:
-            ties.genes.append(place)
-            if line.strand not in ("+", "-"):
-                ties.odd.add(place)
-    for place, seqid, parents in named:
-        _tie_to_parents(lines, ties, place, seqid, parents)
+    nodes = lines.nodes
+    count = len(nodes)
+    keys = list(zip(nodes.seqid, nodes.id, strict=True))
+    index = dict(zip(reversed(keys), range(count - 1, -1, -1), strict=True))
+    for seqid in lines.seqids:
+        index.pop((seqid, ""), None)
+    named = np.fromiter(map(bool, nodes.id), bool, count)
+    gene = np.fromiter(map(is_gene_type, nodes.type), bool, count)
+    above = _places(index, zip(nodes.seqid, nodes.parent, strict=True))
+    plain = named & ~gene & (above >= 0)
+    plain[plain] = gene[above[plain]]
+    ties = _Ties(
+        index, named, gene,
+        gene_of=np.where(plain, above, -1),
+        group_of=np.full(count, -1, np.int64),
+        odd=named & ~gene & ~plain,
+        up=np.arange(count),
+    )  # fmt: skip
+    usual = plain & (above < np.arange(count))
+    ties.up[usual] = above[usual]
+    if len(index) < int(named.sum()):  # an ID on several lines
+        first = _places(index, keys)
+        again = np.flatnonzero(named & (first != np.arange(count)))
+        ties.odd[again] = True
+        for place in again.tolist():
+            ties.tie(int(first[place]), place)
+    for place in np.flatnonzero(named & ~gene & ~usual & (above >= 0)).tolist():
+        ties.tie(place, int(above[place]))
+    for place, names in nodes.parents.items():
+        for name in names:
+            other = index.get((nodes.seqid[place], name))
+            if other is not None and named[place]:
+                ties.tie(place, other)
+    known_strand = np.fromiter(map(("+", "-").__contains__, nodes.strand), bool, count)
+    ties.odd |= named & gene & ~known_strand
     _tie_groups(lines, ties, found)
     _tie_made_genes(lines, ties, found)
     return ties
 
 
-def _tie_to_parents(lines: Lines, ties: _Ties, place: int, seqid: str, parents: tuple[str, ...]) -> None:
-    above = [ties.index.get((seqid, name)) for name in parents]
-    if len(above) == 1 and above[0] is not None and is_gene_type(lines.nodes[above[0]].type):
-        ties.gene_of[place] = above[0]
-    else:
-        ties.odd.add(place)
-    up = ties.up
-    for other in above:
-        if other is None:
-            continue
-        if up[place] == place and up[other] == other and other < place:  # the usual case, spelled out
-            up[place] = other
-        else:
-            ties.tie(place, other)
-
-
 def _tie_groups(lines: Lines, ties: _Ties, found: Grouped | None) -> None:
     if found is None:
         return
-    clean = found.clean.tolist()
-    for number in found.order.tolist():
-        key = found.keys[number]
-        if key in lines.protein_ids:
-            continue
-        place = ties.index.get(key)
-        if place is None:
-            ties.loose.append(number)
-        elif place in ties.group_of:  # one ID, written in two ways
-            ties.odd.add(place)
-            ties.loose.append(number)
-        else:
-            ties.group_of[place] = number
-            if not clean[number] or is_gene_type(lines.nodes[place].type):
-                ties.odd.add(place)
+    places = _places(ties.index, found.keys)
+    order = found.order
+    if lines.protein_ids:
+        protein = np.fromiter(map(lines.protein_ids.__contains__, found.keys), bool, len(places))
+        order = order[~protein[order]]
+    at = places[order]
+    first = np.zeros(len(at), bool)
+    first[np.unique(at, return_index=True)[1]] = True  # a later one has the same ID, written in another way
+    first &= at >= 0
+    ties.loose = order[~first].tolist()
+    ties.odd[at[~first & (at >= 0)]] = True
+    at, order = at[first], order[first]
+    ties.group_of[at] = order
+    ties.odd[at[~found.clean[order] | ties.gene[at]]] = True
 
 
 def _tie_made_genes(lines: Lines, ties: _Ties, found: Grouped | None) -> None:
     """A gene that has to be made is called `gene-<transcript>`; a gene line of that name must be looked at with it."""
     assert found is not None or not ties.loose
     wanted = {found.keys[number] for number in ties.loose} if found is not None else set()
-    roots = {ties.root(place) for place in ties.odd}
-    if roots:
-        wanted.update(key for place, key in ties.keys.items() if ties.root(place) in roots)
+    nodes = lines.nodes
+    wanted.update((nodes.seqid[place], nodes.id[place]) for place in np.flatnonzero(ties.with_odd()).tolist())
     for seqid, name in wanted:
         place = ties.index.get((seqid, f"gene-{name}"))
         if place is not None:
-            ties.odd.add(place)
+            ties.odd[place] = True
 
 
-def _builder(lines: Lines, found: Grouped | None, ties: _Ties, roots: set[int], *, loose: bool = False) -> Builder:
-    """A builder of all lines that are tied to some places."""
-    places = sorted(place for root in roots for place in ties.members(root))
-    numbers = [ties.group_of[place] for place in places if place in ties.group_of]
-    numbers += ties.loose if loose else []
+def _builder(
+    lines: Lines, found: Grouped | None, ties: _Ties, places: list[int], *, loose: Sequence[int] = ()
+) -> Builder:
+    """A builder of some lines, which are tied to no others, and of groups without a line."""
+    numbers = [number for number in ties.group_of[places].tolist() if number >= 0] if places else []
+    numbers += loose
     groups = found.each(sorted(numbers, key=found.met.__getitem__)) if found is not None else ()
     return Builder(lines, nodes=places, part_groups=groups, taken=ties.index)
 
 
-def _transcripts(lines: Lines, ties: _Ties) -> tuple[dict[int, list[int]], set[int]]:
-    """Groups of each gene in the order of appearance; genes with transcripts that have no part lines."""
-    of_gene: dict[int, list[int]] = {place: [] for place in ties.genes}
-    for place, number in ties.group_of.items():  # in the order of appearance
-        gene = ties.gene_of.get(place)
-        if gene is not None:
-            of_gene[gene].append(number)
-    bare = {gene for place, gene in ties.gene_of.items() if place not in ties.group_of}
-    return of_gene, bare
+@dataclass(frozen=True)
+class _Owned:
+    """Groups of transcripts that name their gene, sorted by gene, then in the order of appearance."""
+
+    gene: Ints
+    number: Ints
+
+    def of(self, genes: Ints) -> tuple[Ints, Ints]:
+        """The groups of some genes (ascending), and where those of each begin, with the total at the end."""
+        first = np.searchsorted(self.gene, genes)
+        count = np.searchsorted(self.gene, genes, "right") - first
+        begin = np.r_[0, np.cumsum(count)]
+        return self.number[np.arange(begin[-1]) + np.repeat(first - begin[:-1], count)], begin
 
 
-def _odd_groups(lines: Lines, ties: _Ties, found: Grouped, of_gene: dict[int, list[int]], bare: set[int]) -> None:
-    """Adds to `odd`: transcripts off their gene's strand or span, and bare ones in coding genes."""
-    owner = np.full(len(found.first), -1, np.int64)
-    for gene, numbers in of_gene.items():
-        owner[numbers] = gene
-    some = np.flatnonzero((owner >= 0) & found.clean)
-    genes = owner[some]
-    plus = np.array([node.strand == "+" for node in lines.nodes], bool)
-    low, high = (np.array([getattr(node, side) for node in lines.nodes], np.int64) for side in ("start", "end"))
-    left, right = found.rows.start[found.first[some]], found.rows.end[found.exons_end[some] - 1]
-    wrong = (plus[genes] != found.plus[some]) | (left < low[genes]) | (right > high[genes])
-    ties.odd.update(genes[wrong].tolist())
-    coding = set(genes[found.cds_end[some] > found.exons_end[some]].tolist())
-    ties.odd.update(coding & bare)
+def _owned(lines: Lines, ties: _Ties, found: Grouped) -> _Owned:
+    """Adds to `odd`: genes with transcripts off their strand or span, or with bare ones beside coding ones."""
+    nodes = lines.nodes
+    place = np.flatnonzero((ties.group_of >= 0) & (ties.gene_of >= 0))
+    gene, number = ties.gene_of[place], ties.group_of[place]
+    order = np.lexsort((found.met[number], gene))
+    gene, number = gene[order], number[order]
+    plus = np.fromiter(map("+".__eq__, nodes.strand), bool, len(nodes))
+    low, high = np.array(nodes.start, np.int64), np.array(nodes.end, np.int64)
+    some = found.clean[number]
+    of, which = gene[some], number[some]
+    left, right = found.rows.start[found.first[which]], found.rows.end[found.exons_end[which] - 1]
+    ties.odd[of[(plus[of] != found.plus[which]) | (left < low[of]) | (right > high[of])]] = True
+    coding = np.zeros(len(nodes), bool)
+    coding[of[found.cds_end[which] > found.exons_end[which]]] = True
+    bare = ties.gene_of[(ties.gene_of >= 0) & (ties.group_of < 0)]
+    ties.odd[bare[coding[bare]]] = True
+    return _Owned(gene, number)
 
 
-def _coding(found: Grouped, genes: list[list[int]]) -> Coding:
-    numbers = np.array([number for some in genes for number in some], np.int64)
+def _coding(found: Grouped, numbers: Ints, begin: Ints) -> Coding:
     return Coding(
-        first=np.r_[0, np.cumsum([len(some) for some in genes], dtype=np.int64)],
+        first=begin,
         names=[found.keys[number][1] for number in numbers.tolist()],
         exon=found.first[numbers],
         cds=found.exons_end[numbers],
@@ -289,36 +317,38 @@ def _coding(found: Grouped, genes: list[list[int]]) -> Coding:
     )
 
 
-_NOTHING = np.zeros(0, np.int64)
-_NO_CODING = Coding(np.zeros(1, np.int64), [], *(_NOTHING,) * 7)
+def _no_coding(genes: int) -> Coding:
+    nothing = np.zeros(0, np.int64)
+    return Coding(np.zeros(genes + 1, np.int64), [], *(nothing,) * 7)
 
 
-def _plain_entries(
-    lines: Lines, found: Grouped | None, ties: _Ties, places: list[int], of_gene: dict[int, list[int]]
-) -> Iterator[Entry]:
-    has_cds = (found.cds_end > found.exons_end).tolist() if found is not None else []
-    for number, place in enumerate(places):
-        line = lines.nodes[place]
-        coding = [has_cds[n] for n in of_gene[place]]
-        some = True in coding
-        yield Entry(
-            ties.keys[place][1], line.seqid, line.start, line.end, "+" if line.strand == "+" else "-", number,
-            some, some and False in coding, len(coding), None, line,
-        )  # fmt: skip
+def _plain_entries(lines: Lines, coding: Coding, places: list[int]) -> Iterator[Entry]:
+    """The entries of plain genes, by their number."""
+    nodes = lines.nodes
+    has_cds = np.r_[0, np.cumsum(coding.end > coding.cds)]
+    transcripts = np.diff(coding.first)
+    with_cds = np.diff(has_cds[coding.first])
+    ids, seqids, starts, ends, strands, types, texts = (
+        map(column.__getitem__, places)
+        for column in (nodes.id, nodes.seqid, nodes.start, nodes.end, nodes.strand, nodes.type, nodes.text)
+    )
+    mixed = (with_cds > 0) & (with_cds < transcripts)
+    columns = (range(len(places)), (with_cds > 0).tolist(), mixed.tolist(), transcripts.tolist())
+    return map(Entry, ids, seqids, starts, ends, strands, *columns, itertools.repeat(None), types, texts)
 
 
 def gene_table(lines: Lines) -> GeneTable:
     """The genes of GFF3 lines."""
     found = grouped(lines)
     ties = _tied(lines, found)
-    of_gene, bare = _transcripts(lines, ties)
-    if found is not None:
-        _odd_groups(lines, ties, found, of_gene, bare)
-    roots = {ties.root(place) for place in ties.odd}
-    builder = _builder(lines, found, ties, roots, loose=True)
+    owned = _owned(lines, ties, found) if found is not None else None
+    alone = ties.with_odd()
+    builder = _builder(lines, found, ties, np.flatnonzero(alone).tolist(), loose=ties.loose)
     drafted = builder.drafted()
-    places = [place for place in ties.genes if ties.root(place) not in roots]
-    entries = [*_plain_entries(lines, found, ties, places, of_gene), *(_entry(gene) for _, gene in drafted)]
+    genes = np.flatnonzero(ties.gene & ties.named & ~alone)
+    places: list[int] = genes.tolist()
+    coding = _coding(found, *owned.of(genes)) if found is not None and owned is not None else _no_coding(len(places))
+    entries = [*_plain_entries(lines, coding, places), *(_entry(gene) for _, gene in drafted)]
     rank = [lines.seqids[entry.seqid] for entry in entries]
     met = [*places, *(order for order, _ in drafted)]
     order = np.lexsort((met, [e.end for e in entries], [e.start for e in entries], rank)).tolist()
@@ -326,11 +356,8 @@ def gene_table(lines: Lines) -> GeneTable:
     names, renamed = unique_ids([(entry.id, entry.seqid) for entry in entries])
     if renamed:
         entries = [_renamed(entry, name) for entry, name in zip(entries, names, strict=True)]
-    return GeneTable(
-        lines, entries, (*lines.findings, *builder.findings, *renamed),
-        _coding(found, [of_gene[place] for place in places]) if found is not None else _NO_CODING,
-        found, ties, places,
-    )  # fmt: skip
+    problems = (*lines.findings, *builder.findings, *renamed)
+    return GeneTable(lines, entries, problems, coding, found, ties, places)
 
 
 def _entry(gene: Gene) -> Entry:

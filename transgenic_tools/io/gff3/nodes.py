@@ -1,0 +1,74 @@
+"""Node lines: genes, transcripts, anything that may be a parent; held as columns.
+
+In: columns of some lines at a time. Out: `Nodes`; `nodes[place]` is one line as a record.
+A surprise: column 9 stays text, but of GFF3 the ID and the Parent are cut out on the way, many lines at once, because
+all lines are tied together by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class NodeLine(NamedTuple):
+    """A line that may be a gene or a transcript, column 9 still text."""
+
+    seqid: str
+    type: str
+    start: int
+    end: int
+    score: str
+    strand: str
+    text: str
+
+
+@lru_cache(maxsize=1024)
+def is_gene_type(feature_type: str) -> bool:
+    """gene, pseudogene, ncRNA_gene, protein_coding_gene, transposable_element_gene and the like."""
+    return feature_type.lower().endswith("gene")
+
+
+@dataclass
+class Nodes:
+    """Columns of node lines, in the order of the file.
+
+    Attributes:
+        id: Of GFF3, decoded; empty where a line has none.
+        parent: Of GFF3, the parent of a line that is no gene and has just one; else empty.
+        parents: Of GFF3, by place, where a line that is no gene names several.
+    """
+
+    seqid: list[str] = field(default_factory=list)
+    type: list[str] = field(default_factory=list)
+    start: list[int] = field(default_factory=list)
+    end: list[int] = field(default_factory=list)
+    score: list[str] = field(default_factory=list)
+    strand: list[str] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
+    id: list[str] = field(default_factory=list)
+    parent: list[str] = field(default_factory=list)
+    parents: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def __getitem__(self, place: int) -> NodeLine:
+        return NodeLine(
+            self.seqid[place], self.type[place], self.start[place], self.end[place], self.score[place],
+            self.strand[place], self.text[place],
+        )  # fmt: skip
+
+    def add(self, columns: Sequence[Sequence[object]]) -> None:
+        """Add lines; the columns of `NodeLine` in their order."""
+        for name, values in zip(NodeLine._fields, columns, strict=True):
+            getattr(self, name).extend(values)
+
+    def tie(self, ids: Sequence[str], parents: Sequence[str], several: Sequence[tuple[int, tuple[str, ...]]]) -> None:
+        """IDs and parents of the lines that were added last; `several` by place among these."""
+        first = len(self.id)
+        self.id.extend(ids)
+        self.parent.extend(parents)
+        self.parents.update((first + i, names) for i, names in several)
