@@ -166,9 +166,9 @@ def test_drawn_files_hold_plain_genes(tmp_path: Path, monkeypatch: pytest.Monkey
     """The property above would say nothing if every gene of its files were left to the careful way."""
     made: Counter[bool] = Counter()
 
-    def counted(*arguments: object) -> list[plain.Ready]:
+    def counted(*arguments: object) -> plain.Ready:
         found = plain.ready(*arguments)  # type: ignore[arg-type]
-        made.update(one.sentence is not None for one in found)
+        made.update(sentence is not None for sentence in found.sentence)
         return found
 
     monkeypatch.setattr(row_maker, "ready", counted)

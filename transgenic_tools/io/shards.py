@@ -152,6 +152,31 @@ def _table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def _tables(rows: Iterable[Row], kind: _Kind[Row]) -> Iterator[pa.Table]:
+    """Rows a few at a time, by number and bases, so that never all are in memory."""
+    some: list[Row] = []
+    bases = 0
+    for row in rows:
+        some.append(row)
+        bases += row.bases
+        if len(some) >= ROWS_PER_GROUP or bases >= BASES_PER_GROUP:
+            yield _table(some, kind.schema)
+            some, bases = [], 0
+    if some:
+        yield _table(some, kind.schema)
+
+
+def gene_table(rows: Sequence[GeneRow]) -> pa.Table:
+    """Rows as a table with the columns of a gene shard."""
+    return _table(rows, GENE_SHARD)
+
+
+def window_bases(table: pa.Table) -> list[int]:
+    """Bases of each row's window."""
+    bases: list[int] = (table["window_end"].to_numpy() - table["window_start"].to_numpy()).tolist()
+    return bases
+
+
 class _FileWriter(Generic[Row]):
     """One Parquet file, row groups cut by rows and bases.
 
@@ -164,31 +189,47 @@ class _FileWriter(Generic[Row]):
     ) -> None:
         self.behind = behind
         self.pending: Future[None] | None = None
-        self.schema = with_metadata(kind.schema, kind=kind.name, provenance=provenance)
+        schema = with_metadata(kind.schema, kind=kind.name, provenance=provenance)
         self.writer = pq.ParquetWriter(
-            path, self.schema, compression="zstd", compression_level=1, use_dictionary=[*_SMALL, "flags.list.element"],
+            path, schema, compression="zstd", compression_level=1, use_dictionary=[*_SMALL, "flags.list.element"],
             write_statistics=["gene_id", "seqid", "start"], write_page_index=False, data_page_size=1 << 20,
         )  # fmt: skip
-        self.rows: list[Row] = []
+        self.parts: list[pa.Table] = []
+        self.rows = 0
         self.bases = 0
         self.group_bases = 0
 
-    def add(self, row: Row) -> None:
-        self.rows.append(row)
-        self.bases += row.bases
-        self.group_bases += row.bases
-        if len(self.rows) >= ROWS_PER_GROUP or self.group_bases >= BASES_PER_GROUP:
-            self.flush()
+    def take(self, table: pa.Table, most: int | None = None) -> pa.Table | None:
+        """Take rows until the file would hold more than `most` bases; the rows that are left, or None."""
+        begin = 0
+        for row, bases in enumerate(window_bases(table)):
+            if most is not None and self.bases and self.bases + bases > most:
+                self._add(table.slice(begin, row - begin))
+                return table.slice(row)
+            self.rows += 1
+            self.bases += bases
+            self.group_bases += bases
+            if self.rows >= ROWS_PER_GROUP or self.group_bases >= BASES_PER_GROUP:
+                self._add(table.slice(begin, row + 1 - begin))
+                self.flush()
+                begin = row + 1
+        self._add(table.slice(begin))
+        return None
+
+    def _add(self, part: pa.Table) -> None:
+        if part.num_rows:
+            self.parts.append(part)
 
     def flush(self) -> None:
-        if self.rows:
-            table, size = _table(self.rows, self.schema), len(self.rows)
+        """Write a row group."""
+        if self.parts:
+            table = self.parts[0] if len(self.parts) == 1 else pa.concat_tables(self.parts).combine_chunks()
             self._wait()
             if self.behind is None:
-                self.writer.write_table(table, row_group_size=size)
+                self.writer.write_table(table, row_group_size=table.num_rows)
             else:
-                self.pending = self.behind.submit(self.writer.write_table, table, row_group_size=size)
-            self.rows, self.group_bases = [], 0
+                self.pending = self.behind.submit(self.writer.write_table, table, row_group_size=table.num_rows)
+            self.parts, self.rows, self.group_bases = [], 0, 0
 
     def _wait(self) -> None:
         if self.pending is not None:
@@ -202,7 +243,7 @@ class _FileWriter(Generic[Row]):
 
 
 def _write_set(
-    rows: Iterable[Row],
+    tables: Iterable[pa.Table],
     outdir: str | Path,
     *,
     kind: _Kind[Row],
@@ -214,20 +255,19 @@ def _write_set(
     target = Path(outdir)
     target.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{stem}.", suffix=".part", dir=target))
+    names: list[str] = []
+
+    def opened() -> _FileWriter[Row]:
+        names.append(f"{stem}-{len(names):05d}.parquet")
+        return _FileWriter(aside / names[-1], kind, provenance, behind)
+
     try:
-        names: list[str] = []
-        current: _FileWriter[Row] | None = None
-        for row in rows:
-            if current is not None and current.bases + row.bases > shard_bases:
+        current = opened()
+        for table in tables:
+            rest: pa.Table | None = table
+            while (rest := current.take(rest, shard_bases)) is not None:
                 current.close()
-                current = None
-            if current is None:
-                names.append(f"{stem}-{len(names):05d}.parquet")
-                current = _FileWriter(aside / names[-1], kind, provenance, behind)
-            current.add(row)
-        if current is None:
-            names.append(f"{stem}-00000.parquet")
-            current = _FileWriter(aside / names[-1], kind, provenance, behind)
+                current = opened()
         current.close()
         for name in names:
             os.replace(aside / name, target / name)
@@ -246,17 +286,33 @@ def write_gene_shards(
     provenance: Provenance,
     shard_bases: int = DEFAULT_SHARD_BASES,
     stem: str = "genes",
-    behind: ThreadPoolExecutor | None = None,
 ) -> tuple[Path, ...]:
     """Write `<outdir>/<stem>-00000.parquet` and so on; no rows give one empty shard.
 
     Args:
         rows: Read once, in order; never all in memory.
         shard_bases: A shard ends before its windows would pass this many bases (one longer window is one shard).
+    """
+    tables = _tables(rows, _GENES)
+    return _write_set(tables, outdir, kind=_GENES, stem=stem, shard_bases=shard_bases, provenance=provenance)
+
+
+def write_gene_tables(
+    tables: Iterable[pa.Table],
+    outdir: str | Path,
+    *,
+    provenance: Provenance,
+    shard_bases: int = DEFAULT_SHARD_BASES,
+    behind: ThreadPoolExecutor | None = None,
+) -> tuple[Path, ...]:
+    """As `write_gene_shards`, of many rows at a time; how the rows are spread over the tables changes no byte.
+
+    Args:
+        tables: With the columns of a gene shard.
         behind: One thread that compresses while the next rows are made; changes no byte.
     """
     return _write_set(
-        rows, outdir, kind=_GENES, stem=stem, shard_bases=shard_bases, provenance=provenance, behind=behind
+        tables, outdir, kind=_GENES, stem="genes", shard_bases=shard_bases, provenance=provenance, behind=behind
     )
 
 
@@ -273,8 +329,8 @@ def write_prediction_shard(rows: Iterable[PredictionRow], path: str | Path, *, p
 def _write_one(rows: Iterable[Row], path: str | Path, *, kind: _Kind[Row], provenance: Provenance) -> None:
     with write_aside(path) as aside:
         writer = _FileWriter(aside, kind, provenance)
-        for row in rows:
-            writer.add(row)
+        for table in _tables(rows, kind):
+            writer.take(table)
         writer.close()
 
 

@@ -47,11 +47,14 @@ _INTRONS = {True: _codes("GTAG", "GCAG", "ATAC"), False: _codes("CTAC", "CTGC", 
 
 
 class Ready(NamedTuple):
-    """One gene; `sentence` and `primary` are None where it has to be prepared alone."""
+    """Columns, one entry a gene: bases of the window 5' to 3' on the gene's strand, gene sentence, primary transcript.
 
-    bases: bytes
-    sentence: str | None
-    primary: str | None
+    The last two are None where the gene has to be prepared alone.
+    """
+
+    bases: list[bytes]
+    sentence: list[str | None]
+    primary: list[str | None]
 
 
 @dataclass(frozen=True)
@@ -286,7 +289,7 @@ def _features(batch: _Batch) -> _Features:
     return _Features(first, named.tolist(), first_of_gene, names, texts)
 
 
-def ready(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int, int]], fasta: Fasta) -> list[Ready]:
+def ready(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int, int]], fasta: Fasta) -> Ready:
     """Window and sentence of each gene.
 
     Args:
@@ -308,18 +311,18 @@ def ready(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int,
     size = list(zip(*lengths, strict=True))
     listed = features.first_of_gene.tolist()
     offset = 0
-    made = []
+    made = Ready([], [], [])
     for i, (entry, piece) in enumerate(zip(entries, pieces, strict=True)):
         stop = offset + entry.transcripts
         own = range(offset, stop)
         some = chains[offset:stop]
-        bases = piece if entry.strand == "+" else piece.translate(COMPLEMENT_BYTES)[::-1]
-        if any(odd[offset:stop]) or len(set(some)) < len(some):
-            made.append(Ready(bases, None, None))
-        else:
+        sentence = primary = None
+        if not any(odd[offset:stop]) and len(set(some)) == len(some):
             sentence = ";".join(features.texts[listed[i] : listed[i + 1]]) + ">" + ";".join(some)
-            primary = offset if len(own) == 1 else max(own, key=size.__getitem__)
-            name = coding.names[int(coding.first[entry.plain]) + primary - offset]
-            made.append(Ready(bases, sentence, name))
+            best = offset if len(own) == 1 else max(own, key=size.__getitem__)
+            primary = coding.names[int(coding.first[entry.plain]) + best - offset]
+        made.bases.append(piece if entry.strand == "+" else piece.translate(COMPLEMENT_BYTES)[::-1])
+        made.sentence.append(sentence)
+        made.primary.append(primary)
         offset = stop
     return made

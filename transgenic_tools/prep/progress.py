@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -18,22 +18,32 @@ log = logging.getLogger("tg-prep")
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def _lines(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
+def _lines(items: Iterable[Item], total: int, label: str, size: Callable[[Item], int]) -> Iterator[Item]:
     began = last = time.monotonic()
-    for number, item in enumerate(items, start=1):
+    number = 0
+    for item in items:
         yield item
+        number += size(item)
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
             log.info("%s: %d of %d (%.0f a second)", label, number, total, number / (now - began))
 
 
-def track(items: Iterable[Item], *, total: int, label: str) -> Iterator[Item]:
-    """Pass items through and show how far they are."""
+def track(items: Iterable[Item], *, total: int, label: str, size: Callable[[Item], int]) -> Iterator[Item]:
+    """Pass items through and show how far they are.
+
+    Args:
+        size: How much of `total` an item is.
+    """
     if not (sys.stderr.isatty() and log.isEnabledFor(logging.INFO)):
-        yield from _lines(items, total, label)
+        yield from _lines(items, total, label, size)
         return
     from rich.console import Console
-    from rich.progress import track as rich_track
+    from rich.progress import Progress
 
-    yield from rich_track(items, description=label, total=total, console=Console(stderr=True), transient=True)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(task, size(item))

@@ -6,9 +6,12 @@ A surprise: this runs in worker processes; it depends on the gene alone, so the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
+
+import pyarrow as pa
 
 from transgenic_tools import gsf
 from transgenic_tools.genome.checks import Finding, check_transcript, ordered_codes
@@ -17,9 +20,10 @@ from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.table import Entry, GeneTable
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.schemas import GENE_SHARD
+from transgenic_tools.io.shards import GeneRow, gene_table
 from transgenic_tools.prep.config import Config, FilterConfig
-from transgenic_tools.prep.plain import ready
+from transgenic_tools.prep.plain import Ready, ready
 from transgenic_tools.prep.routines import shorten
 from transgenic_tools.prep.split import Split
 from transgenic_tools.prep.windows import edges_of, window_of
@@ -62,7 +66,7 @@ def suits_table(config: Config) -> bool:
 _ANY = FilterConfig()
 
 
-def prepare_table(tasks: Sequence[TableTask], table: GeneTable, fasta: Fasta, config: Config) -> Iterator[Prepared]:
+def prepare_table(tasks: Sequence[TableTask], table: GeneTable, fasta: Fasta, config: Config) -> Iterator[Chunk]:
     """The rows of a table's genes in order: plain ones many at a time, all others one by one."""
     batch: list[TableTask] = []
     bases = 0
@@ -70,30 +74,61 @@ def prepare_table(tasks: Sequence[TableTask], table: GeneTable, fasta: Fasta, co
         batch.append(task)
         bases += task.entry.end - task.entry.start
         if len(batch) == BATCH_GENES or bases >= BATCH_BASES:
-            yield from _prepare_batch(batch, table, fasta, config)
+            yield _prepare_batch(batch, table, fasta, config)
             batch, bases = [], 0
-    yield from _prepare_batch(batch, table, fasta, config)
+    if batch:
+        yield _prepare_batch(batch, table, fasta, config)
 
 
-def _prepare_batch(tasks: Sequence[TableTask], table: GeneTable, fasta: Fasta, config: Config) -> Iterator[Prepared]:
-    plain = [t.entry for t in tasks if t.entry.plain >= 0 and not t.entry.mixed]
+def _prepare_batch(tasks: Sequence[TableTask], table: GeneTable, fasta: Fasta, config: Config) -> Chunk:
+    plain = [i for i, task in enumerate(tasks) if task.entry.plain >= 0 and not task.entry.mixed]
+    entries = [tasks[i].entry for i in plain]
     lengths = fasta.lengths
-    windows = [edges_of(e, e.start, e.end, config.window, contig_length=lengths[e.seqid]) for e in plain]
-    found = iter(zip(ready(table.coding, plain, windows, fasta) if plain else (), windows, strict=True))
+    windows = [edges_of(e, e.start, e.end, config.window, contig_length=lengths[e.seqid]) for e in entries]
+    made = ready(table.coding, entries, windows, fasta) if plain else Ready([], [], [])
+    rows: list[_Values | None] = [None] * len(tasks)
     sample = config.sample
-    for task in tasks:
-        entry = task.entry
-        one, (start, end) = (None, (0, 0)) if entry.plain < 0 or entry.mixed else next(found)
-        if one is None or one.sentence is None:
-            yield prepare(task.alone(table), fasta, config)
-            continue
-        yield Prepared(
-            GeneRow(
-                entry.id, sample, entry.seqid, entry.start, entry.end, entry.strand, start, end,
-                one.bases.decode("ascii"), one.sentence, entry.transcripts, one.primary, task.split, task.fold,
-                task.codes,
-            )
-        )  # fmt: skip
+    for i, entry, (start, end), *one in zip(plain, entries, windows, *made, strict=True):
+        bases, sentence, primary = one
+        if sentence is not None:
+            _, split, fold, codes = tasks[i]
+            rows[i] = (
+                entry.id, sample, entry.seqid, entry.start, entry.end, entry.strand, start, end, bases, sentence,
+                entry.transcripts, primary, split, fold, codes, None,
+            )  # fmt: skip
+    findings: list[Finding] = []
+    for i, task in enumerate(tasks):
+        if rows[i] is None:
+            done = prepare(task.alone(table), fasta, config)
+            findings += done.findings
+            rows[i] = None if done.row is None else _values_of(done.row)
+    return Chunk(_table_of([row for row in rows if row is not None]), tuple(findings))
+
+
+_Values = tuple[object, ...]
+_values_of = attrgetter(*GENE_SHARD.names)
+
+
+def _table_of(rows: Sequence[_Values]) -> pa.Table:
+    """A table of rows whose sequences may be text or bytes."""
+    if not rows:
+        return gene_table([])
+    columns = zip(GENE_SHARD.types, zip(*rows, strict=True), strict=True)
+    return pa.Table.from_arrays([pa.array(values, kind) for kind, values in columns], schema=GENE_SHARD)
+
+
+class Chunk(NamedTuple):
+    """Rows of some genes, as a table with the columns of a gene shard, and the findings about these genes."""
+
+    table: pa.Table
+    findings: tuple[Finding, ...] = ()
+
+
+def chunk_of(prepared: Iterable[Prepared]) -> Chunk:
+    """Genes that were prepared alone."""
+    done = list(prepared)
+    rows = [one.row for one in done if one.row is not None]
+    return Chunk(gene_table(rows), tuple(finding for one in done for finding in one.findings))
 
 
 class Prepared(NamedTuple):

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import ACTIONS, Finding, blocking, count_findings, ordered_codes
 from transgenic_tools.genome.gene import Gene
@@ -23,11 +25,11 @@ from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.table import Entry, GeneTable, read_gene_table
-from transgenic_tools.io.shards import GeneRow, write_gene_shards
+from transgenic_tools.io.shards import window_bases, write_gene_tables
 from transgenic_tools.prep.choose import check_places, choose, read_aliases, rename_seqids
 from transgenic_tools.prep.config import Config
 from transgenic_tools.prep.progress import track
-from transgenic_tools.prep.rows import Prepared, TableTask, Task, prepare, prepare_table, suits_table
+from transgenic_tools.prep.rows import Chunk, TableTask, Task, chunk_of, prepare, prepare_table, suits_table
 from transgenic_tools.prep.split import Split, assign_folds, assign_splits, parse_split
 from transgenic_tools.prep.stops import join_stops
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
@@ -87,15 +89,14 @@ class _Tally:
     splits: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
 
-    def rows(self, prepared: Iterator[Prepared], total: int) -> Iterator[GeneRow]:
-        for one in track(prepared, total=total, label="genes"):
-            self.findings += one.findings
-            if one.row is not None:
-                self.genes += 1
-                self.transcripts += one.row.n_transcripts
-                self.bases += one.row.bases
-                self.splits[one.row.split or "none"] += 1
-                yield one.row
+    def tables(self, chunks: Iterator[Chunk], total: int) -> Iterator[pa.Table]:
+        for table, findings in track(chunks, total=total, label="genes", size=lambda chunk: chunk.table.num_rows):
+            self.findings += findings
+            self.genes += table.num_rows
+            self.transcripts += int(table["n_transcripts"].to_numpy().sum())
+            self.bases += sum(window_bases(table))
+            self.splits.update(split or "none" for split in table["split"].to_pylist())
+            yield table
 
 
 class _Worker:
@@ -110,22 +111,21 @@ class _Worker:
         cls.tasks, cls.fasta, cls.config = tasks, fasta, config
 
     @classmethod
-    def chunk(cls, start: int) -> list[Prepared]:
-        return [prepare(task, cls.fasta, cls.config) for task in cls.tasks[start : start + CHUNK]]
+    def chunk(cls, start: int) -> Chunk:
+        return chunk_of(prepare(task, cls.fasta, cls.config) for task in cls.tasks[start : start + CHUNK])
 
 
-def prepare_all(tasks: Sequence[Task], fasta: Fasta, config: Config) -> Iterator[Prepared]:
+def prepare_all(tasks: Sequence[Task], fasta: Fasta, config: Config) -> Iterator[Chunk]:
     """All genes in order, in `config.threads` processes where the system can fork."""
     if config.threads > 1 and len(tasks) > CHUNK:
         import multiprocessing
     if config.threads == 1 or len(tasks) <= CHUNK or "fork" not in multiprocessing.get_all_start_methods():
-        for task in tasks:
-            yield prepare(task, fasta, config)
+        for start in range(0, len(tasks), CHUNK):
+            yield chunk_of(prepare(task, fasta, config) for task in tasks[start : start + CHUNK])
         return
     context = multiprocessing.get_context("fork")
     with context.Pool(config.threads, initializer=_Worker.inherit, initargs=(tasks, fasta, config)) as pool:
-        for chunk in pool.imap(_Worker.chunk, range(0, len(tasks), CHUNK)):
-            yield from chunk
+        yield from pool.imap(_Worker.chunk, range(0, len(tasks), CHUNK))
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _prepared(
     config: Config,
     *,
     apart: bool,
-) -> Iterator[Prepared]:
+) -> Iterator[Chunk]:
     """All genes in order; those of a table many at once, unless they go to several processes."""
     decided = zip(genes, _decide(genes, problems, fasta, config), strict=True)
     table = read.table
@@ -306,8 +306,8 @@ def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
     provenance = Provenance("tg-prep", config.parameters())
     apart = _in_processes(kept, config)
     with ThreadPoolExecutor(1) if config.threads > 1 and not apart else nullcontext() as behind:
-        shards = write_gene_shards(
-            tally.rows(_prepared(kept, read, problems, fasta, config, apart=apart), len(kept)),
+        shards = write_gene_tables(
+            tally.tables(_prepared(kept, read, problems, fasta, config, apart=apart), len(kept)),
             config.outdir,
             provenance=provenance,
             shard_bases=config.shard_bases,
