@@ -6,10 +6,13 @@ A surprise: nothing heavy is imported before a command runs, so `--help` answers
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import logging
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -206,7 +209,16 @@ _run = entry_point(app, "tg-prep")
 
 
 def main() -> None:
-    """The console script."""
+    """The console script; the process ends without taking modules and records apart one by one, a tenth of its time."""
     sys.meta_path.insert(0, _NoPandas)
     gc.set_threshold(100_000)  # imports and records hold few cycles; looking for them again and again takes time
-    _run()
+    code = 0
+    try:
+        _run()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    atexit._run_exitfuncs()
+    with suppress(OSError):  # nobody reads any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
