@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,22 @@ def test_size_is_announced_and_limited(setting: dict[str, Any]) -> None:
     assert (again.reused, again.written) == (1, result.written)
     with pytest.raises(UsageError, match="GB"):
         run(Config(**{**vars(config), "limit_gb": 1e-9}))
+
+
+def test_progress_names_genes_speed_and_time_left(
+    setting: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transgenic_tools.encode.run._SECONDS_BETWEEN_LINES", 0.0)
+    caplog.set_level("INFO")
+    config = Config(**{**vars(setting["config"]), "outdir": tmp_path / "out", "batch_bases": 1})
+    run(config)
+    lines = [r.getMessage() for r in caplog.records if " genes, " in r.getMessage()]
+    assert [line.split(" genes")[0] for line in lines] == [f"{n} of 4" for n in (1, 2, 3, 4)]
+    assert all(re.fullmatch(r"\d of 4 genes, \d+ kb/s, \d+ s left", line) for line in lines)
+    assert lines[-1].endswith(" 0 s left")
+    caplog.clear()
+    run(config)
+    assert not [r for r in caplog.records if " genes, " in r.getMessage()], "nothing was left to do"
 
 
 def test_the_published_size_stays_below_0_4_mb_a_gene() -> None:

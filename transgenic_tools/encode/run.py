@@ -29,6 +29,7 @@ from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)
 _ITEM = {"int8": 1, "float16": 2}
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,31 @@ class Result:
     reused: int
     seconds: float
     files: tuple[Path, ...]
+
+
+class _Progress:
+    """One log line every few seconds: genes, bases per second, time left."""
+
+    def __init__(self, genes: int, bases: int) -> None:
+        self.total, self.all_bases = genes, bases
+        self.genes = self.bases = 0
+        self.began = self.last = time.perf_counter()
+
+    def add(self, rows: list[GeneRow]) -> None:
+        self.genes += len(rows)
+        self.bases += sum(row.bases for row in rows)
+        now = time.perf_counter()
+        if now - self.last >= _SECONDS_BETWEEN_LINES or self.genes == self.total:
+            self.last = now
+            rate = self.bases / max(now - self.began, 1e-9)
+            left = (self.all_bases - self.bases) / rate
+            logger.info("%d of %d genes, %.0f kb/s, %.0f s left", self.genes, self.total, rate / 1e3, left)
+
+    def skip(self, path: Path) -> None:
+        """A shard that is encoded already is no work to come."""
+        genes, bases = window_bases((path,))
+        self.total -= genes
+        self.all_bases -= bases
 
 
 def window_bases(shards: tuple[Path, ...]) -> tuple[int, int]:
@@ -74,12 +100,14 @@ def run(config: Config) -> Result:
     torch.set_num_threads(config.threads)
     shards = expand_shards(config.shards)
     model, _ = load_model(config.model)
-    model.eval().to(pick_device(config.device))
+    device = pick_device(config.device)
+    model.eval().to(device)
+    logger.info("device %s, %d thread(s)", device, config.threads)
     encoder = token_encoder(model)
     header = header_of(encoder, dtype="float16" if config.dtype == "fp16" else "int8", pool=config.pool)
     genes, bases = window_bases(shards)
     announced = _announce(config, encoder, header, genes=genes, bases=bases)
-    files, written, reused = [], 0, 0
+    files, written, reused, progress = [], 0, 0, _Progress(genes, bases)
     targets = [config.outdir / f"encodings-{shard.stem.removeprefix('genes-')}.parquet" for shard in shards]
     if len(set(targets)) < len(targets):
         raise UsageError("two shards have the same file name", hint="run them with different --outdir")
@@ -88,9 +116,11 @@ def run(config: Config) -> Result:
         if not config.overwrite and _is_current(path, header, shard):
             reused += 1
             written += path.stat().st_size
+            progress.skip(shard)
             continue
         stamp = Provenance("tg-encode", {"shard": shard.name, "model_hash": header.model_hash})
-        written += write_encodings(path, _encoded(config, encoder, header, shard), header, provenance=stamp)
+        encoded = _encoded(config, encoder, header, shard, progress)
+        written += write_encodings(path, encoded, header, provenance=stamp)
     return Result(genes, announced, written, reused, time.perf_counter() - began, tuple(files))
 
 
@@ -121,16 +151,20 @@ def _is_current(path: Path, header: Header, shard: Path) -> bool:
     return all(store.get(base_codes(row.sequence)) is not None for row in read_shard(shard))
 
 
-def _encoded(config: Config, encoder: TokenEncoder, header: Header, shard: Path) -> Iterator[StoredEncoding]:
+def _encoded(
+    config: Config, encoder: TokenEncoder, header: Header, shard: Path, progress: _Progress
+) -> Iterator[StoredEncoding]:
     group: list[GeneRow] = []
     for row in read_shard(shard):
         longest = max([row.bases, *(other.bases for other in group)])
         if group and longest * (len(group) + 1) > config.batch_bases:
             yield from _encode_group(encoder, header, group)
+            progress.add(group)
             group = []
         group.append(row)
     if group:
         yield from _encode_group(encoder, header, group)
+        progress.add(group)
 
 
 @torch.no_grad()

@@ -27,7 +27,8 @@ def _lines(items: Iterable[Item], total: int, label: str, size: Callable[[Item],
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
-            log.info("%s: %d of %d (%.0f a second)", label, number, total, number / (now - began))
+            rate = number / (now - began)
+            log.info("%s: %d of %d (%.0f a second, %.0f s left)", label, number, total, rate, (total - number) / rate)
 
 
 def track(items: Iterable[Item], *, total: int, label: str, size: Callable[[Item], int]) -> Iterator[Item]:
