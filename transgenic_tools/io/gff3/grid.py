@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
 
 #: Bytes that may be read before and after a block's text; 0 there.
 MARGIN = 128
@@ -33,7 +35,11 @@ _TO_DECODE = np.zeros(256, bool)
 _TO_DECODE[[*range(ord(" ") + 1), _COMMA, ord("%")]] = True
 _PARENT = re.compile(r"(?:^|;)\s*Parent\s*=\s*([^;]*)", re.ASCII)
 _MOST_TYPES = 64
-_TYPE_BYTES, _SEQID_BYTES, _KEY_BYTES, _FIRST_FIELD_BYTES = 32, 64, 64, 96
+#: A large odd number, to mix bits.
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_TYPE_BYTES, _SEQID_BYTES, _KEY_BYTES = 32, 64, 64
+#: Bytes that are looked at for the end of the first field of column 9, and of a value: few, and more where needed.
+_FIRST_FIELD_BYTES, _VALUE_BYTES = (48, 96), (32, 64)
 
 
 class Block(NamedTuple):
@@ -114,12 +120,41 @@ class Grid:
         return np.flatnonzero((end - start != 1) | (bytes_[start] != _DOT))
 
 
+_TYPE_SLOTS = 12
+
+
 @dataclass
 class TypeTable:
-    """Values of column 3 met so far, as words; kept from block to block."""
+    """Values of column 3 met so far, as words; kept from block to block.
+
+    Attributes:
+        slots: Number of the value whose hash is this, if any; two values may have one hash.
+    """
 
     names: list[str] = field(default_factory=list)
-    words: list[tuple[int, ...]] = field(default_factory=list)
+    words: Words = field(default_factory=lambda: np.full((_MOST_TYPES, _TYPE_BYTES // 8), _MASKS[8]))
+    slots: Ints = field(default_factory=lambda: np.zeros(1 << _TYPE_SLOTS, np.int64))
+
+    def hashed(self, words: Words) -> Words:
+        mixed = words[:, 0] * _ODD
+        for i in range(1, words.shape[1]):
+            mixed ^= words[:, i] * _ODD
+        return mixed >> np.uint64(64 - _TYPE_SLOTS)
+
+    def same(self, words: Words, codes: Ints) -> Bools:
+        """Which rows are those values."""
+        known = self.words[codes]
+        width = words.shape[1]
+        found: Bools = words[:, 0] == known[:, 0]
+        for i in range(1, known.shape[1]):
+            found &= (words[:, i] if i < width else 0) == known[:, i]
+        return found
+
+    def add(self, name: str, words: Words) -> None:
+        self.words[len(self.names)] = 0
+        self.words[len(self.names), : len(words)] = words
+        self.slots[self.hashed(words[None])] = len(self.names)
+        self.names.append(name)
 
 
 def _gather(buffer: bytearray, at: Ints, width: int) -> npt.NDArray[np.void]:
@@ -135,12 +170,13 @@ def _words(buffer: bytearray, span: Span, width: int) -> Words | None:
         return None
     count = max((longest + 7) // 8, 1)
     words = _gather(buffer, span.start, 8 * count).view(np.uint64).reshape(-1, count)
-    for i in range(count):
-        words[:, i] &= _MASKS[np.clip(length - 8 * i, 0, 8)]
+    shortest = int(length.min(initial=longest))
+    for i in range(shortest // 8, count):
+        words[:, i] &= _MASKS[np.clip(length - 8 * i, 0, 8) if shortest < longest else longest - 8 * i]
     return words
 
 
-def _eight_digits(words: Words) -> tuple[Words, npt.NDArray[np.bool_]]:
+def _eight_digits(words: Words) -> tuple[Words, Bools]:
     """The number that eight bytes of digits write, and whether all of them are digits."""
     high, low = np.uint64(0xF0F0F0F0F0F0F0F0), np.uint64(0x3030303030303030)
     good = ((words & high) == low) & (((words + np.uint64(0x0606060606060606)) & high) == low)
@@ -157,7 +193,7 @@ def _numbers(buffer: bytearray, span: Span) -> Ints | None:
         return None
     zeros = np.uint64(0x3030303030303030)
 
-    def last(end: Ints, count: Ints) -> tuple[Words, npt.NDArray[np.bool_]]:
+    def last(end: Ints, count: Ints) -> tuple[Words, Bools]:
         words = _gather(buffer, end - 8, 8).view(np.uint64)
         missing = _MASKS[8 - np.clip(count, 0, 8)]
         return _eight_digits((words & ~missing) | (zeros & missing))
@@ -173,28 +209,20 @@ def _types(buffer: bytearray, span: Span, table: TypeTable) -> Ints | None:
     words = _words(buffer, span, _TYPE_BYTES)
     if words is None:
         return None
-    codes = np.full(len(words), -1, np.int64)
-    width = words.shape[1]
-
-    def mark(number: int) -> None:
-        wanted = table.words[number]
-        if any(wanted[width:]):
-            return
-        same = words[:, 0] == np.uint64(wanted[0])
-        for i in range(1, width):
-            same &= words[:, i] == np.uint64(wanted[i])
-        codes[same] = number
-
+    codes = table.slots[table.hashed(words)]
+    left = np.flatnonzero(~table.same(words, codes))  # of a value that is new, or shares its hash
     for number in range(len(table.names)):
-        mark(number)
-    while (codes < 0).any():
+        if len(left):
+            codes[left[table.same(words[left], np.full(len(left), number))]] = number
+            left = left[~table.same(words[left], codes[left])]
+    while len(left):
         if len(table.names) == _MOST_TYPES:
             return None
-        row = int(np.argmax(codes < 0))
-        found = words[row].tolist()
-        table.names.append(buffer[int(span.start[row]) : int(span.end[row])].decode())
-        table.words.append((*found, *[0] * (_TYPE_BYTES // 8 - width)))
-        mark(len(table.names) - 1)
+        row = int(left[0])
+        table.add(buffer[int(span.start[row]) : int(span.end[row])].decode(), words[row])
+        mine = table.same(words[left], np.full(len(left), len(table.names) - 1))
+        codes[left[mine]] = len(table.names) - 1
+        left = left[~mine]
     return codes
 
 
@@ -294,21 +322,32 @@ class _Fields(NamedTuple):
     second: Words
 
 
+def _up_to(buffer: bytearray, at: Ints, ends: tuple[int, ...], widths: tuple[int, ...]) -> tuple[Ints, Bytes]:
+    """Bytes from each place up to the first of `ends`, 0 where it is not near; and the bytes that were looked at."""
+    for width in widths:  # most are near: few bytes will do
+        letters = _gather(buffer, at, width).view(np.uint8).reshape(-1, width)
+        found = letters == ends[0]
+        for end in ends[1:]:
+            found |= letters == end
+        length = found.argmax(axis=1)
+        if length.all():
+            break
+    return length, letters
+
+
 def _fields(grid: Grid, rows: Ints) -> _Fields:
     """`second_at` is one past the start of column 9 where there is no second field within `_FIRST_FIELD_BYTES`."""
     buffer = grid.block.buffer
     start, stop = grid.text_at.start[rows], grid.text_at.end[rows]
-    letters = _gather(buffer, start, _FIRST_FIELD_BYTES).view(np.uint8).reshape(-1, _FIRST_FIELD_BYTES)
-    first = (letters == _SEMICOLON).argmax(axis=1)
+    first, _ = _up_to(buffer, start, (_SEMICOLON,), _FIRST_FIELD_BYTES)
     first[start + first >= stop] = 0
     head = _gather(buffer, start, 8).view(np.uint64)
     return _Fields(start + first + 1, head, _gather(buffer, start + first + 1, 8).view(np.uint64))
 
 
-def _value(buffer: bytearray, at: Ints) -> tuple[Span, npt.NDArray[np.uint8]]:
+def _value(buffer: bytearray, at: Ints) -> tuple[Span, Bytes]:
     """The value that begins at each place, up to a semicolon or the line end, and its bytes; empty where it is long."""
-    letters = _gather(buffer, at, _KEY_BYTES).view(np.uint8).reshape(-1, _KEY_BYTES)
-    length = ((letters == _SEMICOLON) | (letters == _LINE_END)).argmax(axis=1)
+    length, letters = _up_to(buffer, at, (_SEMICOLON, _LINE_END), _VALUE_BYTES)
     return Span(at, at + length), letters
 
 
@@ -354,7 +393,7 @@ def ids_and_parents(grid: Grid, rows: Ints) -> tuple[list[str], list[str], Ints]
     for good, at in ((has_id, grid.text_at.start[rows] + 3), (has_parent, found.second_at + 7)):
         span, letters = _value(buffer, np.where(good, at, grid.text_at.start[rows]))
         length = span.end - span.start
-        inside = np.arange(_KEY_BYTES) < length[:, None]
+        inside = np.arange(letters.shape[1]) < length[:, None]
         good = good & (length > 0) & ~(_TO_DECODE[letters] & inside).any(axis=1)
         columns.append(_strings(buffer, Span(span.start, np.where(good, span.end, span.start))))
         empty |= ~good
