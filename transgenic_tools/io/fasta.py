@@ -77,16 +77,16 @@ class Fasta:
         Raises:
             KeyError: no sequence of that name.
         """
-        return self._fetched(name, start, end).decode("ascii")
+        return str(self._fetched(name, start, end), "ascii")
 
-    def _fetched(self, name: str, start: int, end: int | None) -> bytes | bytearray:
+    def _fetched(self, name: str, start: int, end: int | None) -> bytes | memoryview:
         length = self._lengths[name]
         start, end = max(start, 0), length if end is None else min(end, length)
         if end <= start:
             return b""
         offset = self._offsets[name] + start
         if self._memory is not None:
-            return self._memory[offset : offset + end - start]
+            return memoryview(self._memory)[offset : offset + end - start]
         assert self._file is not None
         data = os.pread(self._file, end - start, offset)
         while len(data) < end - start:
@@ -95,16 +95,16 @@ class Fasta:
 
     def padded(self, name: str, start: int, end: int) -> str:
         """Like `fetch`, with N where the stretch leaves the sequence."""
-        return self.padded_bytes(name, start, end).decode("ascii")
+        return str(self.padded_bytes(name, start, end), "ascii")
 
-    def padded_bytes(self, name: str, start: int, end: int) -> bytes | bytearray:
-        """As `padded`, not decoded."""
+    def padded_bytes(self, name: str, start: int, end: int) -> bytes | memoryview:
+        """As `padded`, not decoded; to be used before the file is closed."""
         length = self._lengths[name]
         bases = self._fetched(name, start, end)
         if start >= 0 and end <= length:
             return bases
         left, right = max(0, min(end, 0) - start), max(0, end - max(start, length))
-        return b"N" * left + bases + b"N" * right
+        return b"".join((b"N" * left, bases, b"N" * right))
 
     def close(self) -> None:
         """Frees the staged copy."""

@@ -86,14 +86,15 @@ def _ragged(first: Ints, count: Ints) -> tuple[Ints, Ints]:
     return np.arange(len(owner)) - before[owner] + first[owner], owner
 
 
-def _batch(coding: Coding, entries: Sequence[Entry], lows: list[int], pieces: list[bytes]) -> _Batch:
+def _batch(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int, int]], fasta: Fasta) -> _Batch:
+    pieces = [fasta.padded_bytes(entry.seqid, *window) for entry, window in zip(entries, windows, strict=True)]
     size = np.array([len(piece) for piece in pieces], np.int64)
     high = np.cumsum(size)
     low = high - size
     number = np.array([entry.plain for entry in entries], np.int64)
     first = coding.first[number]
     which, gene = _ragged(first, coding.first[number + 1] - first)
-    shift = (low - np.array(lows, np.int64))[gene]
+    shift = (low - np.array([start for start, _ in windows], np.int64))[gene]
     parts = []
     for begin, end in ((coding.exon, coding.cds), (coding.cds, coding.end)):
         rows, owner = _ragged(begin[which], (end - begin)[which])
@@ -212,24 +213,6 @@ def _stops_or_unknown(bases: Bytes, *, forward: bool) -> Ints:
     return np.flatnonzero(found)
 
 
-@dataclass(frozen=True)
-class _Features:
-    """Features of a batch in window coordinates, in the order of each transcript's chain.
-
-    Attributes:
-        first: Of each transcript.
-        named: Number of the distinct feature that each one is.
-        first_of_gene: First distinct feature of each gene.
-        names, texts: Of the distinct features.
-    """
-
-    first: Ints
-    named: list[int]
-    first_of_gene: Ints
-    names: list[str]
-    texts: list[str]
-
-
 def _pieces(batch: _Batch) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
     """UTR and CDS features: transcript, start, end, kind, phase (3 for none), and the first of each transcript."""
     owner, start, end = batch.exon
@@ -262,31 +245,92 @@ def _pieces(batch: _Batch) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
     return placed[0], placed[1], placed[2], placed[3], placed[4], first
 
 
-def _features(batch: _Batch) -> _Features:
+class _Text(NamedTuple):
+    """Texts one after the other, and where each begins, with the length of all at the end."""
+
+    text: str
+    bounds: list[int]
+
+    def some(self, first: int, last: int) -> str:
+        """The texts `first` to `last`, less the separator at the end."""
+        return self.text[self.bounds[first] : self.bounds[last] - 1]
+
+
+def _text(columns: Sequence[Bytes]) -> _Text:
+    """Rows of text from columns of letters; 0 is no letter."""
+    letters = np.concatenate(columns, axis=1)
+    bounds = np.r_[0, np.cumsum(np.count_nonzero(letters, axis=1))]
+    return _Text(letters.tobytes().translate(None, b"\0").decode("ascii"), bounds.tolist())
+
+
+def _digits(numbers: Ints) -> Bytes:
+    """Numbers as columns of digits, 0 in front of the first."""
+    places = len(str(int(numbers.max(initial=0))))
+    found = np.empty((len(numbers), places), np.uint8)
+    rest = numbers
+    for place in range(places - 1, -1, -1):
+        more = rest // 10
+        found[:, place] = rest - 10 * more + ord("0")
+        if place < places - 1:
+            found[rest == 0, place] = 0
+        rest = more
+    return found
+
+
+def _same(letter: str, rows: int) -> Bytes:
+    return np.full((rows, 1), ord(letter), np.uint8)
+
+
+_NAMES = np.array([name.encode() for name in FEATURE_TYPES])
+_NAME_LETTERS = _NAMES.view(np.uint8).reshape(len(FEATURE_TYPES), -1)
+_PHASE_LETTERS = np.frombuffer("".join(_PHASES).encode(), np.uint8)
+
+
+class _Sentences(NamedTuple):
+    """Both parts of the gene sentences of a batch.
+
+    Attributes:
+        features: Text of each distinct feature. `first`: of each gene, with their number at the end.
+        chains: Names of the features of each transcript, one text a transcript.
+    """
+
+    features: _Text
+    first: list[int]
+    chains: _Text
+
+
+def _sentences(batch: _Batch) -> _Sentences:
     of, start, end, kind, phase, first = _pieces(batch)
-    gene = batch.gene[of]
-    order = np.lexsort((end << 4 | kind << 2 | phase, gene << 40 | start))
-    columns = [column[order] for column in (gene, start, end, kind, phase)]
-    new = np.zeros(len(order), bool)
-    new[:1] = True
-    for column in columns:
-        new[1:] |= column[1:] != column[:-1]
-    named = np.empty(len(order), np.int64)
-    named[order] = np.cumsum(new) - 1
-    gene, start, end, kind, phase = (column[new] for column in columns)
+    place = batch.low[batch.gene[of]] + start
+    packed, named = np.unique(place << 32 | (end - start) << 4 | kind << 2 | phase, return_inverse=True)
+    place, length, kind, phase = packed >> 32, packed >> 4 & 0xFFFFFFF, packed >> 2 & 3, packed & 3
+    gene = np.searchsorted(batch.high, place, "right")
+    start = place - batch.low[gene]
     first_of_gene = np.searchsorted(gene, np.arange(len(batch.plus) + 1))
     number = np.empty(len(gene), np.int64)
     for code in (_CDS, _FIVE_PRIME, _THREE_PRIME):
         mine = kind == code
         so_far = np.cumsum(mine)
         number[mine] = (so_far - np.r_[0, so_far][first_of_gene[gene]])[mine]
-    table = [[f"{name}{i}" for i in range(int(number.max(initial=0)) + 1)] for name in FEATURE_TYPES]
-    names = [table[k][n] for k, n in zip(kind.tolist(), number.tolist(), strict=True)]
-    tails = [[f"|{strand}|{letter}" for letter in _PHASES] for strand in "-+"]
-    strands = batch.plus[gene].astype(np.int64).tolist()
-    columns_ = zip(start.tolist(), names, end.tolist(), strands, phase.tolist(), strict=True)
-    texts = [f"{a}|{name}|{b}{tails[strand][p]}" for a, name, b, strand, p in columns_]
-    return _Features(first, named.tolist(), first_of_gene, names, texts)
+    names = np.concatenate((_NAME_LETTERS[kind], _digits(number)), axis=1)
+    bar, strand = _same("|", len(gene)), np.where(batch.plus[gene], ord("+"), ord("-")).astype(np.uint8)[:, None]
+    features = _text(
+        [_digits(start), bar, names, bar, _digits(start + length), bar, strand, bar, _PHASE_LETTERS[phase][:, None],
+         _same(";", len(gene))]
+    )  # fmt: skip
+    between = _same("|", len(named))
+    between[np.r_[first[1:], len(named)] - 1] = ord(";")
+    chains = _text([names[named], between])
+    bounds = [*(chains.bounds[i] for i in first.tolist()), chains.bounds[-1]]
+    return _Sentences(features, first_of_gene.tolist(), _Text(chains.text, bounds))
+
+
+def _primary(batch: _Batch) -> list[int]:
+    """Of each gene its transcript with the longest CDS; of equal ones that with the longest exons, then the first."""
+    count = len(batch.gene)
+    coding, whole = (np.bincount(of, end - start, minlength=count) for of, start, end in (batch.cds, batch.exon))
+    order = np.lexsort((-whole, -coding, batch.gene))
+    return order[np.searchsorted(batch.gene, np.arange(len(batch.plus)))].tolist()
 
 
 def ready(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int, int]], fasta: Fasta) -> Ready:
@@ -296,33 +340,24 @@ def ready(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int,
         entries: Plain genes all of whose transcripts have a CDS.
         windows: Start and end of each gene's window on its seqid; may leave it.
     """
-    pieces = [
-        bytes(fasta.padded_bytes(entry.seqid, start, end)) for entry, (start, end) in zip(entries, windows, strict=True)
-    ]
-    batch = _batch(coding, entries, [start for start, _ in windows], pieces)
+    batch = _batch(coding, entries, windows, fasta)
     _check(batch)
-    features = _features(batch)
-    spelled = [features.names[i] for i in features.named]
-    bounds = [*features.first.tolist(), len(spelled)]
-    chains = ["|".join(spelled[a:b]) for a, b in itertools.pairwise(bounds)]
-    odd = batch.odd.tolist()
-    lengths = [np.bincount(of, end - start, minlength=len(odd)).astype(np.int64).tolist()
-               for of, start, end in (batch.cds, batch.exon)]  # fmt: skip
-    size = list(zip(*lengths, strict=True))
-    listed = features.first_of_gene.tolist()
-    offset = 0
+    features, listed, chains = _sentences(batch)
+    primaries, names = _primary(batch), coding.names
+    first = np.searchsorted(batch.gene, np.arange(len(entries) + 1))
+    odd = np.logical_or.reduceat(batch.odd, first[:-1]).tolist()
+    bases = batch.bases.tobytes()
+    edges = zip(batch.low.tolist(), batch.high.tolist(), strict=True)
     made = Ready([], [], [])
-    for i, (entry, piece) in enumerate(zip(entries, pieces, strict=True)):
-        stop = offset + entry.transcripts
-        own = range(offset, stop)
-        some = chains[offset:stop]
+    for i, (entry, (a, b), (low, high)) in enumerate(
+        zip(entries, itertools.pairwise(first.tolist()), edges, strict=True)
+    ):
         sentence = primary = None
-        if not any(odd[offset:stop]) and len(set(some)) == len(some):
-            sentence = ";".join(features.texts[listed[i] : listed[i + 1]]) + ">" + ";".join(some)
-            best = offset if len(own) == 1 else max(own, key=size.__getitem__)
-            primary = coding.names[int(coding.first[entry.plain]) + best - offset]
+        if not odd[i] and (b - a == 1 or len({chains.some(k, k + 1) for k in range(a, b)}) == b - a):
+            sentence = f"{features.some(listed[i], listed[i + 1])}>{chains.some(a, b)}"
+            primary = names[int(coding.first[entry.plain]) + primaries[i] - a]
+        piece = bases[low:high]
         made.bases.append(piece if entry.strand == "+" else piece.translate(COMPLEMENT_BYTES)[::-1])
         made.sentence.append(sentence)
         made.primary.append(primary)
-        offset = stop
     return made

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from transgenic_tools import gsf
@@ -105,7 +106,7 @@ def _prepare_batch(tasks: Sequence[TableTask], table: GeneTable, fasta: Fasta, c
     return Chunk(_table_of([row for row in rows if row is not None]), tuple(findings))
 
 
-_Values = tuple[object, ...]
+_Values = tuple[Any, ...]
 _values_of = attrgetter(*GENE_SHARD.names)
 
 
@@ -113,8 +114,16 @@ def _table_of(rows: Sequence[_Values]) -> pa.Table:
     """A table of rows whose sequences may be text or bytes."""
     if not rows:
         return gene_table([])
-    columns = zip(GENE_SHARD.types, zip(*rows, strict=True), strict=True)
-    return pa.Table.from_arrays([pa.array(values, kind) for kind, values in columns], schema=GENE_SHARD)
+    columns = dict(zip(GENE_SHARD.names, zip(*rows, strict=True), strict=True))
+    sequences = [text.encode() if isinstance(text, str) else text for text in columns["sequence"]]
+    ends = np.cumsum([0, *map(len, sequences)], dtype=np.int64)
+    arrays = {
+        name: pa.array(values, GENE_SHARD.field(name).type) for name, values in columns.items() if name != "sequence"
+    }
+    arrays["sequence"] = pa.LargeStringArray.from_buffers(
+        len(rows), pa.py_buffer(ends), pa.py_buffer(b"".join(sequences))
+    )
+    return pa.Table.from_arrays([arrays[name] for name in GENE_SHARD.names], schema=GENE_SHARD)
 
 
 class Chunk(NamedTuple):
