@@ -8,9 +8,11 @@ A surprise: the bases are copied once, without line ends, into memory (small gen
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -49,7 +51,7 @@ class Fasta:
         self.path = Path(path)
         self._offsets: dict[str, int] = {}
         self._lengths: dict[str, int] = {}
-        self._memory: bytearray | None = bytearray()
+        self._memory: mmap.mmap | None = _reserved(MEMORY_LIMIT)
         self._file: int | None = None
         self._stage_dir = stage_dir
         self._size = 0
@@ -79,14 +81,14 @@ class Fasta:
         """
         return str(self._fetched(name, start, end), "ascii")
 
-    def _fetched(self, name: str, start: int, end: int | None) -> bytes | memoryview:
+    def _fetched(self, name: str, start: int, end: int | None) -> bytes:
         length = self._lengths[name]
         start, end = max(start, 0), length if end is None else min(end, length)
         if end <= start:
             return b""
         offset = self._offsets[name] + start
         if self._memory is not None:
-            return memoryview(self._memory)[offset : offset + end - start]
+            return self._memory[offset : offset + end - start]
         assert self._file is not None
         data = os.pread(self._file, end - start, offset)
         while len(data) < end - start:
@@ -97,8 +99,8 @@ class Fasta:
         """Like `fetch`, with N where the stretch leaves the sequence."""
         return str(self.padded_bytes(name, start, end), "ascii")
 
-    def padded_bytes(self, name: str, start: int, end: int) -> bytes | memoryview:
-        """As `padded`, not decoded; to be used before the file is closed."""
+    def padded_bytes(self, name: str, start: int, end: int) -> bytes:
+        """As `padded`, not decoded."""
         length = self._lengths[name]
         bases = self._fetched(name, start, end)
         if start >= 0 and end <= length:
@@ -111,7 +113,9 @@ class Fasta:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        self._memory = None
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
 
     def __enter__(self) -> Fasta:
         return self
@@ -124,14 +128,16 @@ class Fasta:
     # -- staging ---------------------------------------------------------------------------------------------------
 
     def _append(self, bases: bytes | memoryview) -> None:
-        if self._memory is not None and len(self._memory) + len(bases) > MEMORY_LIMIT:
+        if self._memory is not None and self._size + len(bases) > len(self._memory):
             descriptor, name = tempfile.mkstemp(prefix=".genome.", dir=self._stage_dir)
             os.unlink(name)
             self._file = descriptor
-            _write_all(descriptor, self._memory)
+            with memoryview(self._memory) as whole, whole[: self._size] as staged:
+                _write_all(descriptor, staged)
+            self._memory.close()
             self._memory = None
         if self._memory is not None:
-            self._memory += bases
+            self._memory[self._size : self._size + len(bases)] = bases
         else:
             assert self._file is not None
             _write_all(self._file, bases)
@@ -189,6 +195,15 @@ class Fasta:
             self._lengths[name] = self._size - self._offsets[name]
 
 
+def _reserved(size: int) -> mmap.mmap:
+    """Memory that is taken page by page when it is first written to, in large pages where the system has them."""
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
+
+
 def _usual(chunk: bytes) -> memoryview | None:
     """Bases of a chunk of A, C, G, T and N, small or capital, in lines of one length; None for any other."""
     width = chunk.find(b"\n")
@@ -210,7 +225,7 @@ def _usual(chunk: bytes) -> memoryview | None:
     return bases.data if known.all() else None
 
 
-def _write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
