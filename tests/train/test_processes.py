@@ -54,7 +54,7 @@ def torchrun(script: Path, *arguments: object, **environment: str) -> subprocess
 
 
 def start(command: list[Any], **environment: str) -> subprocess.CompletedProcess[str]:
-    own = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment}
+    own = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", **environment}
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=own, timeout=400, check=False)
 
 
@@ -189,11 +189,14 @@ def test_fsdp_keeps_no_averaged_weights(
 def test_the_whole_recipe_under_a_launcher_is_that_of_plain_python(
     data: tuple[Path, ...], tmp_path: Path, launcher: str
 ) -> None:
-    """`python`, `torchrun` and `accelerate launch`: trunk, scoring, decoder and calibration, the same model."""
+    """`python`, `torchrun` and `accelerate launch`: trunk, scoring, decoder and calibration, the same model.
+
+    On `--device auto`: two processes that take themselves for the only one would overwrite each other's files.
+    """
     preset = tmp_path / "tiny.yaml"
     preset.write_text(yaml.safe_dump(PARTS))
     tool = ["-m", "transgenic_tools.cli.train"]
-    flags = [*data, "--preset", preset, "--steps", "2", "--device", "cpu", "--threads", "1", "--accumulate", "2",
+    flags = [*data, "--preset", preset, "--steps", "2", "--device", "auto", "--threads", "1", "--accumulate", "2",
              "--batch-bases", "700"]  # fmt: skip
     starts = {
         "python": [sys.executable, *tool],

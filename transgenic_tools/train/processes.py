@@ -17,7 +17,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, InitProcessGroupKwargs, KwargsHandler
 from torch import Tensor, nn
 
-from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.errors import BadInputError, TransgenicError, UsageError
 from transgenic_tools.train.config import Config
 
 
@@ -82,25 +82,42 @@ def make_accelerator(config: Config) -> Accelerator:
         )
     AcceleratorState._reset_state()  # stages of one recipe may differ in precision and accumulation
     precision = "bf16" if config.precision == "bf16" else "no"
-    cpu = config.device == "cpu" or is_set("ACCELERATE_USE_CPU")
+    # accelerate takes every process for the only one on a machine without CUDA, unless it is told that this is meant
+    cpu = config.device == "cpu" or is_set("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
     steps = config.accumulate // world
     if config.deepspeed is None:
-        return Accelerator(cpu=cpu, mixed_precision=precision, gradient_accumulation_steps=steps)
+        return _of_world(Accelerator(cpu=cpu, mixed_precision=precision, gradient_accumulation_steps=steps))
     from accelerate import DeepSpeedPlugin
 
     handlers: list[KwargsHandler] = []
-    if cpu or not torch.cuda.is_available():
+    if cpu:
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
         os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
         os.environ.pop("ACCELERATE_USE_CPU", None)
         handlers.append(InitProcessGroupKwargs(backend="gloo"))
     plugin = DeepSpeedPlugin(hf_ds_config=_zero_settings(config))
-    return Accelerator(
-        mixed_precision="no",
-        deepspeed_plugin=plugin,
-        gradient_accumulation_steps=steps,
-        kwargs_handlers=handlers,
+    return _of_world(
+        Accelerator(
+            mixed_precision="no",
+            deepspeed_plugin=plugin,
+            gradient_accumulation_steps=steps,
+            kwargs_handlers=handlers,
+        )
     )
+
+
+def _of_world(accelerator: Accelerator) -> Accelerator:
+    """The accelerator, if it knows of all processes; else each would learn alone and overwrite the others' files.
+
+    Raises:
+        TransgenicError: it does not.
+    """
+    if accelerator.num_processes != world_size():
+        raise TransgenicError(
+            f"{world_size()} processes were started, accelerate sees {accelerator.num_processes}",
+            hint="give --device cpu on machines without CUDA, or start one process",
+        )
+    return accelerator
 
 
 def is_sharded(accelerator: Accelerator) -> bool:
