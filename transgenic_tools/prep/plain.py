@@ -121,7 +121,11 @@ def _letters(bases: Bytes, *places: Ints) -> Ints:
 
 
 def _is_one_of(found: Ints, plus: Bools, wanted: dict[bool, Ints]) -> Bools:
-    return np.where(plus, np.isin(found, wanted[True]), np.isin(found, wanted[False]))
+    """Whether each number is one of those of its strand."""
+    same = np.zeros(len(found), bool)
+    for forward, backward in zip(wanted[True].tolist(), wanted[False].tolist(), strict=True):
+        same |= found == np.where(plus, forward, backward)
+    return same
 
 
 def _check(batch: _Batch) -> None:
@@ -183,16 +187,19 @@ def _check_codons(batch: _Batch, head: Ints, tail: Ints) -> None:
     begin = np.where(plus, start + batch.phase, end - batch.phase - whole)
     stop = np.where(plus & last, begin + whole - 3, begin + whole)
     begin = np.where(~plus & last, begin + 3, begin)
-    _, first, of_region = np.unique(begin << 32 | stop, return_index=True, return_inverse=True)
-    bad = np.zeros(len(first), bool)
+    begin = np.maximum(begin, 0)
+    stop = np.maximum(stop, begin)
+    regions, of_region = np.unique(begin << 33 | stop << 1 | plus, return_inverse=True)  # isoforms share most
+    begin, stop, forward = regions >> 33, regions >> 1 & 0xFFFFFFFF, (regions & 1).astype(bool)
+    bad = np.zeros(len(regions), bool)
     view = memoryview(batch.bases)  # type: ignore[arg-type]
     for strand in (True, False):
-        mine = np.flatnonzero((plus[first] == strand) & (stop[first] > begin[first]))
-        places = zip(begin[first[mine]].tolist(), stop[first[mine]].tolist(), strict=True)
+        mine = np.flatnonzero((forward == strand) & (stop > begin))
+        places = zip(begin[mine].tolist(), stop[mine].tolist(), strict=True)
         codons = np.frombuffer(b"".join([view[a:b] for a, b in places]), np.uint8)
         hits = _stops_or_unknown(codons, forward=strand)
         if len(hits):
-            sizes = np.cumsum((stop - begin)[first[mine]]) // 3
+            sizes = np.cumsum((stop - begin)[mine]) // 3
             bad[mine[np.searchsorted(sizes, hits, "right")]] = True
     batch.odd[owner[bad[of_region]]] = True
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +89,9 @@ class Entry(NamedTuple):
     @property
     def surely_no_pseudogene(self) -> bool:
         """Whether one look is enough to see that the gene's line says nothing of the kind."""
-        return not (self.plain < 0 or "pseudo" in self.text or "%" in self.text or "pseudo" in self.type.lower())
+        if self.plain < 0 or "pseudo" in self.text or "pseudo" in self.type.lower():
+            return False
+        return "%" not in self.text or "pseudo" not in unquote(self.text)
 
     @property
     def interval(self) -> Interval:
