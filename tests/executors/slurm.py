@@ -1,6 +1,7 @@
-"""A SLURM cluster of one node on this machine, without systemd: two partitions, two GPUs that are character devices.
+"""A SLURM cluster on this machine, without systemd: two nodes, three partitions, GPUs that are character devices.
 
 In: Debian's slurm-wlm and munge, and root. Out: `up()` and `down()`, and what tests ask a cluster.
+Both nodes are this machine; only partition `wide` has the second one, so nothing is counted twice elsewhere.
 A surprise: slurmd goes down first and munged last, else slurmd hangs for a minute on its way out.
 """
 
@@ -18,7 +19,13 @@ from pathlib import Path
 MUNGE_KEY = Path("/etc/munge/munge.key")
 CONFIG_DIR = Path("/etc/slurm")
 GPU_DIR = Path("/var/spool/fakegpu")
-PID_FILES = (Path("/run/slurmd.pid"), Path("/run/slurmctld.pid"), Path("/run/munge/munged.pid"))
+SECOND = "second"
+PID_FILES = {
+    "slurmd": Path(f"/run/slurmd.{socket.gethostname().split('.')[0]}.pid"),
+    f"slurmd {SECOND}": Path(f"/run/slurmd.{SECOND}.pid"),
+    "slurmctld": Path("/run/slurmctld.pid"),
+    "munged": Path("/run/munge/munged.pid"),
+}
 
 _CONFIG = """\
 ClusterName=ci
@@ -26,11 +33,11 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 AuthType=auth/munge
 StateSaveLocation=/var/spool/slurmctld
-SlurmdSpoolDir=/var/spool/slurmd
+SlurmdSpoolDir=/var/spool/slurmd.%n
 SlurmctldPidFile=/run/slurmctld.pid
-SlurmdPidFile=/run/slurmd.pid
+SlurmdPidFile=/run/slurmd.%n.pid
 SlurmctldLogFile=/var/log/slurm/slurmctld.log
-SlurmdLogFile=/var/log/slurm/slurmd.log
+SlurmdLogFile=/var/log/slurm/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -45,9 +52,11 @@ JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:fake:2 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 Port=6818 CPUs={cpus} RealMemory={memory} Gres=gpu:fake:2 State=UNKNOWN
+NodeName={second} NodeHostname={host} NodeAddr=127.0.0.1 Port=16818 CPUs={cpus} RealMemory={memory} Gres=gpu:fake:2
 PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP OverSubscribe=NO
+PartitionName=wide Nodes={host},{second} MaxTime=INFINITE State=UP OverSubscribe=NO
 """
 
 
@@ -91,16 +100,17 @@ def node_states() -> str:
 
 def _write_config() -> None:
     host = socket.gethostname().split(".")[0]
-    for folder in ("/var/spool/slurmctld", "/var/spool/slurmd", "/var/log/slurm", "/run/munge", CONFIG_DIR, GPU_DIR):
+    for folder in ("/var/spool/slurmctld", "/var/log/slurm", "/run/munge", CONFIG_DIR, GPU_DIR):
         Path(folder).mkdir(parents=True, exist_ok=True)
     megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    text = _CONFIG.format(host=host, cpus=os.cpu_count(), memory=int(megabytes * 0.9))
+    text = _CONFIG.format(host=host, second=SECOND, cpus=os.cpu_count(), memory=int(megabytes * 0.9))
     (CONFIG_DIR / "slurm.conf").write_text(text)
     for number in range(2):
         device = GPU_DIR / f"nvidia{number}"
         device.unlink(missing_ok=True)
         os.mknod(device, 0o020666, os.makedev(1, 3))
-    gres = f"AutoDetect=off\nNodeName={host} Name=gpu Type=fake File={GPU_DIR}/nvidia[0-1]\n"
+    devices = f"Name=gpu Type=fake File={GPU_DIR}/nvidia[0-1]"
+    gres = f"AutoDetect=off\nNodeName={host} {devices}\nNodeName={SECOND} {devices}\n"
     (CONFIG_DIR / "gres.conf").write_text(gres)
     if not MUNGE_KEY.exists() or MUNGE_KEY.stat().st_size == 0:
         MUNGE_KEY.write_bytes(os.urandom(1024))
@@ -128,16 +138,18 @@ def up() -> tuple[str, ...]:
         started.append("slurmctld")
     _wait(lambda: _ok("scontrol", "ping"), 20, "slurmctld")
     if not _daemon_runs("slurmd"):
-        subprocess.run(["slurmd"], **quiet)  # type: ignore[call-overload]
-        started.append("slurmd")
+        for name, node in (("slurmd", socket.gethostname().split(".")[0]), (f"slurmd {SECOND}", SECOND)):
+            Path(f"/var/spool/slurmd.{node}").mkdir(parents=True, exist_ok=True)
+            subprocess.run(["slurmd", "-N", node], **quiet)  # type: ignore[call-overload]
+            started.append(name)
     _wait(lambda: any(state in node_states() for state in ("idle", "mixed", "allocated")), 40, "slurmd")
     return tuple(started)
 
 
 def down(started: tuple[str, ...]) -> None:
     """End the daemons that `up` started, each by its process id: slurmd first, munged last."""
-    for pid_file in PID_FILES:
-        if pid_file.stem not in started:
+    for name, pid_file in PID_FILES.items():
+        if name not in started:
             continue
         if not pid_file.exists() or not pid_file.read_text().strip():
             continue

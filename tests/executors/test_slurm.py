@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.executors import slurm
 from tests.pipeline import nextflow
 from tests.pipeline.conftest import write_tiny_sheet
+from tests.pipeline.test_modes import few_genes, few_steps
+from tests.train import builders
+from tests.train.test_run import TINY, assert_equal_weights
 
 pytestmark = pytest.mark.usefixtures("cluster")
 SLURM = ("-profile", "slurm")
@@ -128,3 +133,46 @@ def test_the_demo_runs_on_slurm(tmp_path: Path, site: Path) -> None:
     assert done.count()["TG_GENERATE"] >= 3
     assert all(task.native_id.isdigit() for task in done.tasks)
     assert done.file("annotation/athaliana_chr1_slice.gff3").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_a_training_on_two_nodes_is_that_of_one_process(tmp_path: Path) -> None:
+    """The batch script that users copy: srun, one torchrun a node, and a meeting at the first one."""
+    shards = builders.shards(tmp_path / "shards")
+    preset = tmp_path / "tiny.yaml"
+    preset.write_text(yaml.safe_dump(TINY))
+    tools = f"{nextflow.ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
+    flags = [*shards, "--preset", preset, "--stage", "trunk", "--steps", 3, "--accumulate", 2, "--batch-bases", 700,
+             "--device", "cpu", "--threads", 1]  # fmt: skip
+    script = nextflow.ROOT / "conf" / "launch" / "slurm_torchrun.sh"
+    where = ["--partition=wide", "--nodes=2", "--gres=gpu:1", "--cpus-per-task=1", f"--output={tmp_path}/log"]
+    for command in (
+        ["sbatch", "--wait", *where, script, *flags, "--outdir", tmp_path / "two"],
+        ["tg-train", *flags, "--outdir", tmp_path / "one"],
+    ):
+        env = {**os.environ, "PATH": tools, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            list(map(str, command)), env=env, capture_output=True, text=True, timeout=300, check=False
+        )
+        log = (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
+        assert done.returncode == 0, done.stderr + log
+    assert_equal_weights(tmp_path / "one", tmp_path / "two", atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.all_engines
+def test_the_pipeline_trains_on_two_nodes(tmp_path: Path, site: Path) -> None:
+    sheet = few_genes(tmp_path)
+    preset = few_steps(tmp_path, accumulate=2)
+    done = nextflow.run(
+        *SLURM, "-c", str(site), "--input", str(sheet), "--mode", "train", "--split", "fraction:60/10/30",
+        "--preset", str(preset), "--use_gpu", "true", "--gpu_queue", "wide", "--train_nodes", "2",
+        launch_dir=tmp_path, timeout=590,
+    )  # fmt: skip
+    assert done.code == 0, done.text
+    script = task_script(done, "TG_TRAIN")
+    assert re.search(r"#SBATCH .*--gres=gpu:1 --nodes=2 --ntasks-per-node=1", script)
+    assert "--nodes=2" not in task_script(done, "TG_GENERATE")
+    assert done.file("model/model.safetensors").is_file()
+    (work,) = (tmp_path / "work").glob(f"{next(t for t in done.tasks if t.process == 'TG_TRAIN').workdir_hash}*")
+    assert "torchrun --nnodes 2 --nproc_per_node 1" in (work / ".command.sh").read_text()

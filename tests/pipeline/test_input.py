@@ -119,6 +119,14 @@ def test_what_a_mode_cannot_use_is_refused_before_any_task(tiny_sheet: Path) -> 
     assert done.code == 1
     assert "--preset minni: there is no such file, and the presets are: agront1b-led, embedded" in done.text
     assert "--store_encodings has no use in --mode train" in done.text
+    wide = nextflow.run(
+        "--input", str(tiny_sheet), "--mode", "train", "--preset", "mini", "--use_gpu", "true", "--gpus_per_task", "4",
+        "--train_nodes", "2", launch_dir=tiny_sheet.parent,
+    )  # fmt: skip
+    assert wide.code == 1
+    assert "--preset mini: 8 processes cannot share 1 micro-batch a step" in wide.text
+    assert "training.decoder.accumulate: 8 or a multiple" in wide.text
+    assert "--train_nodes 2: training on several nodes is started by srun; add -profile slurm" in wide.text
     embedded = nextflow.run("--input", str(tiny_sheet), "--store_encodings", "true", launch_dir=tiny_sheet.parent)
     assert embedded.code == 1
     assert "has no pretrained encoder whose work could be stored" in embedded.text

@@ -26,16 +26,21 @@ SAMPLE = "few"
 END = 60_000
 
 
-@pytest.fixture
-def sheet(tmp_path: Path) -> Path:
-    """The slice with its first genes, and a site config for a small machine."""
+def few_genes(folder: Path) -> Path:
+    """A samplesheet of the slice with its first genes."""
     with gzip.open(f"{SLICE}.gff3.gz", "rt") as source:
         lines = [line for line in source if line.startswith("#") or int(line.split("\t")[4]) < END]
-    (tmp_path / "few.gff3").write_text("".join(lines))
-    (tmp_path / "site.config").write_text("process.resourceLimits = [cpus: 1, memory: '4.GB', time: '1.h']\n")
-    path = tmp_path / "samplesheet.csv"
+    (folder / "few.gff3").write_text("".join(lines))
+    path = folder / "samplesheet.csv"
     path.write_text(f"sample,fasta,annotation\n{SAMPLE},{SLICE}.fa.gz,few.gff3\n")
     return path
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Path:
+    """Few genes, and a site config for a small machine."""
+    (tmp_path / "site.config").write_text("process.resourceLimits = [cpus: 1, memory: '4.GB', time: '1.h']\n")
+    return few_genes(tmp_path)
 
 
 def run(sheet: Path, *arguments: str) -> nextflow.Run:
@@ -60,11 +65,11 @@ def script_of(done: nextflow.Run, process: str) -> str:
     return text(done, next(task for task in done.tasks if task.process == process), ".command.sh")
 
 
-def few_steps(folder: Path) -> Path:
+def few_steps(folder: Path, **settings: int) -> Path:
     """The mini preset, stopped after two steps of each stage."""
     preset = yaml.safe_load((nextflow.ROOT / "conf" / "models" / "mini.yaml").read_text())
     for stage in preset["training"].values():
-        stage["steps"] = 2
+        stage |= {"steps": 2, **settings}
     path = folder / "few_steps.yaml"
     path.write_text(yaml.safe_dump(preset))
     return path
@@ -88,6 +93,16 @@ def test_two_folds_are_trained_side_by_side_and_evaluated(sheet: Path) -> None:
         genes = read_annotation(done.file(f"annotation/{SAMPLE}.fold_{fold}.gff3")).genes
         assert len(genes) == figures["n"]["reference_genes"]
     assert "report/report.html" in done.text
+    with done.file("evaluation/folds.tsv").open() as handle:
+        table = {row["fold"]: row for row in csv.DictReader(handle, delimiter="\t")}
+    assert list(table) == ["fold_0", "fold_1", "mean", "sd"]
+    exact = [metrics(done, f"{SAMPLE}.fold_{fold}")["cds"]["base"]["f1"] for fold in (0, 1)]
+    assert [float(table[f"fold_{fold}"]["base_f1"]) for fold in (0, 1)] == pytest.approx(exact, abs=1e-4)
+    assert float(table["mean"]["base_f1"]) == pytest.approx(sum(exact) / 2, abs=1e-4)
+    assert float(table["sd"]["base_f1"]) == pytest.approx(abs(exact[0] - exact[1]) / 2**0.5, abs=1e-4)
+    held_out = [int(table[f"fold_{fold}"]["held_out_genes"]) for fold in (0, 1)]
+    assert sum(held_out) == known - figures["n"]["reference_genes"]
+    assert float(table["mean"]["held_out_step_perplexity"]) > 1
 
 
 def test_augment_adds_isoforms_and_leaves_every_line(sheet: Path) -> None:

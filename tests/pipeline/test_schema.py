@@ -85,7 +85,8 @@ def flags_of(module: Path) -> tuple[str, str | None, set[str]]:
     call = re.search(r"^    (tg-\w+)(?: (\w+))?", script, flags=re.MULTILINE)
     assert call, f"{name} calls no tool"
     tool, command = call.groups()
-    text = re.sub(r"tg-\w+ --version[^\n]*", "", script) + (block.group(1) if block else "")
+    own = re.sub(r"ext\.launcher .*?\n        \}", "", block.group(1), flags=re.DOTALL) if block else ""
+    text = re.sub(r"tg-\w+ --version[^\n]*", "", script) + own
     return tool.removeprefix("tg-"), command, set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text))
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +68,11 @@ def test_train_makes_a_model_a_fold_and_evaluates_it(tiny_sheet: Path) -> None:
     assert {path.name for path in done.file("model").iterdir()} == {"fold_0", "fold_1"}
     assert done.count()["TG_EVALUATE"] == 4
     assert done.file("evaluation/two.fold_1.json").is_file()
+    table = [line.split("\t") for line in done.file("evaluation/folds.tsv").read_text().splitlines()]
+    assert [row[:2] for row in table] == [["sample", "fold"], *(
+        [sample, fold] for sample in ("one", "two") for fold in ("fold_0", "fold_1", "mean", "sd")
+    )]  # fmt: skip
+    assert "one: gene_exact 0.000 ± 0.000 over 2 folds" in done.text
 
 
 def test_evaluate_compares_annotations_that_exist(tiny_sheet: Path, tmp_path: Path) -> None:
@@ -95,6 +105,83 @@ def test_stored_encodings_go_to_the_shard_that_they_were_made_of(tiny_sheet: Pat
         (stored,) = (folder / "encodings").iterdir()
         assert stored.name.replace("encodings", "genes") == shard.name
         assert f"/{task.tag.split(':')[0]}/" in str(shard.resolve())
+
+
+@dataclass
+class Received:
+    """What came to the hook, and what it answers."""
+
+    bodies: list[dict[str, Any]]
+    url: str
+    status: int = 200
+
+
+@pytest.fixture
+def hook() -> Iterator[Received]:
+    """An HTTP server on this machine."""
+    received = Received([], "")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.headers["Content-Type"] == "application/json"
+            received.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(received.status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    received.url = f"http://127.0.0.1:{server.server_port}/hook"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield received
+    server.shutdown()
+
+
+def mailer(folder: Path) -> dict[str, str]:
+    """A `sendmail` that keeps what it is given."""
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "sendmail"
+    program.write_text(f"#!/bin/sh\ncat >> {folder}/mails\n")
+    program.chmod(0o755)
+    return {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+
+
+def test_a_finished_run_tells_hook_and_mailbox(tiny_sheet: Path, hook: Received) -> None:
+    env = mailer(tiny_sheet.parent)
+    done = stub_run(tiny_sheet, "--hook_url", hook.url, "--email", "someone@example.org", env=env)
+    assert done.code == 0, done.text
+    (summary,) = hook.bodies
+    assert summary["success"] is True
+    assert summary["tasks"] == 13
+    assert (summary["failed"], summary["cached"], summary["error"]) == (0, 0, None)
+    assert summary["outdir"].endswith("/results/") or summary["outdir"].endswith("/results")
+    assert summary["samples"]["one"]["gene_exact"] == 0.0
+    mail = (tiny_sheet.parent / "mails").read_text()
+    assert "To: someone@example.org" in mail
+    assert f"[transgenic_tools] {summary['run']} finished" in mail
+    assert "annotation/*.gff3" in mail
+
+
+def test_a_failed_run_tells_them_why_and_they_cannot_fail_a_run(tiny_sheet: Path, hook: Received) -> None:
+    env = mailer(tiny_sheet.parent)
+    site = tiny_sheet.parent / "site.config"
+    site.write_text("process { withName: TG_BACKMAP { beforeScript = 'exit 65' } }\n")
+    hook.status = 500
+    addresses = ("--hook_url", hook.url, "--email_on_fail", "operator@example.org")
+    failed = stub_run(tiny_sheet, "-c", str(site), *addresses, env=env)
+    assert failed.code == 1
+    assert hook.bodies[0]["success"] is False
+    assert "TG_BACKMAP" in hook.bodies[0]["error"]
+    assert "exit status (65)" in hook.bodies[0]["error"]
+    assert "--hook_url answered 500" in failed.text
+    mail = (tiny_sheet.parent / "mails").read_text()
+    assert "To: operator@example.org" in mail
+    assert "failed" in mail
+    assert "exit status (65)" in mail
+    unheard = stub_run(tiny_sheet, "-resume", "--hook_url", "http://127.0.0.1:9/nobody")
+    assert unheard.code == 0, unheard.text
+    assert "--hook_url could not be reached" in unheard.text
 
 
 @pytest.mark.slow

@@ -24,12 +24,14 @@ process TG_TRAIN {
     def args = task.ext.args ?: ''
     def fold = meta.fold == null ? '' : "--folds ${meta.folds} --fold ${meta.fold}"
     def from = init ? '--init init' : ''
+    def launcher = task.ext.launcher ?: '' // torchrun, alone or below srun; see conf/modules.config
     prefix   = task.ext.prefix ?: "${meta.id}"
     """
+    ${launcher} \\
     tg-train shards/*/*.parquet \\
         --preset ${preset} \\
         --outdir ${prefix} \\
-        --threads ${task.cpus} \\
+        --threads ${Math.max(1, task.cpus.intdiv(task.ext.processes ?: 1))} \\
         ${fold} ${from} ${args}
 
     cat <<-END_VERSIONS > versions.yml

@@ -78,6 +78,22 @@ def faultsOfMode(List rows) {
         rows.findAll { row -> !predictionOf(row).exists() }.each { row -> faults << "sample '${row.sample}': there is no ${predictionOf(row)}" }
     }
     if (params.mode == 'train') {
+        def processes = params.train_nodes * (params.use_gpu ? params.gpus_per_task : 1)
+        if (presetFile().exists() && processes > 1) {
+            def training = new org.yaml.snakeyaml.Yaml().load(presetFile().text).training ?: [:]
+            ['trunk', 'decoder'].each { stage ->
+                def micro = training[stage]?.accumulate ?: 1
+                if (micro % processes != 0) {
+                    faults << "--preset ${params.preset}: ${processes} processes cannot share ${micro} micro-batch${micro == 1 ? '' : 'es'} a step; give a preset of your own with training.${stage}.accumulate: ${processes} or a multiple"
+                }
+            }
+        }
+        if (params.train_nodes > 1 && workflow.session.config.process?.executor != 'slurm') {
+            faults << "--train_nodes ${params.train_nodes}: training on several nodes is started by srun; add -profile slurm"
+        }
+        if (params.train_nodes > 1 && workflow.containerEngine) {
+            faults << "--train_nodes ${params.train_nodes}: there is no srun inside a container; take -profile slurm,conda, or tools on PATH"
+        }
         if (!presetFile().exists()) {
             def names = file("${projectDir}/conf/models/*.yaml").collect { path -> path.baseName }.sort()
             faults << "--preset ${params.preset}: there is no such file, and the presets are: ${names.join(', ')}"
@@ -149,23 +165,40 @@ def runSummary(List evaluations) {
         def metrics = new groovy.json.JsonSlurper().parseText(json.text)
         [meta.id, [gene_exact: metrics.gene_exact, exon_f1: metrics.cds?.exon?.f1, base_f1: metrics.cds?.base?.f1]]
     }
+    def folds = evaluations.findAll { meta, _json -> params.folds && meta.genome }.groupBy { meta, _json -> meta.genome }
     return [
         pipeline: workflow.manifest.name, version: workflow.manifest.version, run: workflow.runName,
         success: workflow.success, duration: workflow.duration.toString(), outdir: file(params.outdir).toUriString(),
         tasks: workflow.stats.succeedCount, cached: workflow.stats.cachedCount, failed: workflow.stats.failedCount,
-        error: workflow.errorMessage, samples: samples.sort(),
+        error: reasonOfFailure(), samples: samples.sort(),
+        folds: folds.collectEntries { genome, own -> [genome, meanAndDeviation(own.collect { meta, _json -> samples[meta.id].gene_exact } - null)] },
     ]
+}
+
+/** Which task failed and what it said last; Nextflow's errorMessage alone is null where a task said nothing. */
+def reasonOfFailure() {
+    def cause = workflow.errorReport?.readLines()?.dropWhile { line -> !line.startsWith('Caused by') }?.drop(1)?.find { line -> line.trim() }
+    return ([cause?.trim(), workflow.errorMessage] - null).join('\n') ?: null
+}
+
+def meanAndDeviation(List values) {
+    def mean = values ? values.sum() / (values.size() as double) : null
+    def sd   = values.size() < 2 ? null : Math.sqrt((values.collect { value -> (value - mean) ** 2 }.sum() / (values.size() - 1)) as double)
+    return [folds: values.size(), gene_exact: mean, sd: sd]
 }
 
 def summaryText(Map summary) {
     def number = { value -> value == null ? 'n/a' : String.format(Locale.ROOT, '%.3f', value as double) }
     def lines  = ["", summary.success ? "Done in ${summary.duration}: ${summary.tasks} tasks run, ${summary.cached} cached."
-                                      : "Failed after ${summary.duration}."]
+                                      : "Failed after ${summary.duration}: ${summary.error ?: 'see the messages above'}"]
     if (summary.success && params.mode == 'train') { lines << "  model        ${params.outdir}/model" }
     if (summary.success && params.mode in ['predict', 'augment']) { lines << "  annotation   ${params.outdir}/annotation/*.gff3" }
     if (summary.success) { lines << "  report       ${params.outdir}/report/report.html" }
     summary.samples.each { sample, figures ->
         lines << "  ${sample.padRight(12)} gene_exact ${number(figures.gene_exact)}   exon F1 ${number(figures.exon_f1)}   base F1 ${number(figures.base_f1)}"
+    }
+    summary.folds.each { genome, figures ->
+        lines << "  ${genome}: gene_exact ${number(figures.gene_exact)} ± ${number(figures.sd)} over ${figures.folds} folds; ${params.outdir}/evaluation/folds.tsv"
     }
     return lines.join('\n') + '\n'
 }
