@@ -60,6 +60,23 @@ def exists(image: str) -> bool:
     return subprocess.run(["podman", "image", "exists", image], check=False, timeout=60).returncode == 0
 
 
+_DIGEST = """
+import hashlib, pathlib, sys
+digest = hashlib.sha256()
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
+    digest.update(path.relative_to(sys.argv[1]).as_posix().encode() + path.read_bytes())
+print(digest.hexdigest())
+"""
+
+
+def holds_this_code(image: str) -> bool:
+    """The package in the image is the one of this checkout."""
+    find = f"import sys, transgenic_tools; sys.argv[1:] = transgenic_tools.__path__; exec({_DIGEST!r})"
+    inside = _run("podman", "run", "--rm", image, "python", "-c", find)
+    here = _run(sys.executable, "-c", _DIGEST, str(ROOT / "transgenic_tools"))
+    return inside == here
+
+
 def _pull(image: str) -> bool:
     try:
         done = subprocess.run(["podman", "pull", "-q", image], capture_output=True, timeout=180, check=False)

@@ -89,6 +89,8 @@ def torch_image(podman_image: str) -> str:
     """The real one: built by `make images`, never by a test, since it takes minutes and 15 GB on the way."""
     if not images.exists(images.TORCH):
         pytest.skip(f"there is no {images.TORCH}: containers/build torch makes it")
+    if not images.holds_this_code(images.TORCH):
+        pytest.skip(f"{images.TORCH} was built from other code: containers/build torch makes it anew")
     return images.TORCH
 
 
