@@ -52,7 +52,7 @@ class Ready(NamedTuple):
     The last two are None where the gene has to be prepared alone.
     """
 
-    bases: list[bytes]
+    bases: list[bytes | memoryview]
     sentence: list[str | None]
     primary: list[str | None]
 
@@ -353,7 +353,7 @@ def ready(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int,
     primaries, names = _primary(batch), coding.names
     first = np.searchsorted(batch.gene, np.arange(len(entries) + 1))
     odd = np.logical_or.reduceat(batch.odd, first[:-1]).tolist()
-    bases = batch.bases.tobytes()
+    bases = memoryview(batch.bases)  # type: ignore[arg-type]
     edges = zip(batch.low.tolist(), batch.high.tolist(), strict=True)
     made = Ready([], [], [])
     for i, (entry, (a, b), (low, high)) in enumerate(
@@ -364,7 +364,7 @@ def ready(coding: Coding, entries: Sequence[Entry], windows: Sequence[tuple[int,
             sentence = f"{features.some(listed[i], listed[i + 1])}>{chains.some(a, b)}"
             primary = names[int(coding.first[entry.plain]) + primaries[i] - a]
         piece = bases[low:high]
-        made.bases.append(piece if entry.strand == "+" else piece.translate(COMPLEMENT_BYTES)[::-1])
+        made.bases.append(piece if entry.strand == "+" else bytes(piece).translate(COMPLEMENT_BYTES)[::-1])
         made.sentence.append(sentence)
         made.primary.append(primary)
     return made

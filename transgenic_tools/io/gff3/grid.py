@@ -379,25 +379,35 @@ def parents(grid: Grid, rows: Ints) -> tuple[list[str], Ints] | None:
     return (values, runs) if all(values) else None
 
 
-def ids_and_parents(grid: Grid, rows: Ints) -> tuple[list[str], list[str], Ints]:
+def ids_and_parents(grid: Grid, rows: Ints, gene: Bools) -> tuple[list[str], list[str], Ints]:
     """ID and Parent of some lines as nearly all have them: in this order, one parent, nothing to decode.
 
+    Args:
+        gene: Whether a line is a gene's; its Parent is not looked for.
+
     Returns:
-        IDs and parents; an empty one is to be looked for in the text. The places in `rows` with an empty one.
+        IDs and parents, one a line. The places in `rows` where one of them is to be looked for in the text.
     """
-    buffer = grid.block.buffer
     found = _fields(grid, rows)
     has_id = (found.head & _MASKS[3]) == _ID_WORD
-    has_parent = has_id & ((found.second & _MASKS[7]) == _PARENT_WORD)
-    columns, empty = [], np.zeros(len(rows), bool)
-    for good, at in ((has_id, grid.text_at.start[rows] + 3), (has_parent, found.second_at + 7)):
-        span, letters = _value(buffer, np.where(good, at, grid.text_at.start[rows]))
-        length = span.end - span.start
-        inside = np.arange(letters.shape[1]) < length[:, None]
-        good = good & (length > 0) & ~(_TO_DECODE[letters] & inside).any(axis=1)
-        columns.append(_strings(buffer, Span(span.start, np.where(good, span.end, span.start))))
-        empty |= ~good
-    return columns[0], columns[1], np.flatnonzero(empty)
+    below = np.flatnonzero(~gene)
+    has_parent = has_id[below] & ((found.second[below] & _MASKS[7]) == _PARENT_WORD)
+    start = grid.text_at.start[rows]
+    ids, no_id = _plain_values(grid.block.buffer, start + 3, has_id)
+    some, no_parent = _plain_values(grid.block.buffer, found.second_at[below] + 7, has_parent)
+    parents = [""] * len(rows)
+    for place, parent in zip(below.tolist(), some, strict=True):
+        parents[place] = parent
+    return ids, parents, np.union1d(np.flatnonzero(no_id), below[no_parent])
+
+
+def _plain_values(buffer: bytearray, at: Ints, wanted: Bools) -> tuple[list[str], Bools]:
+    """The values that begin at some places, and where there is none that needs no decoding; it is empty there."""
+    span, letters = _value(buffer, at)
+    length = span.end - span.start
+    inside = np.arange(letters.shape[1]) < length[:, None]
+    good = wanted & (length > 0) & ~(_TO_DECODE[letters] & inside).any(axis=1)
+    return _strings(buffer, Span(span.start, np.where(good, span.end, span.start))), ~good
 
 
 def _searched(grid: Grid, rows: Ints, row: int) -> str:

@@ -234,23 +234,25 @@ class _BlockReader:
         self, grid: Grid, rows: npt.NDArray[np.intp], seqid: npt.NDArray[np.int32], seqids: list[str]
     ) -> None:
         texts = grid.texts(grid.text_at, rows)
-        types = [grid.types[code] for code in grid.type[rows].tolist()]
+        codes = grid.type[rows]
+        gene = np.array([is_gene_type(name) for name in grid.types], bool)[codes]
         self.lines.nodes.add(
             (
-                [seqids[code] for code in seqid[rows].tolist()], types, grid.start[rows].tolist(),
-                grid.end[rows].tolist(), grid.scores(rows), grid.strands(rows), texts,
-            )
+                [seqids[code] for code in seqid[rows].tolist()], [grid.types[code] for code in codes.tolist()],
+                grid.start[rows].tolist(), grid.end[rows].tolist(), grid.scores(rows), grid.strands(rows), texts,
+            ),
+            gene.tolist(),
         )  # fmt: skip
-        ids, above, empty = ids_and_parents(grid, rows)
+        ids, above, odd = ids_and_parents(grid, rows, gene)
         several = []
-        for i in empty.tolist():
+        for i in odd.tolist():
             ids[i] = ids[i] or gff3_id(texts[i])
-            if not above[i] and not is_gene_type(types[i]):
+            if not above[i] and not gene[i]:
                 found = gff3_parents(texts[i])
                 above[i] = found[0] if len(found) == 1 else ""
                 several += [(i, found)] if len(found) > 1 else []
         self.lines.nodes.tie(ids, above, several)
-        self.gene_ids.update(itertools.compress(ids, map(is_gene_type, types)))
+        self.gene_ids.update(itertools.compress(ids, gene.tolist()))
 
     def _plain_parts(
         self,
@@ -460,13 +462,14 @@ class _BlockReader:
 
     def _nodes(self, columns: Sequence[list[Any]]) -> None:
         lines, types, texts = self.lines, columns[1], columns[-1]
-        lines.nodes.add(columns)
+        gene = list(map(is_gene_type, types))
+        lines.nodes.add(columns, gene)
         if lines.dialect == "gff3":
             ids = list(map(gff3_id, texts))
-            above = [() if is_gene_type(t) else gff3_parents(text) for t, text in zip(types, texts, strict=True)]
+            above = [() if skip else gff3_parents(text) for skip, text in zip(gene, texts, strict=True)]
             several = [(i, found) for i, found in enumerate(above) if len(found) > 1]
             lines.nodes.tie(ids, [found[0] if len(found) == 1 else "" for found in above], several)
-            self.gene_ids.update(itertools.compress(ids, map(is_gene_type, types)))
+            self.gene_ids.update(itertools.compress(ids, gene))
             return
         for kind, text in zip(types, texts, strict=True):
             match = None if is_gene_type(kind) or "gene_id" not in text else _GTF_ID.search(text)

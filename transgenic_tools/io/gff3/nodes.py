@@ -36,6 +36,7 @@ class Nodes:
     """Columns of node lines, in the order of the file.
 
     Attributes:
+        gene: Whether a line is a gene's.
         id: Of GFF3, decoded; empty where a line has none.
         parent: Of GFF3, the parent of a line that is no gene and has just one; else empty.
         parents: Of GFF3, by place, where a line that is no gene names several.
@@ -48,6 +49,7 @@ class Nodes:
     score: list[str] = field(default_factory=list)
     strand: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
+    gene: list[bool] = field(default_factory=list)
     id: list[str] = field(default_factory=list)
     parent: list[str] = field(default_factory=list)
     parents: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -61,8 +63,9 @@ class Nodes:
             self.strand[place], self.text[place],
         )  # fmt: skip
 
-    def add(self, columns: Sequence[Sequence[object]]) -> None:
+    def add(self, columns: Sequence[Sequence[object]], gene: Sequence[bool]) -> None:
         """Add lines; the columns of `NodeLine` in their order."""
+        self.gene.extend(gene)
         for name, values in zip(NodeLine._fields, columns, strict=True):
             getattr(self, name).extend(values)
 

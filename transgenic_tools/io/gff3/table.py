@@ -26,7 +26,6 @@ from transgenic_tools.io.gff3.attributes import LazyAttributes
 from transgenic_tools.io.gff3.build import Builder, Key, biotype_of, unique_ids
 from transgenic_tools.io.gff3.groups import Grouped, grouped
 from transgenic_tools.io.gff3.lines import Lines, read_lines
-from transgenic_tools.io.gff3.nodes import is_gene_type
 from transgenic_tools.io.gff3.reader import Annotation, annotation_of
 
 Ints = npt.NDArray[np.int64]
@@ -197,7 +196,7 @@ def _tied(lines: Lines, found: Grouped | None) -> _Ties:
     for seqid in lines.seqids:
         index.pop((seqid, ""), None)
     named = np.fromiter(map(bool, nodes.id), bool, count)
-    gene = np.fromiter(map(is_gene_type, nodes.type), bool, count)
+    gene = np.array(nodes.gene, bool)
     above = _places(index, zip(nodes.seqid, nodes.parent, strict=True))
     plain = named & ~gene & (above >= 0)
     plain[plain] = gene[above[plain]]
