@@ -75,15 +75,15 @@ def until(file: Path) -> str:
 
 def test_a_cancelled_task_and_one_over_its_memory_are_run_again(tmp_path: Path, site: Path) -> None:
     go = tmp_path / "go"
-    troubles = f"""
-process {{
-    withName: TG_GENERATE {{ beforeScript = {{ task.attempt == 1 ? '{until(go)}' : '' }} }}
-    withName: TG_BACKMAP {{
-        memory       = {{ 300.MB * task.attempt }}
+    troubles = """
+process {
+    withName: TG_GENERATE { beforeScript = { task.attempt == 1 ? 'UNTIL' : '' } }
+    withName: TG_BACKMAP {
+        memory       = { 300.MB * task.attempt }
         beforeScript = 'python3 -c "import time; held = bytearray(400 * 2**20); time.sleep(6)"'
-    }}
-}}
-"""
+    }
+}
+""".replace("UNTIL", until(go))
     site.write_text(site.read_text() + troubles)
     process = nextflow.start(*stub(tmp_path, site), launch_dir=tmp_path, outdir=tmp_path / "results")
     try:
