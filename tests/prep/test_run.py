@@ -165,10 +165,17 @@ def test_filters(tmp_path: Path, fasta: Path) -> None:
         _prep(tmp_path, fasta, text, filters=FilterConfig(**filters))  # type: ignore[arg-type]
         return {row.gene_id: row.n_transcripts for row in read_shard(tmp_path / "out")}
 
+    def filtered() -> set[tuple[str, str]]:
+        return {(gene, reason) for gene, reason, _, action in _rejects(tmp_path) if action.endswith("filtered")}
+
     assert kept() == {"g1": 2, "g2": 1, "g3": 1}
+    assert not filtered()
     assert kept(clean_cds=True) == {"g1": 1, "g2": 1}
+    assert filtered() == {("g1", "unclean_transcript"), ("g3", "unclean_transcript"), ("g3", "unclean")}
     assert kept(longest_only=True) == {"g1": 1, "g2": 1, "g3": 1}
+    assert filtered() == {("g1", "not_longest")}
     assert kept(min_isoforms=2) == {"g1": 2}
+    assert filtered() == {("g2", "isoforms"), ("g3", "isoforms")}
     assert kept(max_isoforms=1) == {"g2": 1, "g3": 1}
     assert kept(biotypes=("other",)) == {"g3": 1}
     assert kept(max_length=len(CODING)) == {"g1": 2, "g2": 1}

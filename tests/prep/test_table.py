@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.io import test_gff3_dialects, test_gff3_faults
 from tests.io.gxf import gxf
+from tests.prep.test_roundtrip import chromosome_data
 from transgenic_tools.errors import TransgenicError
 from transgenic_tools.io.gff3 import lines as line_reader
 from transgenic_tools.io.gff3 import read_annotation
@@ -199,6 +200,20 @@ def test_table_takes_plain_genes_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.delattr(row_maker, "prepare")
     done = runner.run(Config(fasta=tmp_path / "g.fa", annotation=tmp_path / "a.gff3", outdir=tmp_path / "out"))
     assert (done.genes, done.transcripts) == (1, 1)
+
+
+# -- real annotations --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("genome", ["AthaTAIR10_chr1", "AareAARE701a_chr1_chr2"])
+def test_table_equals_records_on_whole_annotations(tmp_path: Path, genome: str) -> None:
+    """Thousands of real genes, plain and odd: the same bytes both ways."""
+    data = chromosome_data()
+    (fasta,) = data.glob(f"{genome}_GCA_905*_genomic.fna.gz" if "Aare" in genome else f"{genome}_GCF*_genomic.fna.gz")
+    fast, careful = _both(fasta, data / f"{genome}.gff.gz", tmp_path, window=WindowConfig(jitter=(50, 600)))
+    assert isinstance(fast, dict)
+    assert fast == careful
 
 
 # -- every file of the dialect and fault tests -------------------------------------------------------------------------
