@@ -2,6 +2,7 @@
  * Shards of all genomes -> one model (or one a fold, side by side) -> the test genes annotated and evaluated.
  */
 include { TG_PREP     } from '../modules/local/tg_prep'
+include { TG_SPLIT    } from '../modules/local/tg_split'
 include { TG_TRAIN    } from '../modules/local/tg_train'
 include { TG_EVALUATE } from '../modules/local/tg_evaluate'
 include { ANNOTATE    } from '../subworkflows/local/annotate'
@@ -51,23 +52,37 @@ workflow TRAIN {
     main:
     TG_PREP(genomes.map { meta, fasta, annotation, _regions, _reads -> [meta, fasta, annotation, []] })
 
+    // Families are found over all genomes at once: relatives of a test gene are in no genome's training split
+    prepared   = TG_PREP.out.shards
+    split_with = channel.empty()
+    if (params.split.startsWith('homology')) {
+        TG_SPLIT(TG_PREP.out.shards
+            .toSortedList { a, b -> a[0].id <=> b[0].id }
+            .map { all -> [[id: 'genomes', samples: all.collect { meta, _files -> meta.id }], all.collect { _meta, files -> files }.flatten()] })
+        prepared = genomes
+            .map { meta, _fasta, _annotation, _regions, _reads -> [meta.id, meta] }
+            .join(TG_SPLIT.out.shards.flatten().map { file -> [file.parent.name, file] }.groupTuple(sort: true))
+            .map { _id, meta, files -> [meta, files] }
+        split_with = TG_SPLIT.out.versions
+    }
+
     folds = params.folds
         ? (0..<params.folds).collect { number -> [id: "fold_${number}", fold: number, folds: params.folds] }
         : [[id: 'model', fold: null]]
-    shards = TG_PREP.out.shards.flatMap { _meta, files -> files }.collect(sort: { it.toString() }).map { files -> [files] }
+    shards = prepared.flatMap { _meta, files -> files }.collect(sort: { it.toString() }).map { files -> [files] }
     TG_TRAIN(channel.fromList(folds).combine(shards), preset, init)
 
     // Every model annotates every genome's test genes
     models = genomes.combine(TG_TRAIN.out.model)
     ANNOTATE(
-        TG_PREP.out.shards.combine(TG_TRAIN.out.model).map { meta, files, trained, _model -> [pair(meta, trained), files] },
+        prepared.combine(TG_TRAIN.out.model).map { meta, files, trained, _model -> [pair(meta, trained), files] },
         channel.empty(),
         models.map { meta, fasta, _annotation, _regions, _reads, trained, _model -> [pair(meta, trained), fasta, []] },
         models.map { meta, _fasta, _annotation, _regions, _reads, trained, model -> [pair(meta, trained), model] },
     )
 
     references = genomes
-        .join(TG_PREP.out.shards)
+        .join(prepared)
         .combine(TG_TRAIN.out.model)
         .map { meta, _fasta, annotation, _regions, _reads, files, trained, _model -> [pair(meta, trained), annotation, [], [], files] }
     TG_EVALUATE(ANNOTATE.out.gff3.join(references))
@@ -94,5 +109,5 @@ workflow TRAIN {
     annotation = ANNOTATE.out.gff3    // [ meta, gff3 ]
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
     report     = REPORT.out.html      // html
-    versions   = TG_PREP.out.versions.mix(TG_TRAIN.out.versions, ANNOTATE.out.versions, TG_EVALUATE.out.versions, REPORT.out.versions)
+    versions   = TG_PREP.out.versions.mix(split_with, TG_TRAIN.out.versions, ANNOTATE.out.versions, TG_EVALUATE.out.versions, REPORT.out.versions)
 }

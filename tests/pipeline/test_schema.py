@@ -94,7 +94,7 @@ def flags_of(module: Path) -> tuple[str, str | None, set[str]]:
 def test_every_flag_that_a_module_passes_exists(module: Path) -> None:
     tool, command, flags = flags_of(module)
     assert flags, f"{module} passes no flag"
-    assert flags <= options_of(tool, command if command in ("genes",) else None)
+    assert flags <= options_of(tool, command if command in ("genes", "split") else None)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.parent.name)

@@ -61,6 +61,17 @@ def test_augment_needs_the_annotation_that_it_adds_to(tiny_sheet: Path) -> None:
     assert any("into/genes.gff3" in text for text in commands)
 
 
+def test_homology_splits_all_genomes_together(tiny_sheet: Path) -> None:
+    """One task over the shards of both genomes; what it writes is what is trained on and annotated."""
+    done = stub_run(tiny_sheet, "--mode", "train", "--split", "homology")
+    assert done.code == 0, done.text
+    assert done.count() == Counter(
+        TG_PREP=2, TG_SPLIT=1, TG_TRAIN=1, TG_GENERATE=2, TG_BACKMAP=2, TG_EVALUATE=2, TG_REPORT=1
+    )
+    (script,) = (path for path in (done.launch_dir / "work").glob("*/*/.command.run") if "TG_TRAIN" in path.read_text())
+    assert script.read_text().count("/split/") == 2
+
+
 def test_train_makes_a_model_a_fold_and_evaluates_it(tiny_sheet: Path) -> None:
     done = stub_run(tiny_sheet, "--mode", "train", "--folds", "2")
     assert done.code == 0, done.text

@@ -1,0 +1,38 @@
+// Shards of all genomes to the same shards with splits that no gene family crosses, in any genome.
+process TG_SPLIT {
+    tag "${meta.id}"
+    label 'process_medium'
+    conda "${projectDir}/containers/environment.yml"
+    container "${params.thin_image}"
+
+    input:
+    tuple val(meta), path(shards, stageAs: 'shards/?/*') // meta: [ id, samples ]
+
+    output:
+    path "${prefix}/*/genes-*.parquet", emit: shards // [ <sample>/genes-00000.parquet, ... ]
+    path "versions.yml"               , emit: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    prefix   = task.ext.prefix ?: "split"
+    """
+    tg-prep split shards/*/*.parquet \\
+        --outdir ${prefix} \\
+        ${args}
+
+    cat <<-END_VERSIONS > versions.yml
+    "${task.process}":
+        transgenic_tools: \$(tg-prep --version | sed 's/.* //')
+    END_VERSIONS
+    """
+
+    stub:
+    prefix = task.ext.prefix ?: "split"
+    """
+    for sample in ${meta.samples.join(' ')}; do mkdir -p ${prefix}/\$sample; touch ${prefix}/\$sample/genes-00000.parquet; done
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    """
+}
