@@ -281,7 +281,7 @@ def table(records: Sequence[Mapping[str, Any]]) -> str:
     decoder = {"decoder, nats a step": "step_loss", "graph alone": "graph_step_loss"}
     texts = []
     for title, own, learned in (
-        ("Random weights, 30 s to 2 min of training", [r for r in records if r["group"] not in trained],
+        ("Random weights", [r for r in records if r["group"] not in trained],
          {"AP donor": "ap_donor", "AP acceptor": "ap_acceptor", **decoder}),
         ("On the trunk of the embedded model", [r for r in records if r["group"] in trained], decoder),
     ):  # fmt: skip
