@@ -8,10 +8,11 @@ import torch
 
 from tests.model.tiny import random_text
 from transgenic_tools.genome.sequence import encode
+from transgenic_tools.model.attention import band_attention, band_mask
 from transgenic_tools.model.config import EmbeddedEncoderConfig, PointerDecoderConfig
-from transgenic_tools.model.decoders.engine import Engine, PackedEngine, build_engine
+from transgenic_tools.model.decoders.engine import Embedded, Engine, PackedEngine, build_engine
 from transgenic_tools.model.decoders.pointer import PointerDecoder
-from transgenic_tools.model.encoders.embedded import EmbeddedEncoder, blockwise_attention
+from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
 from transgenic_tools.model.encoders.fused import FusedTrunk
 from transgenic_tools.model.head import BaseHead
 
@@ -65,15 +66,18 @@ def test_a_window_of_20_kb_is_read_in_blocks_as_at_once() -> None:
 def test_blocks_of_attention_equal_the_band_mask() -> None:
     q, k, v = torch.randn(3, 1, 2, 50, 4)
     valid = torch.ones(1, 50, dtype=torch.bool)
-    mask = embedded_mask(valid, 7)
+    mask = band_mask(valid, 7)
     whole = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    torch.testing.assert_close(blockwise_attention(q, k, v, valid, 7), whole, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(band_attention(q, k, v, 7, valid=valid), whole, atol=1e-5, rtol=1e-4)
 
 
-def embedded_mask(valid: torch.Tensor, band: int) -> torch.Tensor:
-    from transgenic_tools.model.encoders.embedded import band_mask
-
-    return band_mask(valid, band)
+@pytest.mark.parametrize("length", [5, 8, 9, 50])
+def test_causal_attention_over_a_band(length: int) -> None:
+    q, k, v = torch.randn(3, 1, 2, length, 4)
+    apart = torch.arange(length)[:, None] - torch.arange(length)[None]
+    mask = torch.zeros(length, length).masked_fill((apart < 0) | (apart > 7), -torch.inf)
+    whole = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    torch.testing.assert_close(band_attention(q, k, v, 7, causal=True), whole, atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()
@@ -89,25 +93,49 @@ def test_the_packed_decoder_equals_the_plain_one() -> None:
     torch.testing.assert_close(packed.packed.encode_sites(*sites), whole, atol=1e-5, rtol=1e-4)
 
     rows, beams = 6, 3
-    prefixes = [torch.randn(5, 16), torch.randn(0, 16)]
-    fake = [type("E", (), {"sites": whole})() for _ in prefixes]
-    states = [engine.start(fake, prefixes, rows=rows, beams=beams) for engine in (packed, plain)]
-    torch.testing.assert_close(states[0].hidden[0], states[1].hidden[0], atol=1e-5, rtol=1e-4)
-    at = np.array([5, 5, 5, 0, 0, 0])
+    states = torch.randn(2, 20, 16)
+    genes = [Embedded(whole, own, decoder.key(own).numpy()) for own in states]
+    prefixes = [(np.array([0, 3, 4, 7, 19]), np.zeros(5, dtype=np.int64)), (np.zeros(0, dtype=np.int64),) * 2]
+    both = [engine.begin(genes, prefixes, slots=2, beams=beams) for engine in (packed, plain)]
+    np.testing.assert_allclose(both[0].more()[0], both[1].more()[0], rtol=1e-5)
+    at, ordinal = np.array([5, 5, 5, 0, 0, 0]), np.array([1, 1, 1, 0, 0, 0])
     live = np.ones(rows, dtype=bool)
-    for parents in ([0, 0, 1, 3, 5, 3], [2, 1, 0, 3, 3, 4], [0, 1, 2, 3, 4, 5]):
-        x = torch.randn(rows, 16)
-        out = [state.step(x.clone(), at, live) for state in states]
-        torch.testing.assert_close(out[0], out[1], atol=1e-5, rtol=1e-4)
-        for state in states:
+    for parents in ([2, 0, 1, 3, 5, 3], [1, 0, 2, 4, 4, 5], [0, 0, 2, 4, 3, 5], [0, 1, 2, 3, 4, 5]):  # parents live
+        visited = np.random.default_rng(at[0]).integers(0, 40, rows)
+        out = [state.step(visited, ordinal, at, live) for state in both]
+        np.testing.assert_allclose(out[0][live], out[1][live], atol=1e-5, rtol=1e-4)
+        for state in both:
             state.reorder(np.array(parents))
-        at = at + 1
+        at, live = at + 1, np.array([True, True, False, True, True, False])
 
 
 @torch.no_grad()
-def test_the_cache_grows() -> None:
-    decoder = PointerDecoder(PointerDecoderConfig(dim=16, heads=2, layers=1, node_layers=1), 8).eval()
-    state = build_engine(decoder).start([], [torch.zeros(0, 16)], rows=1, beams=1)
-    for step in range(80):
-        out = state.step(torch.randn(1, 16), np.array([step]), np.ones(1, dtype=bool))
-    assert torch.isfinite(out).all()
+def test_a_row_does_not_depend_on_its_neighbours() -> None:
+    torch.manual_seed(3)
+    decoder = PointerDecoder(PointerDecoderConfig(dim=16, heads=2, layers=2, node_layers=0), 8).eval()
+    torch.nn.init.normal_(decoder.query.weight)
+    engine = build_engine(decoder)
+    gene = Embedded(torch.zeros(0, 16), torch.randn(9, 16), np.zeros((9, 16), np.float32))
+    prefix = (np.arange(7), np.zeros(7, dtype=np.int64))
+    first = np.zeros(1, dtype=np.int64)
+    alone = engine.begin([gene], [prefix], slots=1, beams=1).step(first, first, first + 7, np.ones(1, dtype=bool))
+    for n in range(2, 7):
+        many = engine.begin([gene] * n, [prefix] * n, slots=n, beams=1)
+        out = many.step(np.arange(n) * 9, np.zeros(n, dtype=np.int64), np.full(n, 7), np.ones(n, dtype=bool))
+        assert (out == alone).all()
+
+
+@torch.no_grad()
+def test_the_cache_grows_and_steps_see_a_band() -> None:
+    torch.manual_seed(4)
+    decoder = PointerDecoder(PointerDecoderConfig(dim=16, heads=2, layers=2, node_layers=1, band=30), 8).eval()
+    torch.nn.init.normal_(decoder.query.weight)
+    gene = Embedded(torch.zeros(1, 16), torch.randn(100, 16), np.zeros((100, 16), np.float32))
+    nothing = (np.zeros(0, dtype=np.int64),) * 2
+    both = [engine.begin([gene], [nothing], slots=1, beams=1) for engine in (build_engine(decoder), Engine(decoder))]
+    whole = decoder.query(decoder(decoder.token(gene.states, torch.zeros(100, dtype=torch.int64))[None]))[0] * 16**-0.5
+    one = np.zeros(1, dtype=np.int64)
+    for step in range(100):
+        for state in both:
+            out = state.step(one + step, one, one + step, np.ones(1, dtype=bool))
+            np.testing.assert_allclose(out[0], whole[step].numpy(), atol=1e-5, rtol=1e-4)

@@ -12,9 +12,10 @@ import pytest
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, encode, translate
+from transgenic_tools.model.candidates import Candidates, choose_candidates
 from transgenic_tools.model.config import GrammarConfig, ScoringConfig
 from transgenic_tools.model.grammar import Kind, path_to_transcript, transcript_to_path
-from transgenic_tools.model.graph import Candidates, Graph, best_path, build_graph, choose_candidates
+from transgenic_tools.model.graph import Graph, best_path, build_graph
 from transgenic_tools.model.paths import exact_sites, find_path
 from transgenic_tools.model.vocabulary import N_CONTENTS, N_SITES, Site
 
@@ -37,7 +38,7 @@ def few_candidates(sequence: str, sites: np.ndarray) -> Candidates:
     keep = chosen.split == 0
     return Candidates(
         chosen.tss[:2], chosen.start[keep][:2], chosen.split[keep][:2], chosen.donor[:4], chosen.acceptor[:4],
-        chosen.tts[-2:],
+        chosen.tts[-2:], chosen.strong,
     )  # fmt: skip
 
 
@@ -218,7 +219,7 @@ def test_every_state_reaches_the_end() -> None:
             assert (np.diff(graph.first)[:-1] > 0).all()
             assert (graph.target > np.repeat(np.arange(graph.n_states), np.diff(graph.first))).all()
             assert graph.kind[-1] == Kind.END
-            sums = np.add.reduceat(np.exp(graph.log_probability()), graph.first[:-2])
+            sums = [np.exp(graph.describe(state)[0]).sum() for state in range(graph.n_states - 1)]
             assert np.allclose(sums, 1.0)
 
 

@@ -48,7 +48,7 @@ class Predictor:
     def __init__(self, model: TransgenicModel, config: Config, *, model_hash: str) -> None:
         self.model, self.config, self.model_hash = model, config, model_hash
         self.device = model.head.project.weight.device
-        self.searcher = Searcher(model.decoder, config.decoding)
+        self.searcher = Searcher(model.decoder, config.decoding, dtype=model.reading_dtype)
 
     def predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
         """Prediction rows of some genes, in their order."""

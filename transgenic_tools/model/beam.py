@@ -15,6 +15,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.model.graph import EDGE_FEATURES, describe_edge
+from transgenic_tools.model.packing import gelu
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -29,8 +32,8 @@ class Edges(NamedTuple):
     Attributes:
         first, end: (N,) edges of a state are `first[s]:end[s]`.
         target: (M,) flat state that an edge enters.
-        base: (M,) conditional log-probability in the graph.
-        static: (M, F) features of the edge.
+        score, content, length: (M,) see `graph.Graph`.
+        logit, beta: (N,) see `graph.Graph`.
         fuzzy: (N,) True for TSS and TTS, which do not make a transcript a different one.
         local: (N,) number of the state in its own graph.
         final: (G,) flat END state of each gene.
@@ -38,9 +41,12 @@ class Edges(NamedTuple):
 
     first: Ints
     end: Ints
-    target: Ints
-    base: Singles
-    static: Singles
+    target: npt.NDArray[np.int32]
+    score: Floats
+    content: Singles
+    length: npt.NDArray[np.int32]
+    logit: Floats
+    beta: Floats
     fuzzy: npt.NDArray[np.bool_]
     local: Ints
     final: Ints
@@ -110,8 +116,8 @@ def start_beams(rows: int) -> Beams:
 
 def no_ends(genes: int) -> Ends:
     """No finished transcript yet."""
-    zeros = [np.zeros(genes, dtype=np.int64) for _ in range(3)]
-    return Ends(np.full(genes, -np.inf), *zeros, np.zeros(genes))
+    step, row, edge = (np.zeros(genes, dtype=np.int64) for _ in range(3))
+    return Ends(np.full(genes, -np.inf), step, row, edge, np.zeros(genes))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -128,7 +134,7 @@ def path_hash(states: tuple[int, ...]) -> int:
     return value
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _dot(a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     total = np.float32(0.0)
     for i in range(len(a)):
@@ -136,9 +142,9 @@ def _dot(a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _pair_score(features, weight, bias, out, hidden):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Small network over the features of an edge, with an exact GELU."""
+    """Small network over the features of an edge."""
     for j in range(len(bias)):
         hidden[j] = bias[j]
     for i in range(len(features)):
@@ -148,8 +154,7 @@ def _pair_score(features, weight, bias, out, hidden):  # type: ignore[no-untyped
                 hidden[j] += value * weight[i, j]
     total = np.float32(0.0)
     for j in range(len(bias)):
-        x = hidden[j]
-        total += out[j] * np.float32(0.5) * x * np.float32(1.0 + math.erf(x * 0.7071067811865476))
+        total += out[j] * gelu(hidden[j])
     return total
 
 
@@ -197,12 +202,11 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
         found: Arrays (total score, log-probability, edge, row) to fill.
     """
     total, logs, edge_of, row_of = found
-    n_static = edges.static.shape[1]
     features = np.zeros(pair.weight.shape[0], dtype=np.float32)
     hidden = np.zeros(len(pair.bias), dtype=np.float32)
     written = past.written[gene]
     share = np.float32(1.0 / max(written, 1))
-    features[n_static + 4] = min(written, 4) / 4.0
+    features[EDGE_FEATURES + 4] = min(written, 4) / 4.0
     at = 0
     for row in range(low, low + choice.beams):
         if beams.score[row] == -np.inf:
@@ -210,12 +214,14 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
         begin, state = at, beams.state[row]
         for edge in range(edges.first[state], edges.end[state]):
             target = edges.target[edge]
-            features[:n_static] = edges.static[edge]
-            features[n_static] = past.edge_last[edge]
-            features[n_static + 1] = past.edge_count[edge] * share
-            features[n_static + 2] = 1.0 if past.edge_count[edge] > 0 else 0.0
-            features[n_static + 3] = 1.0 if past.state_count[target] > 0 else 0.0
-            logit = pair.base_scale * edges.base[edge] + _dot(query[row], keys[target])
+            base = describe_edge(
+                state, edge, edges.target, edges.score, edges.content, edges.length, edges.logit, edges.beta, features
+            )
+            features[EDGE_FEATURES] = past.edge_last[edge]
+            features[EDGE_FEATURES + 1] = past.edge_count[edge] * share
+            features[EDGE_FEATURES + 2] = 1.0 if past.edge_count[edge] > 0 else 0.0
+            features[EDGE_FEATURES + 3] = 1.0 if past.state_count[target] > 0 else 0.0
+            logit = pair.base_scale * base + _dot(query[row], keys[target])
             logit += _pair_score(features, pair.weight, pair.bias, pair.out, hidden)
             logs[at] = logit / choice.temperature if choice.sample else logit
             edge_of[at], row_of[at] = edge, row

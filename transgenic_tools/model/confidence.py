@@ -1,8 +1,9 @@
 """Probabilities that mean something: of transcripts, exons and splice sites.
 
 In: what the search wrote. Out: calibrated probabilities in (0, 1).
-A surprise: raw probabilities are those of the decoder's own steps; calibration is a logistic regression fitted on
-validation genes and stored in the model's config, so a model without one gives raw values.
+A surprise: raw probabilities are those of the decoder's own steps; calibration is logistic regressions fitted on
+validation genes and stored in the model's config, so a model without one gives raw values. The first transcript of a
+gene and later ones have regressions of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from transgenic_tools.model.search import Found, GeneSearch
 from transgenic_tools.model.vocabulary import Site
 
 #: Order of `transcript_features`.
-FEATURES = ("log_probability", "coding_log_probability", "worst_step", "log_more", "later", "weakest_logit")
+FEATURES = (
+    "log_probability", "coding_log_probability", "worst_step", "weakest_logit", "log_more", "ordinal", "relative"
+)  # fmt: skip
 _FLOOR = 1e-4
 
 
@@ -42,14 +45,21 @@ def transcript_features(found: Found, gene: GeneSearch, ordinal: int) -> list[fl
     fuzzy = np.isin(kinds, [Kind.TSS, Kind.TTS, Kind.END])
     coding = steps[~fuzzy]
     logits = graph.logit[list(found.path.states[1:])][~fuzzy]
+    relative = found.log_probability - max(other.log_probability for other in gene.found[: ordinal + 1])
     return [
         max(float(steps.sum()), -20.0),
         max(float(coding.sum()), -20.0),
         max(float(coding.min(initial=0.0)), -10.0),
-        max(math.log(max(found.more, 1e-9)), -10.0),
-        float(ordinal > 0),
         float(np.clip(logits.min(initial=10.0), -10.0, 10.0)),
+        max(math.log(max(found.more, 1e-9)), -10.0),
+        min(ordinal, 4) / 4.0,
+        max(relative, -20.0),
     ]
+
+
+def calibration_name(ordinal: int) -> str:
+    """Which regression a transcript takes: `first` or `later`."""
+    return "later" if ordinal else "first"
 
 
 def _logistic(x: float) -> float:
@@ -92,12 +102,12 @@ def score(found: Found, gene: GeneSearch, ordinal: int, calibration: Mapping[str
 
     Args:
         ordinal: How many transcripts were written before it.
-        calibration: Weights by name (`transcript`, `exon`, `site`), the last one is the bias.
+        calibration: Weights by name (`first`, `later`, `exon`, `site`), the last one is the bias.
     """
     graph = gene.sites.graph
     boundaries = boundary_probabilities(found, graph)
     raw = math.exp(found.log_probability) * found.more
-    whole = _calibrated(calibration, "transcript", transcript_features(found, gene, ordinal), raw)
+    whole = _calibrated(calibration, calibration_name(ordinal), transcript_features(found, gene, ordinal), raw)
     exons = tuple(_calibrated(calibration, "exon", [logit(p)], p) for p in exon_probabilities(boundaries))
     sites = [(kind, _calibrated(calibration, "site", [logit(p)], p)) for kind, p in boundaries]
     donors = tuple(p for kind, p in sites if SITE_OF_KIND[kind] == Site.DONOR)

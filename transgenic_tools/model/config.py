@@ -52,7 +52,12 @@ class EmbeddedEncoderConfig:
 
 @dataclass(frozen=True)
 class PointerDecoderConfig:
-    """Sizes of the pointing decoder (see `decoders/pointer.py`)."""
+    """Sizes of the pointing decoder (see `decoders/pointer.py`).
+
+    Attributes:
+        band: Sites on each side that a site sees, and steps on its left that a step sees, so that time and memory are
+            linear in the window; most genes have fewer.
+    """
 
     name: str = "embedded"
     dim: int = 128
@@ -62,6 +67,7 @@ class PointerDecoderConfig:
     expansion: int = 3
     dropout: float = 0.1
     max_transcripts: int = 12
+    band: int = 512
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class GrammarConfig:
         min_intron: Shortest intron in bases.
         max_intron: Longest intron in bases.
         min_exon: Shortest internal exon in bases; 3 or more, so that an exon holds its own part of a split codon.
+        max_utr_exon: Longest part of an exon in a UTR (the longest of A. thaliana chromosome 1 has 3,723 bases).
         noncanonical_probability: AT-AC introns and split start codons need sites at least this probable.
     """
 
@@ -82,6 +89,7 @@ class GrammarConfig:
     min_intron: int = 20
     max_intron: int = 100_000
     min_exon: int = 3
+    max_utr_exon: int = 5_000
     noncanonical_probability: float = 0.05
 
 

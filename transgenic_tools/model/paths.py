@@ -18,6 +18,7 @@ from transgenic_tools.model.graph import Graph
 from transgenic_tools.model.vocabulary import Site
 
 _SITE = np.array(SITE_OF_KIND)
+_TSS, _TTS = int(Kind.TSS), int(Kind.TTS)
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Path:
 
     def core(self, graph: Graph) -> tuple[int, ...]:
         """States without TSS and TTS: what makes two transcripts different."""
-        fuzzy = (Kind.TSS, Kind.TTS)
-        return tuple(s for s in self.states if graph.kind[s] not in fuzzy)
+        states = np.array(self.states)
+        kinds = graph.kind[states]
+        return tuple(states[(kinds != _TSS) & (kinds != _TTS)].tolist())
 
 
 def exact_sites(transcripts: Sequence[Transcript]) -> list[tuple[Site, int]]:

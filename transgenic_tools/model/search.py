@@ -5,8 +5,8 @@ order in which they were written.
 Dims: G genes of a round (a constant number of slots), K beams, R = G * K rows, N states and M edges of all genes
 together, D channels.
 
-A surprise: the unit of work is a round: up to G genes that wait for their next transcript write one each. Rows are
-padded to a constant number and every row is computed alone, so a gene's answer does not depend on its neighbours.
+A surprise: the unit of work is a round: up to G genes that wait for their next transcript write one each. Every row is
+computed as if it were alone, so a gene's answer does not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +86,7 @@ def start_search(key: str, sites: SiteGraph, prompt: Sequence[Path] = ()) -> Gen
     """A fresh search; `key` seeds sampling."""
     gene = GeneSearch(key, sites, [], History(len(sites.graph.target), sites.graph.n_states))
     for path in prompt:
-        steps = tuple(float(sites.base[e]) for e in path.edges)
+        steps = tuple(sites.graph.log_probability(path.states[:-1], path.edges).tolist())
         gene.write(Found(path, sum(steps), steps, 1.0, prompt=True))
     return gene
 
@@ -98,7 +99,7 @@ def viterbi(gene: GeneSearch) -> Found:
     for state, following in itertools.pairwise(states):
         own = range(graph.first[state], graph.first[state + 1])
         edges.append(next(e for e in own if graph.target[e] == following))
-    steps = tuple(float(gene.sites.base[e]) for e in edges)
+    steps = tuple(graph.log_probability(states[:-1], edges).tolist())
     return Found(Path(tuple(states), tuple(edges)), sum(steps), steps, 1.0)
 
 
@@ -126,11 +127,10 @@ def _pair_weights(decoder: PointerDecoder) -> Pair:
 class Searcher:
     """A decoder and the settings of a search."""
 
-    def __init__(self, decoder: PointerDecoder, config: DecodingConfig) -> None:
+    def __init__(self, decoder: PointerDecoder, config: DecodingConfig, *, dtype: torch.dtype = torch.float32) -> None:
         self.decoder, self.config = decoder, config
-        self.engine: Engine = build_engine(decoder)
+        self.engine: Engine = build_engine(decoder, dtype)
         self.pair = _pair_weights(decoder)
-        self.rows = config.group * config.beams
 
     @torch.no_grad()
     def run(self, genes: Sequence[GeneSearch]) -> None:
@@ -154,6 +154,11 @@ class Searcher:
             gene.embedded = None
 
 
+def _joined(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[Any]:
+    """One array; a single one is not copied, because that of a very long window is large."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
 class _Round:
     """One more transcript of each of some genes."""
 
@@ -164,19 +169,16 @@ class _Round:
         """Decide which genes go on, and let them write."""
         embedded = [gene.embedded for gene in self.genes if gene.embedded is not None]
         prefixes = [
-            self.searcher.engine.tokens(
-                e, np.array(gene.tokens, dtype=np.int64), np.array(gene.ordinals, dtype=np.int64)
-            )
-            for gene, e in zip(self.genes, embedded, strict=True)
+            (np.array(gene.tokens, dtype=np.int64), np.array(gene.ordinals, dtype=np.int64)) for gene in self.genes
         ]
-        state = self.searcher.engine.start(embedded, prefixes, rows=self.searcher.rows, beams=self.config.beams)
-        self._decide_more(state.hidden)
+        state = self.searcher.engine.begin(embedded, prefixes, slots=self.config.group, beams=self.config.beams)
+        if any(gene.found for gene in self.genes):
+            self._decide_more(state.more())
         if not all(gene.done for gene in self.genes):
             self._write(embedded, state)
 
-    def _decide_more(self, hidden: torch.Tensor) -> None:
+    def _decide_more(self, probability: Floats) -> None:
         """After the first transcript the decoder says whether there is another."""
-        probability = torch.sigmoid(self.searcher.decoder.more_logit(hidden)).double().cpu().numpy()
         for gene, more in zip(self.genes, probability.tolist(), strict=False):
             if gene.found:
                 gene.more *= more
@@ -189,13 +191,21 @@ class _Round:
         n_edges = np.array([len(graph.target) for graph in graphs])
         edge_offset = np.cumsum(n_edges) - n_edges
         self.state_offset, self.edge_offset = state_offset, edge_offset
-        kind = np.concatenate([graph.kind for graph in graphs])
+        kind = _joined([graph.kind for graph in graphs])
         edges = Edges(
-            np.concatenate([graph.first[:-1] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
-            np.concatenate([graph.first[1:] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
-            np.concatenate([graph.target + o for graph, o in zip(graphs, state_offset, strict=True)]),
-            np.concatenate([gene.sites.base for gene in self.genes]),
-            np.concatenate([gene.sites.static for gene in self.genes]),
+            _joined([graph.first[:-1] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
+            _joined([graph.first[1:] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
+            _joined(
+                [
+                    graph.target + np.int32(o) if o else graph.target
+                    for graph, o in zip(graphs, state_offset, strict=True)
+                ]
+            ),
+            _joined([graph.score for graph in graphs]),
+            _joined([graph.content for graph in graphs]),
+            _joined([graph.length for graph in graphs]),
+            _joined([graph.logit for graph in graphs]),
+            _joined([graph.beta for graph in graphs]),
             (kind == Kind.TSS) | (kind == Kind.TTS),
             np.concatenate([np.arange(n) for n in n_states]),
             state_offset + n_states - 1,
@@ -205,13 +215,13 @@ class _Round:
         for row, gene in enumerate(self.genes):
             known[row, : len(gene.known)] = gene.known
         past = Past(
-            np.concatenate([gene.history.edge_last for gene in self.genes]),
-            np.concatenate([gene.history.edge_count for gene in self.genes]),
-            np.concatenate([gene.history.state_count for gene in self.genes]),
+            _joined([gene.history.edge_last for gene in self.genes]),
+            _joined([gene.history.edge_count for gene in self.genes]),
+            _joined([gene.history.state_count for gene in self.genes]),
             np.array([gene.history.transcripts for gene in self.genes]),
             known,
         )
-        return edges, past, np.concatenate([e.keys for e in embedded])
+        return edges, past, _joined([e.keys for e in embedded])
 
     def _choice(self, step: int) -> Choice:
         config = self.config
@@ -224,12 +234,12 @@ class _Round:
         return Choice(config.beams, sample, config.temperature, config.top_p, draw)
 
     def _write(self, embedded: Sequence[Embedded], state: EngineState) -> None:
-        config, engine, width = self.config, self.searcher.engine, self.config.beams
+        config, width = self.config, self.config.beams
+        rows = config.group * width
         edges, past, keys = self._flat(embedded)
-        states = engine.join(embedded)
-        beams, ends, steps = start_beams(self.searcher.rows), no_ends(len(self.genes)), _Steps()
-        at = np.zeros(self.searcher.rows, dtype=np.int64)
-        ordinal = np.zeros(self.searcher.rows, dtype=np.int64)
+        beams, ends, steps = start_beams(rows), no_ends(len(self.genes)), _Steps()
+        at = np.zeros(rows, dtype=np.int64)
+        ordinal = np.zeros(rows, dtype=np.int64)
         for i, gene in enumerate(self.genes):
             own = slice(i * width, (i + 1) * width)
             at[own], ordinal[own], beams.state[own] = len(gene.tokens), len(gene.found), self.state_offset[i]
@@ -238,10 +248,10 @@ class _Round:
         choice = self._choice(0)
         for step in range(config.max_steps):
             live = np.isfinite(beams.score)
-            hidden = state.step(engine.token(states, beams.state, ordinal), at + step, live)
+            query = state.step(beams.state, ordinal, at + step, live)
             if choice.sample and step:
                 choice = self._choice(step)
-            left = advance(step, edges, past, self.searcher.pair, choice, engine.query(hidden), keys, beams, ends)
+            left = advance(step, edges, past, self.searcher.pair, choice, query, keys, beams, ends)
             steps.parents.append(beams.parent.copy())
             steps.edges.append(beams.edge.copy())
             steps.logs.append(beams.log.copy())
@@ -274,6 +284,12 @@ class _Round:
         gene.done = True
 
 
-def search(decoder: PointerDecoder, config: DecodingConfig, genes: Sequence[GeneSearch]) -> None:
-    """Write the transcripts of all genes into their `found`."""
-    Searcher(decoder, config).run(genes)
+def search(
+    decoder: PointerDecoder,
+    config: DecodingConfig,
+    genes: Sequence[GeneSearch],
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write the transcripts of all genes into their `found`; `dtype` as in `build_engine`."""
+    Searcher(decoder, config, dtype=dtype).run(genes)

@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.model.candidates import choose_candidates
 from transgenic_tools.model.config import TransgenicConfig, build_part
 from transgenic_tools.model.decoders.factory import build_decoder
 from transgenic_tools.model.decoders.pointer import SiteGraph, site_graph
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.encoders.fused import FusedTrunk
-from transgenic_tools.model.graph import Graph, build_graph, choose_candidates
+from transgenic_tools.model.graph import Graph, build_graph
 from transgenic_tools.model.head import BaseHead, BaseScores
 from transgenic_tools.model.vocabulary import VOCABULARY_VERSION, Site
 
@@ -47,6 +48,8 @@ class TransgenicModel(PreTrainedModel):
         self.head = BaseHead(self.encoder.channels)
         self.decoder = build_decoder(build_part("decoder", config.decoder), self.encoder.channels)
         self._trunk: FusedTrunk | None = None
+        #: What the prepared weights compute in.
+        self.reading_dtype = torch.float32
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -67,8 +70,9 @@ class TransgenicModel(PreTrainedModel):
         device = self.head.project.weight.device
         precision = pick_precision(precision, device)
         self._trunk = None
+        self.reading_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         if device.type == "cpu" and type(self.encoder) is EmbeddedEncoder:
-            self._trunk = FusedTrunk(self.encoder, self.head, torch.bfloat16 if precision == "bf16" else torch.float32)
+            self._trunk = FusedTrunk(self.encoder, self.head, self.reading_dtype)
         return precision
 
     def score_window(self, codes: npt.NDArray[np.uint8]) -> BaseScores:

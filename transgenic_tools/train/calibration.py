@@ -1,13 +1,14 @@
 """Make probabilities honest, on validation genes alone.
 
 In: a trained model and validation examples. Out: weights for `model.confidence`, and how well they do.
-A surprise: a logistic regression with few weights, not isotonic steps, because a validation split has only hundreds
-of genes; Newton's method with a small ridge.
+A surprise: logistic regressions with few weights, not isotonic steps, because a validation split has only hundreds
+of genes; Newton's method with a small ridge. Each gene is read in several windows.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from transgenic_tools.model.confidence import (
     boundary_probabilities,
+    calibration_name,
     exon_probabilities,
     found_transcript,
     logit,
@@ -31,21 +33,25 @@ from transgenic_tools.train.metrics import jittered_items
 
 logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
+#: Windows of each validation gene, with other flanks each time.
+WINDOWS = 4
 
 
 @dataclass
-class _Samples:
-    """Features and outcomes by name (`transcript`, `exon`, `site`)."""
+class Samples:
+    """Features, outcomes and gene by name (`first`, `later`, `exon`, `site`)."""
 
-    features: dict[str, list[list[float]]] = field(default_factory=lambda: {"transcript": [], "exon": [], "site": []})
-    outcomes: dict[str, list[bool]] = field(default_factory=lambda: {"transcript": [], "exon": [], "site": []})
+    features: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
+    outcomes: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    genes: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, name: str, features: list[float], outcome: bool) -> None:
+    def add(self, name: str, gene: str, features: list[float], outcome: bool) -> None:
         self.features[name].append(features)
         self.outcomes[name].append(outcome)
+        self.genes[name].append(gene)
 
 
-def logistic_regression(features: Floats, outcomes: npt.NDArray[np.bool_], *, ridge: float = 1.0) -> list[float]:
+def logistic_regression(features: Floats, outcomes: npt.NDArray[np.bool_], *, ridge: float = 10.0) -> list[float]:
     """Weights and, last, the bias: Newton's method on the penalised log-likelihood (the bias is not penalised)."""
     x = np.concatenate([features, np.ones((len(features), 1))], axis=1)
     weights = np.zeros(x.shape[1])
@@ -73,29 +79,35 @@ def expected_calibration_error(probability: Floats, outcomes: npt.NDArray[np.boo
     return float(total / max(len(probability), 1))
 
 
-def _collect(model: TransgenicModel, examples: Sequence[Example], config: DecodingConfig) -> _Samples:
-    samples = _Samples()
+def collect(
+    model: TransgenicModel, examples: Sequence[Example], config: DecodingConfig, *, windows: int = WINDOWS
+) -> Samples:
+    """What the search writes for some genes, and whether it is right."""
+    samples = Samples()
     genes, references = [], []
-    for item in jittered_items(examples):
-        cropped = crop_transcripts(examples[item.index], item.crop)
-        sites, _ = model.read_window(cropped.codes)
-        if sites is not None:
-            genes.append(start_search(cropped.gene_id, sites))
-            references.append(cropped.transcripts)
-    search(model.decoder, config, genes)
+    for seed in range(1, windows + 1):
+        for item in jittered_items(examples, seed=seed):
+            cropped = crop_transcripts(examples[item.index], item.crop)
+            sites, _ = model.read_window(cropped.codes)
+            if sites is not None:
+                genes.append(start_search(cropped.gene_id, sites))
+                references.append(cropped.transcripts)
+    search(model.decoder, config, genes, dtype=model.reading_dtype)
     for gene, reference in zip(genes, references, strict=True):
         cds = {t.cds for t in reference}
         exons = {exon for t in reference for exon in t.exons}
         sites_known = {p for t in reference for i in t.introns for p in (i.start, i.end - 1)}
         for ordinal, found in enumerate(gene.found):
             transcript = found_transcript(found, gene, "t")
-            samples.add("transcript", transcript_features(found, gene, ordinal), transcript.cds in cds)
+            features = transcript_features(found, gene, ordinal)
+            samples.add(calibration_name(ordinal), gene.key, features, transcript.cds in cds)
             boundaries = boundary_probabilities(found, gene.sites.graph)
             for exon, p in zip(transcript.exons, exon_probabilities(boundaries), strict=True):
-                samples.add("exon", [logit(p)], exon in exons)
+                samples.add("exon", gene.key, [logit(p)], exon in exons)
             for (kind, p), state in zip(boundaries, found.path.states[1:-1], strict=True):
                 if kind in DONOR_KINDS or kind in ACCEPTOR_KINDS:
-                    samples.add("site", [logit(p)], int(gene.sites.graph.position[state]) in sites_known)
+                    position = int(gene.sites.graph.position[state])
+                    samples.add("site", gene.key, [logit(p)], position in sites_known)
     return samples
 
 
@@ -103,7 +115,7 @@ def calibrate(
     model: TransgenicModel, examples: Sequence[Example], config: DecodingConfig | None = None
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Weights by name, and the expected calibration error of each on the same genes."""
-    samples = _collect(model, examples, config or DecodingConfig())
+    samples = collect(model, examples, config or DecodingConfig())
     weights, errors = {}, {}
     for name, rows in samples.features.items():
         outcomes = np.array(samples.outcomes[name])

@@ -63,18 +63,19 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
     history = History(len(graph.target), graph.n_states)
     tokens: list[int] = []
     ordinals: list[int] = []
-    parts: dict[str, list[npt.NDArray[np.generic]]] = {k: [] for k in ("token", "target", "edge", "pair")}
+    parts: dict[str, list[npt.NDArray[np.generic]]] = {k: [] for k in ("token", "target", "base", "pair")}
     gold, ends = [], []
     count = 0
     for ordinal, path in enumerate(paths):
         for state, edge in zip(path.states[:-1], path.edges, strict=True):
             edges = np.arange(graph.first[state], graph.first[state + 1])
-            targets = graph.target[edges]
+            targets = graph.target[edges].astype(np.int64)
             gold.append(count + edge - int(edges[0]))
             parts["token"].append(np.full(len(edges), len(tokens), dtype=np.int64))
             parts["target"].append(targets)
-            parts["edge"].append(edges)
-            parts["pair"].append(np.concatenate([sites.static[edges], history.features(edges, targets)], axis=1))
+            base, static = graph.describe(state)
+            parts["base"].append(base)
+            parts["pair"].append(np.concatenate([static, history.features(edges, targets)], axis=1))
             count += len(edges)
             tokens.append(state)
             ordinals.append(ordinal)
@@ -82,7 +83,7 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
         tokens.append(path.states[-1])
         ordinals.append(ordinal)
         history.add(path.edges, path.states)
-    token, target, left_by = (np.concatenate(parts[k]) for k in ("token", "target", "edge"))
+    token, target, log_base = (np.concatenate(parts[k]) for k in ("token", "target", "base"))
     return DecoderExample(
         gene_id,
         sites.features,
@@ -94,7 +95,7 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
         token,
         sites.site_of_state[target],
         graph.kind[target],
-        sites.base[left_by],
+        log_base.astype(np.float32),
         np.concatenate(parts["pair"]).astype(np.float32),
         np.array(gold),
         np.array(ends),

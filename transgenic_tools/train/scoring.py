@@ -36,7 +36,7 @@ class GoldGraph:
     """One graph with its edge features (M, N_WEIGHTS) and the gold path's feature sum."""
 
     first: npt.NDArray[np.int64]
-    target: npt.NDArray[np.int64]
+    target: npt.NDArray[np.int32]
     features: Floats
     gold: Floats
 

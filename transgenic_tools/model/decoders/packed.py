@@ -1,101 +1,125 @@
-"""The pointing decoder computed fast on a CPU: packed linear layers, compiled attention over the cache.
+"""The pointing decoder computed fast on a CPU: compiled, rows that are done cost nothing.
 
 In: a trained `PointerDecoder`. Out: what its own methods give, to rounding, several times as fast.
-Dims: R rows, T steps, S sites, D channels.
-A surprise: a step always computes the same number of rows, and attention reads exactly the row's own steps, so a row's
-numbers never depend on its neighbours.
+Dims: G genes, K beams, R = G * K rows, T steps, S sites, H heads, D channels, n tokens of one call.
+A surprise: a row's numbers never depend on its neighbours (see `packing`), so rows may come and go.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from transgenic_tools.model.decoders.pointer import Layer, PointerDecoder
-from transgenic_tools.model.encoders.embedded import rotary_angles, rotate
-from transgenic_tools.model.encoders.fused import packed_linear
+from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
+from transgenic_tools.model.decoders.pointer import MAX_ORDINAL, Layer, PointerDecoder
+from transgenic_tools.model.encoders.fused import QUANTUM, packed_linear, packed_norm
+from transgenic_tools.model.packing import (
+    ROWS,
+    add_linear,
+    add_rows,
+    attend,
+    gelu_rows,
+    normalise,
+    rotate_head,
+    set_rows,
+)
 
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-_EPSILON = torch.finfo(torch.float32).eps
+_EPSILON = float(torch.finfo(torch.float32).eps)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _normalise(x, weight, epsilon, out):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    """RMS norm of every row (Zhang and Sennrich 2019)."""
-    rows, dim = x.shape
-    for r in range(rows):
-        total = np.float32(0.0)
-        for i in range(dim):
-            total += x[r, i] * x[r, i]
-        factor = np.float32(1.0) / np.float32(math.sqrt(total / dim + epsilon))
-        for i in range(dim):
-            out[r, i] = x[r, i] * factor * weight[i]
+def _plain(tensor: Tensor) -> Singles:
+    return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _rotate(vector, cosine, sine):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Rotary position embedding of one head, in place; see `embedded.rotate`."""
-    half = len(vector) // 2
-    for i in range(half):
-        left, right = vector[i], vector[half + i]
-        vector[i] = left * cosine[i] - right * sine[i]
-        vector[half + i] = left * sine[i] + right * cosine[i]
+class Weights(NamedTuple):
+    """Of one layer; matrices are (in, out)."""
+
+    attention_norm: Singles
+    qkv: Singles
+    out: Singles
+    ffn_norm: Singles
+    up: Singles
+    up_bias: Singles
+    down: Singles
+    down_bias: Singles
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _attend_row(q, keys, values, steps, scale, scores, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """One head of one row: q and out (size,), keys and values (Tmax, size), of which `steps` are read."""
-    size = len(q)
-    peak = np.float32(-1e30)
-    for t in range(steps):
-        total = np.float32(0.0)
-        for i in range(size):
-            total += q[i] * keys[t, i]
-        scores[t] = total * scale
-        peak = max(peak, scores[t])
-    whole = np.float32(0.0)
-    for t in range(steps):
-        scores[t] = np.float32(math.exp(scores[t] - peak))
-        whole += scores[t]
-    for i in range(size):
-        out[i] = 0.0
-    for t in range(steps):
-        share = scores[t] / whole
-        for i in range(size):
-            out[i] += share * values[t, i]
+class Cache(NamedTuple):
+    """Rotated keys and values of one layer, (R, H, T, D / H)."""
+
+    keys: Singles
+    values: Singles
 
 
-@numba.njit(cache=True, nogil=True)
-def _attend(qkv, at, live, cosine, sine, keys, values, out, scores):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """One step of cached attention: writes keys and values (R, H, Tmax, D / H) at `at` and fills `out` (R, D)."""
-    heads, size = keys.shape[1], keys.shape[3]
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _attend_tokens(qkv, rows, at, band, cosine, sine, cache, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write the keys and values of new tokens, then let each attend to its row up to itself, `band` steps back."""
+    heads, size = cache.keys.shape[1], cache.keys.shape[3]
     dim = heads * size
     scale = np.float32(1.0 / math.sqrt(size))
-    for r in range(len(at)):
-        if not live[r]:
-            continue
-        now = at[r]
+    scores = np.empty(cache.keys.shape[2], dtype=np.float32)
+    for i in range(len(rows)):
+        row, now = rows[i], at[i]
         for h in range(heads):
             low, high = h * size, (h + 1) * size
-            q = qkv[r, low:high]
-            _rotate(q, cosine[now], sine[now])
-            keys[r, h, now] = qkv[r, dim + low : dim + high]
-            _rotate(keys[r, h, now], cosine[now], sine[now])
-            values[r, h, now] = qkv[r, 2 * dim + low : 2 * dim + high]
-            _attend_row(q, keys[r, h], values[r, h], now + 1, scale, scores, out[r, low:high])
+            rotate_head(qkv[i, low:high], cosine[now], sine[now])
+            rotate_head(qkv[i, dim + low : dim + high], cosine[now], sine[now])
+            for j in range(size):
+                cache.keys[row, h, now, j] = qkv[i, dim + low + j]
+                cache.values[row, h, now, j] = qkv[i, 2 * dim + low + j]
+    for i in range(len(rows)):
+        row, now = rows[i], at[i]
+        for h in range(heads):
+            low, high = h * size, (h + 1) * size
+            attend(
+                qkv[i, low:high], cache.keys[row, h], cache.values[row, h], max(0, now - band), now + 1, scale, scores,
+                out[i, low:high],
+            )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _run(x, rows, at, band, cosine, sine, layers, caches):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """All layers for new tokens, in place.
+
+    Args:
+        x: (n, D), n a multiple of ROWS; tokens beyond `len(rows)` are padding.
+        rows: Row of each token; at: its step. Tokens of one row stand in order.
+        cosine, sine: (T, D / H / 2).
+    """
+    n, dim = x.shape
+    normed = np.zeros((n, dim), dtype=np.float32)
+    qkv = np.zeros((n, 3 * dim), dtype=np.float32)
+    mixed = np.zeros((n, dim), dtype=np.float32)
+    nothing = np.zeros(3 * dim, dtype=np.float32)
+    for index in range(len(layers)):
+        weights, cache = layers[index], caches[index]
+        normalise(x, weights.attention_norm, _EPSILON, normed)
+        set_rows(qkv, nothing)
+        add_linear(normed, weights.qkv, qkv)
+        _attend_tokens(qkv, rows, at, band, cosine, sine, cache, mixed)
+        add_linear(mixed, weights.out, x)
+        normalise(x, weights.ffn_norm, _EPSILON, normed)
+        wide = np.empty((n, len(weights.up_bias)), dtype=np.float32)
+        set_rows(wide, weights.up_bias)
+        add_linear(normed, weights.up, wide)
+        gelu_rows(wide)
+        add_rows(x, weights.down_bias)
+        add_linear(wide, weights.down, x)
 
 
 @numba.njit(cache=True, nogil=True)
 def _reorder(cache, parents, begin, end, beams):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Rows of a gene take the steps `begin:end` of their parents. cache (R, H, Tmax, D / H)."""
-    for first in range(0, len(parents), beams):
+    """Rows of a gene take the steps `begin:end` of their parents. cache (R, H, T, D / H)."""
+    for first in range(0, len(cache), beams):
         moved = False
         for r in range(first, first + beams):
             moved = moved or parents[r] != r
@@ -103,124 +127,168 @@ def _reorder(cache, parents, begin, end, beams):  # type: ignore[no-untyped-def]
             continue
         low, high = begin[first], end[first]
         before = cache[first : first + beams, :, low:high].copy()
+        _, heads, steps, size = before.shape
         for r in range(first, first + beams):
             if parents[r] != r:
-                cache[r, :, low:high] = before[parents[r] - first]
+                for h in range(heads):
+                    for t in range(steps):
+                        for j in range(size):
+                            cache[r, h, low + t, j] = before[parents[r] - first, h, t, j]
 
 
-class _PackedLayer:
-    """One pre-norm layer."""
+class _SiteLayer:
+    """One pre-norm layer over all sites of a gene, in the precision of the trunk."""
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, dtype: torch.dtype) -> None:
         attention = layer.attention
-        self.heads = attention.heads
-        self.norms = [norm.weight.detach().numpy() for norm in (layer.attention_norm, layer.ffn_norm)]
-        self.qkv = packed_linear(attention.qkv.weight, None, torch.float32)
-        self.out = packed_linear(attention.out.weight, None, torch.float32)
-        self.up = packed_linear(layer.up.weight, layer.up.bias, torch.float32, gelu=True)
-        self.down = packed_linear(layer.down.weight, layer.down.bias, torch.float32)
+        self.heads, self.band = attention.heads, attention.band
+        self.attention_norm, self.ffn_norm = (
+            packed_norm(layer.attention_norm, dtype),
+            packed_norm(layer.ffn_norm, dtype),
+        )
+        self.qkv = packed_linear(attention.qkv.weight, None, dtype)
+        self.out = packed_linear(attention.out.weight, None, dtype)
+        self.up = packed_linear(layer.up.weight, layer.up.bias, dtype, gelu=True)
+        self.down = packed_linear(layer.down.weight, layer.down.bias, dtype)
 
-    def normalised(self, x: Tensor, which: int) -> Tensor:
-        out = np.empty(x.shape, dtype=np.float32)
-        _normalise(x.numpy(), self.norms[which], _EPSILON, out)
-        return torch.from_numpy(out)
-
-    def feed_forward(self, x: Tensor) -> Tensor:
-        x += self.down(self.up(self.normalised(x, 1)))
-        return x
-
-    def whole(self, x: Tensor, rotary: tuple[Tensor, Tensor], *, causal: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """All steps of one sequence (T, D) at once; also its rotated keys and its values, (H, T, D / H)."""
-        steps, dim = x.shape
-        mixed = self.qkv(self.normalised(x, 0)).view(steps, 3 * self.heads, dim // self.heads).transpose(0, 1)
+    def __call__(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+        """(padded S, D) fp32; the sites are those of `rotary`."""
+        (padded, dim), sites = x.shape, len(rotary[0])
+        mixed = self.qkv(self.attention_norm(x))[:sites]
+        mixed = mixed.view(sites, 3 * self.heads, dim // self.heads).transpose(0, 1)
         turned = rotate(mixed[: 2 * self.heads], *rotary)
         q, k, v = turned[: self.heads], turned[self.heads :], mixed[2 * self.heads :]
-        found = F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=causal)[0]
-        x = x + self.out(found.transpose(0, 1).reshape(steps, dim))
-        return self.feed_forward(x), k, v
+        found = band_attention(q[None], k[None], v[None], self.band)[0]
+        x = x + self.out(F.pad(found.transpose(0, 1).reshape(sites, dim), (0, 0, 0, padded - sites)))
+        x += self.down(self.up(self.ffn_norm(x)))
+        return x
 
-    def step(
-        self, x: Tensor, at: Ints, live: npt.NDArray[np.bool_], angles: tuple[Singles, Singles], cache: list[Singles]
-    ) -> Tensor:
-        """One step of all rows (R, D)."""
-        qkv = self.qkv(self.normalised(x, 0)).numpy()
-        out = np.zeros((len(x), x.shape[1]), dtype=np.float32)
-        scores = np.empty(int(at.max()) + 1, dtype=np.float32)
-        _attend(qkv, at, live, *angles, cache[0], cache[1], out, scores)
-        x += self.out(torch.from_numpy(out))
-        return self.feed_forward(x)
+
+def _weights(layer: Layer) -> Weights:
+    def matrix(linear: nn.Linear) -> Singles:
+        return _plain(linear.weight.t())
+
+    attention = layer.attention
+    return Weights(
+        _plain(layer.attention_norm.weight),
+        matrix(attention.qkv),
+        matrix(attention.out),
+        _plain(layer.ffn_norm.weight),
+        matrix(layer.up),
+        _plain(layer.up.bias),
+        matrix(layer.down),
+        _plain(layer.down.bias),
+    )
 
 
 class PackedDecoder:
-    """Copies of a decoder's weights, laid out for a CPU: build it anew after they change."""
+    """Copies of a decoder's weights, laid out for a CPU: build it anew after they change.
 
-    def __init__(self, decoder: PointerDecoder) -> None:
-        self.config = decoder.config
+    Args:
+        dtype: Of the linear layers over the sites; steps are always computed in fp32.
+    """
+
+    def __init__(self, decoder: PointerDecoder, dtype: torch.dtype = torch.float32) -> None:
+        self.config, self.dtype = decoder.config, dtype
         self.head = decoder.config.dim // decoder.config.heads
-        self.site_in = packed_linear(decoder.site_in.weight, decoder.site_in.bias, torch.float32)
+        self.site_in = packed_linear(decoder.site_in.weight, decoder.site_in.bias, dtype)
         self.site_type, self.site_logit = decoder.site_type, decoder.site_logit
-        self.site_layers = [_PackedLayer(layer) for layer in decoder.site_layers if isinstance(layer, Layer)]
-        self.layers = [_PackedLayer(layer) for layer in decoder.layers if isinstance(layer, Layer)]
-        self.norm = decoder.norm.weight.detach().numpy()
+        self.site_layers = [_SiteLayer(layer, dtype) for layer in decoder.site_layers if isinstance(layer, Layer)]
+        self.layers = tuple(_weights(layer) for layer in decoder.layers if isinstance(layer, Layer))
+        self.norm = _plain(decoder.norm.weight)
+        self.ordinal = _plain(decoder.ordinal.weight)
+        self.query = _plain(decoder.query.weight.t()) * np.float32(decoder.config.dim**-0.5)
 
     def encode_sites(self, features: Tensor, site_type: Tensor, logit: Tensor) -> Tensor:
         """Embeddings (S, D) of one gene's sites; see `PointerDecoder.encode_sites`."""
-        x = self.site_in(features) + self.site_type(site_type) + self.site_logit(logit[:, None] / 5)
-        rotary = rotary_angles(len(x), self.head, device=x.device)
+        sites = len(features)
+        features = F.pad(features, (0, 0, 0, -sites % QUANTUM)).to(self.dtype)
+        x = self.site_in(features).float()
+        x[:sites] += self.site_type(site_type) + self.site_logit(logit[:, None] / 5)
+        rotary = rotary_angles(sites, self.head, device=x.device)
         for layer in self.site_layers:
-            x, _, _ = layer.whole(x, rotary, causal=False)
-        return x
+            x = layer(x, rotary)
+        return x[:sites]
 
-    def start(self, tokens: list[Tensor], *, rows: int, beams: int) -> PackedState:
+    def token(self, states: Singles, ordinals: Ints) -> Singles:
+        """Decoder input of visited states (n, D)."""
+        return states + self.ordinal[np.minimum(ordinals, MAX_ORDINAL)]
+
+    def queries(self, hidden: Singles) -> Singles:
+        """Scaled queries (n, D)."""
+        out = np.zeros((len(hidden) + -len(hidden) % ROWS, hidden.shape[1]), dtype=np.float32)
+        padded = np.zeros_like(out)
+        padded[: len(hidden)] = hidden
+        add_linear(padded, self.query, out)
+        return out[: len(hidden)]
+
+    def start(self, tokens: list[Singles], *, beams: int) -> PackedState:
         """State after the tokens (T, D) of each gene; T may be 0."""
-        return PackedState(self, tokens, rows=rows, beams=beams)
+        return PackedState(self, tokens, beams=beams)
 
 
 class PackedState:
-    """Keys and values (R, H, Tmax, D / H) of every layer; see `pointer.DecoderState`."""
+    """Keys and values of every layer; see `engine.EngineState`."""
 
-    def __init__(self, decoder: PackedDecoder, tokens: list[Tensor], *, rows: int, beams: int, room: int = 32) -> None:
+    def __init__(self, decoder: PackedDecoder, tokens: list[Singles], *, beams: int, room: int = 64) -> None:
         self.decoder, self.beams = decoder, beams
-        dim = decoder.config.dim
-        longest = max((len(t) for t in tokens), default=0)
-        self.begin = np.zeros(rows, dtype=np.int64)
+        steps = np.array([len(x) for x in tokens], dtype=np.int64)
+        longest, rows = int(steps.max(initial=0)), len(tokens) * beams
+        self.begin = np.repeat(steps, beams)
         self.end = self.begin
         shape = (rows, decoder.config.heads, longest + room, decoder.head)
-        self.caches = [[np.zeros(shape, np.float32) for _ in range(2)] for _ in decoder.layers]
-        hidden = np.zeros((len(tokens), dim), dtype=np.float32)
-        for gene, x in enumerate(tokens):
-            own = slice(gene * beams, (gene + 1) * beams)
-            self.begin[own] = steps = len(x)
-            if not steps:
-                continue
-            rotary = rotary_angles(steps, decoder.head, device=x.device)
-            for layer, (keys, values) in zip(decoder.layers, self.caches, strict=True):
-                x, k, v = layer.whole(x, rotary, causal=True)
-                keys[own, :, :steps], values[own, :, :steps] = k.numpy(), v.numpy()
-            _normalise(x[-1:].numpy(), decoder.norm, _EPSILON, hidden[gene : gene + 1])
-        self.hidden = torch.from_numpy(hidden)
+        self.caches = tuple(Cache(np.zeros(shape, np.float32), np.zeros(shape, np.float32)) for _ in decoder.layers)
         self._angles = self._tables(longest + room)
+        self.hidden = np.zeros((len(tokens), decoder.config.dim), dtype=np.float32)
+        if longest:
+            own = np.repeat(np.arange(len(tokens)), steps)
+            before = np.cumsum(steps) - steps
+            at = np.arange(int(steps.sum())) - before[own]
+            hidden = self._run(np.concatenate(tokens), own * beams, at)
+            written = np.flatnonzero(steps)
+            self.hidden[written] = hidden[(before + steps - 1)[written]]
+            for pair in self.caches:
+                for array in pair:
+                    for gene in written:
+                        first, done = gene * beams, steps[gene]
+                        array[first + 1 : first + beams, :, :done] = array[first, :, :done]
 
     def _tables(self, steps: int) -> tuple[Singles, Singles]:
         cosine, sine = rotary_angles(steps, self.decoder.head, device=torch.device("cpu"))
         return cosine.numpy(), sine.numpy()
 
-    def step(self, x: Tensor, at: Ints, live: npt.NDArray[np.bool_]) -> Tensor:
-        """Hidden states (R, D) after the tokens x (R, D) at index `at` (R,); rows that are not live give anything."""
+    def _run(self, x: Singles, rows: Ints, at: Ints) -> Singles:
+        """Hidden states (n, D) after new tokens."""
+        padded = np.zeros((len(x) + -len(x) % ROWS, x.shape[1]), dtype=np.float32)
+        padded[: len(x)] = x
+        decoder = self.decoder
+        if decoder.layers:
+            _run(padded, rows, at, decoder.config.band, *self._angles, decoder.layers, self.caches)
+        out = np.empty_like(padded)
+        normalise(padded, decoder.norm, _EPSILON, out)
+        return out[: len(x)]
+
+    def step(self, x: Singles, rows: Ints, at: Ints) -> Singles:
+        """Hidden states (n, D) after the tokens x (n, D) of some rows at step `at` (n,)."""
         have = self._angles[0].shape[0]
         if int(at.max()) + 1 > have:
-            more = ((0, 0), (0, 0), (0, have), (0, 0))
-            self.caches = [[np.pad(array, more) for array in pair] for pair in self.caches]
+            self.caches = tuple(Cache(*(_longer(array, 2 * have) for array in pair)) for pair in self.caches)
             self._angles = self._tables(2 * have)
-        for layer, cache in zip(self.decoder.layers, self.caches, strict=True):
-            x = layer.step(x, at, live, self._angles, cache)
-        self.end = at + 1
-        out = np.empty(x.shape, dtype=np.float32)
-        _normalise(x.numpy(), self.decoder.norm, _EPSILON, out)
-        return torch.from_numpy(out)
+        self.end = self.begin.copy()
+        self.end[rows] = at + 1
+        return self._run(x, rows, at)
 
     def reorder(self, parents: Ints) -> None:
         """Row r goes on from row `parents[r]` of the same gene."""
+        end = self.end.reshape(-1, self.beams).max(1).repeat(self.beams)
+        begin = np.maximum(self.begin, end - self.decoder.config.band - 1)  # older steps are never seen again
         for pair in self.caches:
             for array in pair:
-                _reorder(array, parents, self.begin, self.end, self.beams)
+                _reorder(array, parents, begin, end, self.beams)
+
+
+def _longer(cache: Singles, steps: int) -> Singles:
+    rows, heads, have, size = cache.shape
+    out = np.zeros((rows, heads, steps, size), dtype=np.float32)
+    out[:, :, :have] = cache
+    return out

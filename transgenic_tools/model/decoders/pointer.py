@@ -21,13 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
 from transgenic_tools.model.config import PointerDecoderConfig
-from transgenic_tools.model.encoders.embedded import rotary_angles, rotate
 from transgenic_tools.model.grammar import N_KINDS, SITE_OF_KIND
-from transgenic_tools.model.graph import Graph
+from transgenic_tools.model.graph import EDGE_FEATURES, Graph
 from transgenic_tools.model.vocabulary import N_SITES
 
-STATIC_FEATURES = 6
 HISTORY_FEATURES = 5
 MAX_ORDINAL = 7
 
@@ -41,8 +40,6 @@ class SiteGraph:
         site_of_state: (N,) index of the state's site, -1 for BEGIN and END.
         site_type, site_logit, site_position: (S,).
         features: (S, C) trunk features.
-        static: (M, STATIC_FEATURES) float32 edge features.
-        base: (M,) float32 conditional log-probability of each edge.
     """
 
     graph: Graph
@@ -51,8 +48,6 @@ class SiteGraph:
     site_logit: npt.NDArray[np.float32]
     site_position: npt.NDArray[np.int64]
     features: npt.NDArray[np.float32]
-    static: npt.NDArray[np.float32]
-    base: npt.NDArray[np.float32]
 
 
 def site_graph(graph: Graph, features: Tensor) -> SiteGraph:
@@ -68,19 +63,6 @@ def site_graph(graph: Graph, features: Tensor) -> SiteGraph:
     site_of_state = np.full(graph.n_states, -1, dtype=np.int64)
     site_of_state[inner] = inverse
     position, site_type = unique // N_SITES, unique % N_SITES
-    source = np.repeat(np.arange(graph.n_states), np.diff(graph.first))
-    base = graph.log_probability()
-    static = np.stack(
-        [
-            np.clip(base, -20, 0) / 5,
-            np.clip(graph.score, -30, 30) / 10,
-            graph.content / np.maximum(graph.length, 1),
-            np.log1p(graph.length) / 5,
-            np.clip(graph.logit[graph.target], -15, 15) / 5,
-            np.clip(graph.logit[source], -15, 15) / 5,
-        ],
-        axis=1,
-    )
     return SiteGraph(
         graph,
         site_of_state,
@@ -88,8 +70,6 @@ def site_graph(graph: Graph, features: Tensor) -> SiteGraph:
         graph.logit[inner][first].astype(np.float32),
         position,
         features[:, torch.from_numpy(position).to(features.device)].t().float().contiguous().cpu().numpy(),
-        static.astype(np.float32),
-        base.astype(np.float32),
     )
 
 
@@ -136,9 +116,9 @@ class History:
 class Attention(nn.Module):
     """Self-attention with rotary positions, whole or one step with a cache."""
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, band: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.band = heads, band
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.out = nn.Linear(dim, dim, bias=False)
 
@@ -147,10 +127,10 @@ class Attention(nn.Module):
         rows, steps, dim = x.shape
         return self.qkv(x).view(rows, steps, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, causal: bool = False) -> Tensor:
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], valid: Tensor | None, causal: bool = False) -> Tensor:
         q, k, v = self.project(x)
         q, k = rotate(q, *rotary), rotate(k, *rotary)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+        mixed = band_attention(q, k, v, self.band, valid=valid, causal=causal)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def step(self, x: Tensor, rotary: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, at: Tensor) -> Tensor:
@@ -160,8 +140,9 @@ class Attention(nn.Module):
         rows = torch.arange(len(at), device=x.device)
         keys[rows, :, at], values[rows, :, at] = k[:, :, 0], v[:, :, 0]
         scores = (q @ keys.transpose(-1, -2)) * (q.shape[-1] ** -0.5)
-        future = torch.arange(keys.shape[2], device=x.device)[None] > at[:, None]
-        mixed = scores.masked_fill(future[:, None, None], -torch.inf).softmax(-1) @ values
+        place = torch.arange(keys.shape[2], device=x.device)[None]
+        hidden = (place > at[:, None]) | (place < at[:, None] - self.band)
+        mixed = scores.masked_fill(hidden[:, None, None], -torch.inf).softmax(-1) @ values
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
@@ -170,7 +151,7 @@ class Layer(nn.Module):
 
     def __init__(self, config: PointerDecoderConfig) -> None:
         super().__init__()
-        self.attention = Attention(config.dim, config.heads)
+        self.attention = Attention(config.dim, config.heads, config.band)
         self.attention_norm = nn.RMSNorm(config.dim)
         self.ffn_norm = nn.RMSNorm(config.dim)
         self.up = nn.Linear(config.dim, config.expansion * config.dim)
@@ -180,8 +161,8 @@ class Layer(nn.Module):
     def _ffn(self, x: Tensor) -> Tensor:
         return x + self.dropout(self.down(F.gelu(self.up(self.ffn_norm(x)))))
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, causal: bool = False) -> Tensor:
-        return self._ffn(x + self.dropout(self.attention(self.attention_norm(x), rotary, mask, causal)))
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], valid: Tensor | None, causal: bool = False) -> Tensor:
+        return self._ffn(x + self.dropout(self.attention(self.attention_norm(x), rotary, valid, causal)))
 
     def step(self, x: Tensor, rotary: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, at: Tensor) -> Tensor:
         return self._ffn(x + self.attention.step(self.attention_norm(x), rotary, keys, values, at))
@@ -204,7 +185,7 @@ class PointerDecoder(nn.Module):
         self.norm = nn.RMSNorm(dim)
         self.query = nn.Linear(dim, dim, bias=False)
         self.key = nn.Linear(dim, dim, bias=False)
-        self.pair_in = nn.Linear(STATIC_FEATURES + HISTORY_FEATURES, 48)
+        self.pair_in = nn.Linear(EDGE_FEATURES + HISTORY_FEATURES, 48)
         self.pair_out = nn.Linear(48, 1, bias=False)
         self.base_scale = nn.Parameter(torch.ones(()))
         self.more = nn.Linear(dim, 1)
@@ -232,9 +213,8 @@ class PointerDecoder(nn.Module):
         """
         x = self.site_in(self.dropout(features)) + self.site_type(site_type) + self.site_logit(logit[..., None] / 5)
         rotary = self.rotary(x.shape[1], x.device)
-        mask = torch.zeros(valid.shape, device=x.device).masked_fill(~valid, -1e9)[:, None, None]
         for layer in self.site_layers:
-            x = layer(x, rotary, mask)
+            x = layer(x, rotary, valid)
         return x
 
     def embed_states(self, sites: Tensor, site_of_state: Tensor, kind: Tensor) -> Tensor:
@@ -277,7 +257,7 @@ class PointerDecoder(nn.Module):
             hidden: (E, D) hidden state of the step that each edge belongs to.
             keys: (E, D) `self.key` of the state that it enters.
             base: (E,) conditional log-probability in the graph.
-            pair: (E, STATIC_FEATURES + HISTORY_FEATURES).
+            pair: (E, EDGE_FEATURES + HISTORY_FEATURES).
         """
         pointed = (self.query(hidden) * keys).sum(-1) * (hidden.shape[-1] ** -0.5)
         return self.base_scale * base + pointed + self.pair_out(F.gelu(self.pair_in(pair)))[:, 0]

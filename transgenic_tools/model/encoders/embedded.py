@@ -8,58 +8,16 @@ windows are computed block by block with the same result as the dense mask.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from transgenic_tools.model.attention import band_attention, band_mask, rotary_angles, rotate
 from transgenic_tools.model.config import EmbeddedEncoderConfig
 from transgenic_tools.model.vocabulary import PAD_CODE
 
 #: Above this many patches attention is computed block by block.
 DENSE_PATCHES = 768
-
-
-def rotary_angles(length: int, dim: int, *, device: torch.device, base: float = 10000.0) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of rotary position embedding, each (length, dim / 2). Source: Su et al. 2021, RoFormer."""
-    frequency = base ** (-torch.arange(0, dim, 2, device=device, dtype=torch.float32) / dim)
-    angle = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequency[None]
-    return angle.cos(), angle.sin()
-
-
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Apply rotary position embedding to (..., length, dim)."""
-    left, right = x.chunk(2, dim=-1)
-    cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
-    return torch.cat((left * cosine - right * sine, left * sine + right * cosine), dim=-1)
-
-
-def band_mask(valid: Tensor, band: int) -> Tensor:
-    """Additive mask (B, 1, P, P): 0 where |i - j| <= band and j is valid, else -inf (the diagonal stays 0)."""
-    length = valid.shape[1]
-    index = torch.arange(length, device=valid.device)
-    near = (index[:, None] - index[None]).abs() <= band
-    keep = (near[None] & valid[:, None, :]) | torch.eye(length, dtype=torch.bool, device=valid.device)[None]
-    return torch.zeros(keep.shape, device=valid.device).masked_fill(~keep, -math.inf)[:, None]
-
-
-def blockwise_attention(q: Tensor, k: Tensor, v: Tensor, valid: Tensor, band: int) -> Tensor:
-    """Band attention in time and memory linear in P; equals `band_mask` attention. All (B, H, P, D/H)."""
-    length = q.shape[2]
-    out = torch.empty_like(q)
-    index = torch.arange(length, device=q.device)
-    for start in range(0, length, band):
-        stop = min(start + band, length)
-        left, right = max(0, start - band), min(length, stop + band)
-        near = (index[start:stop, None] - index[None, left:right]).abs() <= band
-        self_key = index[start:stop, None] == index[None, left:right]
-        keep = (near[None] & valid[:, None, left:right]) | self_key[None]
-        mask = torch.zeros(keep.shape, device=q.device, dtype=q.dtype).masked_fill(~keep, -math.inf)[:, None]
-        out[:, :, start:stop] = F.scaled_dot_product_attention(
-            q[:, :, start:stop], k[:, :, left:right], v[:, :, left:right], attn_mask=mask
-        )
-    return out
 
 
 class BandAttention(nn.Module):
@@ -76,7 +34,7 @@ class BandAttention(nn.Module):
         q, k, v = self.qkv(x).view(batch, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
         q, k = rotate(q, *rotary), rotate(k, *rotary)
         if mask is None:
-            mixed = blockwise_attention(q, k, v, valid, self.band)
+            mixed = band_attention(q, k, v, self.band, valid=valid)
         else:
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask.to(q.dtype))
         return self.out(mixed.transpose(1, 2).reshape(batch, length, dim))

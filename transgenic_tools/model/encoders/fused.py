@@ -3,7 +3,8 @@
 In: a trained `EmbeddedEncoder` and `BaseHead`. Out: the same `BaseScores` to rounding, about twice as fast.
 Dims: L bases, P patches, D patch channels, C base channels.
 A surprise: all tensors are channels-last, so patches and their expansion are views; convolutions and linear layers run
-in oneDNN with weights that were laid out once. Without oneDNN the plain functions compute the same.
+in oneDNN with weights that were laid out once. oneDNN compiles a kernel for every new length, so windows are padded
+with zeros to multiples of `QUANTUM` patches. Without oneDNN the plain functions compute the same.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transgenic_tools.model.encoders.embedded import BandAttention, Block, EmbeddedEncoder, rotary_angles, rotate
+from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
+from transgenic_tools.model.encoders.embedded import BandAttention, Block, EmbeddedEncoder
 from transgenic_tools.model.head import BaseHead, BaseScores
+from transgenic_tools.model.packing import normalise
 from transgenic_tools.model.vocabulary import N_SITES
 
 Layer = Callable[[Tensor], Tensor]
+#: Rows that a linear layer sees are a multiple of this.
+QUANTUM = 32
 
 
 def packed_linear(weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, gelu: bool = False) -> Layer:
@@ -56,6 +61,19 @@ def packed_convolution(conv: nn.Conv1d, dtype: torch.dtype, *, gelu: bool = Fals
     )
 
 
+def packed_norm(norm: nn.RMSNorm, dtype: torch.dtype) -> Layer:
+    """An RMS norm of fp32 rows (n, D), given in `dtype`."""
+    weight = norm.weight.detach().float().numpy().copy()
+    epsilon = float(torch.finfo(torch.float32).eps if norm.eps is None else norm.eps)
+
+    def normed(x: Tensor) -> Tensor:
+        out = torch.empty_like(x)
+        normalise(x.numpy(), weight, epsilon, out.numpy())
+        return out.to(dtype)
+
+    return normed
+
+
 def _image(rows: Tensor) -> Tensor:
     """(L, C) as (1, C, 1, L) channels-last, without a copy."""
     return rows.t()[None, :, None]
@@ -75,40 +93,32 @@ class _FusedAttention:
         self.out = packed_linear(attention.out.weight, None, dtype)
 
     def __call__(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-        length, dim = x.shape
-        mixed = self.qkv(x).view(length, 3 * self.heads, dim // self.heads).transpose(0, 1)
+        """(padded P, D); the places are those of `rotary`."""
+        (padded, dim), length = x.shape, len(rotary[0])
+        mixed = self.qkv(x)[:length].view(length, 3 * self.heads, dim // self.heads).transpose(0, 1)
         turned = rotate(mixed[: 2 * self.heads], *rotary)
         q, k, v = turned[: self.heads], turned[self.heads :], mixed[2 * self.heads :]
-        found = x.new_empty(length, self.heads, dim // self.heads)
-        for start in range(0, length, self.band):
-            stop = min(start + self.band, length)
-            left, right = max(0, start - self.band), min(length, stop + self.band)
-            mask = None
-            if right - left > self.band + 1 or length > self.band + 1:
-                near = torch.arange(start, stop)[:, None] - torch.arange(left, right)[None]
-                mask = x.new_zeros(near.shape).masked_fill_(near.abs() > self.band, -torch.inf)[None, None]
-            part = F.scaled_dot_product_attention(
-                q[None, :, start:stop], k[None, :, left:right], v[None, :, left:right], attn_mask=mask
-            )
-            found[start:stop] = part[0].transpose(0, 1)
-        return self.out(found.view(length, dim))
+        found = band_attention(q[None], k[None], v[None], self.band)[0]
+        return self.out(F.pad(found.transpose(0, 1).reshape(length, dim), (0, 0, 0, padded - length)))
 
 
 class _FusedBlock:
     """One block; the residual stream is (P, D) in fp32."""
 
     def __init__(self, block: Block, dtype: torch.dtype) -> None:
-        self.block, self.dtype = block, dtype
+        self.conv_norm, self.ffn_norm = packed_norm(block.conv_norm, dtype), packed_norm(block.ffn_norm, dtype)
+        self.attention_norm = None if block.attention_norm is None else packed_norm(block.attention_norm, dtype)
         self.conv = packed_convolution(block.conv, dtype)
         self.up = packed_linear(block.up.weight, block.up.bias, dtype, gelu=True)
         self.down = packed_linear(block.down.weight, block.down.bias, dtype)
         self.attention = _FusedAttention(block.attention, dtype) if block.attention is not None else None
 
     def __call__(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-        x = x + _rows(self.conv(_image(self.block.conv_norm(x).to(self.dtype))))
-        if self.attention is not None and self.block.attention_norm is not None:
-            x += self.attention(self.block.attention_norm(x).to(self.dtype), rotary)
-        x += self.down(self.up(self.block.ffn_norm(x).to(self.dtype)))
+        x = x + _rows(self.conv(_image(self.conv_norm(x))))
+        if self.attention is not None and self.attention_norm is not None:
+            x += self.attention(self.attention_norm(x), rotary)
+        x += self.down(self.up(self.ffn_norm(x)))
+        x[len(rotary[0]) :] = 0  # convolutions see nothing beyond the window
         return x
 
 
@@ -126,7 +136,7 @@ class FusedTrunk:
         patch = encoder.patch.weight.detach()  # (D, S, patch) -> (D, patch * S): bases before channels
         self.patch = packed_linear(patch.transpose(1, 2).reshape(config.dim, -1), encoder.patch.bias, dtype)
         self.blocks = [_FusedBlock(block, dtype) for block in encoder.blocks if isinstance(block, Block)]
-        self.norm = encoder.norm
+        self.norm = packed_norm(encoder.norm, dtype)
         self.expand = packed_linear(encoder.expand.weight, encoder.expand.bias, dtype)
         self.skip = packed_linear(encoder.skip.weight[:, :, 0], encoder.skip.bias, dtype)
         self.base_mix = packed_convolution(encoder.base_mix, dtype, gelu=True)
@@ -143,7 +153,8 @@ class FusedTrunk:
             `BaseScores` of a batch of one; its tensors are channels-last views.
         """
         config, bases = self.config, len(codes)
-        padded = bases + -bases % config.patch
+        patches = -(-bases // config.patch)
+        padded = (patches + -patches % QUANTUM) * config.patch
         one_hot = torch.zeros(padded, 4, dtype=self.dtype)
         known = torch.from_numpy(np.flatnonzero(codes < 4))
         one_hot[known, torch.from_numpy(codes.astype(np.int64))[known]] = 1.0
@@ -152,10 +163,11 @@ class FusedTrunk:
         stem += _rows(self.stem_mix(_image(stem)))
         stem[bases:] = 0
         x = self.patch(stem.reshape(padded // config.patch, -1)).float()
-        rotary = rotary_angles(len(x), config.dim // config.heads, device=x.device)
+        x[patches:] = 0
+        rotary = rotary_angles(patches, config.dim // config.heads, device=x.device)
         for block in self.blocks:
             x = block(x, rotary)
-        features = self.expand(self.norm(x).to(self.dtype)).view(padded, config.channels)
+        features = self.expand(self.norm(x)).view(padded, config.channels)
         features += self.skip(stem)
         torch.ops.aten.gelu_(features)
         features[bases:] = 0

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from transgenic_tools.model.attention import rotary_angles, rotate
 from transgenic_tools.model.config_parts import NucleotideTransformerV2Config
-from transgenic_tools.model.encoders.embedded import rotary_angles, rotate
 
 PAD_ID = 1
 

@@ -1,0 +1,387 @@
+"""States and edges of the graph of valid transcripts, compiled.
+
+In: base codes and `Candidates`. Out: `States` in topological order, the edges between them, the content along an edge.
+A surprise: which stop codon ends a coding exon, and which donors lie before it, follows from the frame alone; so no
+edge ever crosses an in-frame stop, also where an intron splits the codon.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.model.candidates import Candidates
+from transgenic_tools.model.config import GrammarConfig
+from transgenic_tools.model.grammar import Kind
+from transgenic_tools.model.vocabulary import AC, AT, dinucleotides, stop_codons
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_NEVER = np.int64(1) << np.int64(60)
+_NEVER = np.int64(1) << np.int64(60)
+_BEGIN, _TSS, _D5, _A5, _START = (int(k) for k in (Kind.BEGIN, Kind.TSS, Kind.D5, Kind.A5, Kind.START))
+_D0, _D1, _D2, _DS1, _DS2 = (int(k) for k in (Kind.D0, Kind.D1, Kind.D2, Kind.DS1, Kind.DS2))
+_A0, _A1, _A1T, _A2, _A2TA, _A2TG = (int(k) for k in (Kind.A0, Kind.A1, Kind.A1T, Kind.A2, Kind.A2TA, Kind.A2TG))
+_STOP, _D3, _A3, _TTS, _END = (int(k) for k in (Kind.STOP, Kind.D3, Kind.A3, Kind.TTS, Kind.END))
+
+
+@numba.njit(cache=True, nogil=True)
+def _next_stops(stops: npt.NDArray[np.bool_]) -> Ints:  # pragma: no cover (compiled)
+    """For every base the first base of the next stop codon in its frame, at or after it."""
+    length = len(stops)
+    following = np.full(length + 3, _NEVER, dtype=np.int64)
+    for i in range(length - 1, -1, -1):
+        following[i] = i if stops[i] else following[i + 3]
+    return following
+
+
+@numba.njit(cache=True, nogil=True)
+def _coding_stop(codes, following, start, carried, kind):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(last base of the only reachable stop, True where it is a split codon) of a coding exon from `start`."""
+    length = len(codes)
+    if kind == _A1T and start + 1 < length:
+        a, b = codes[start], codes[start + 1]
+        if (a == 0 and (b == 0 or b == 2)) or (a == 2 and b == 0):
+            return start + 1, True
+    if kind == _A2TA and start < length and (codes[start] == 0 or codes[start] == 2):
+        return start, True
+    if kind == _A2TG and start < length and codes[start] == 0:
+        return start, True
+    codon = start + (3 - carried) % 3
+    if codon >= length:
+        return _NEVER, False
+    stop = following[codon]
+    return (stop + 2 if stop < _NEVER else _NEVER), False
+
+
+@numba.njit(cache=True, nogil=True)
+def _carried(kind):  # type: ignore[no-untyped-def]  # pragma: no cover
+    if kind in (_A1, _A1T):
+        return 1
+    if kind in (_A2, _A2TA, _A2TG):
+        return 2
+    return 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _acceptor_kind(codes, donor_kind, donor, after):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Kind of the acceptor that a coding donor leads to, or -1 where a split start codon would be wrong."""
+    length = len(codes)
+    if donor_kind == _D0:
+        return _A0
+    if donor_kind == _D1:
+        return _A1T if codes[donor - 1] == 3 else _A1
+    if donor_kind == _D2:
+        if codes[donor - 2] == 3 and codes[donor - 1] == 0:
+            return _A2TA
+        if codes[donor - 2] == 3 and codes[donor - 1] == 2:
+            return _A2TG
+        return _A2
+    if donor_kind == _DS1:
+        return _A1 if after + 1 < length and codes[after] == 3 and codes[after + 1] == 2 else -1
+    return _A2 if after < length and codes[after] == 2 else -1
+
+
+class SiteList(NamedTuple):
+    """Candidates of one type (S of them).
+
+    Attributes:
+        position: (S,) sorted.
+        state: (S,) the first state of each.
+        next_strong: (S + 1,) index of the next strong candidate at or after each; S where there is none.
+    """
+
+    position: Ints
+    state: Ints
+    next_strong: Ints
+
+
+class Layout(NamedTuple):
+    """What the edges of a window follow from.
+
+    Attributes:
+        codes: (L,) base codes.
+        following: (L + 3,) first base of the next stop codon in frame.
+        donor_pair, acceptor_pair: (L,) dinucleotides that begin and end at a base.
+        kind, position: (N,) of the states.
+        split: (N,) bases of a split start codon before its intron, else 0.
+        stop_state: (L + 1,) state of the stop codon that ends at a base, -1 for none.
+        near: So many nearest candidates of a type are looked at behind a state, and as many strong ones beyond them.
+    """
+
+    codes: npt.NDArray[np.uint8]
+    following: Ints
+    donor_pair: npt.NDArray[np.int32]
+    acceptor_pair: npt.NDArray[np.int32]
+    kind: Ints
+    position: Ints
+    split: Ints
+    stop_state: Ints
+    tss: SiteList
+    start: SiteList
+    donor: SiteList
+    acceptor: SiteList
+    tts: SiteList
+    min_intron: int
+    max_intron: int
+    min_exon: int
+    max_utr_exon: int
+    near: int
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _emit(target, edges, sites, shift, low, high, near):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Edges to `state + shift` of sites in [low, high): the `near` nearest, then as many strong ones."""
+    count = len(sites.position)
+    i = np.searchsorted(sites.position, low)
+    close, far = near, near
+    while i < count and sites.position[i] < high:
+        if close == 0:
+            i = sites.next_strong[i]
+            if far == 0 or i >= count or sites.position[i] >= high:
+                break
+            far -= 1
+        else:
+            close -= 1
+        target[edges] = sites.state[i] + shift
+        edges += 1
+        i += 1
+    return edges
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _emit_coding(target, edges, layout, kind, position):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Edges of a coding exon: to donors before its only reachable stop, by frame, and to that stop."""
+    after = position if kind == _START else position + 1
+    carried = _carried(kind)
+    stop, is_split = _coding_stop(layout.codes, layout.following, after, carried, kind)
+    if not is_split:
+        donors = layout.donor.position
+        i = np.searchsorted(donors, after + (3 if kind == _START else layout.min_exon))
+        while i < len(donors) and donors[i] <= stop:
+            target[edges] = layout.donor.state[i] + 1 + (donors[i] - after + carried) % 3
+            edges += 1
+            i += 1
+    if stop < _NEVER:
+        target[edges] = layout.stop_state[stop]
+        edges += 1
+    return edges
+
+
+@numba.njit(cache=True, nogil=True)
+def _landing(codes, kind, donor, after):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Which of the acceptor's states (in the order of _ACCEPTOR_STATES) a donor leads to, -1 for none."""
+    if kind == _D5:
+        return 0
+    if kind == _D3:
+        return 7
+    coding = _acceptor_kind(codes, kind, donor, after)
+    return coding - _A0 + 1 if coding >= 0 else -1
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _emit_introns(target, edges, layout, kind, donor):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Edges from a donor to the acceptors that end its intron; GT and GC go with AG, AT with AC."""
+    sites = layout.acceptor
+    count = len(sites.position)
+    i = np.searchsorted(sites.position, donor + layout.min_intron - 1)
+    close = far = layout.near
+    while i < count and far > 0:
+        if close == 0:
+            i = sites.next_strong[i]
+        if i >= count or sites.position[i] + 1 - donor > layout.max_intron:
+            break
+        acceptor = sites.position[i]
+        if (layout.donor_pair[donor] == AT) == (layout.acceptor_pair[acceptor] == AC):
+            to = _landing(layout.codes, kind, donor, acceptor + 1)
+            if to >= 0:
+                target[edges] = sites.state[i] + to
+                edges += 1
+                if close > 0:
+                    close -= 1
+                else:
+                    far -= 1
+        i += 1
+    return edges
+
+
+@numba.njit(cache=True, nogil=True)
+def walk(layout, first):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Targets (M,) of the edges of all states in order; `first` (N + 1,) gets where each state's edges begin."""
+    most = 3 + len(layout.tss.state) + len(layout.start.state) + len(layout.donor.state)
+    most += len(layout.acceptor.state) + len(layout.tts.state)  # no state has more edges
+    target = np.empty(most + 64 * len(layout.kind), dtype=np.int32)
+    edges = 0
+    for state in range(len(layout.kind)):
+        if edges + most > len(target):
+            longer = np.empty(2 * len(target) + most, dtype=np.int32)
+            for i in range(edges):
+                longer[i] = target[i]
+            target = longer
+        first[state] = edges
+        k, p = layout.kind[state], layout.position[state]
+        if k == _BEGIN:
+            edges = _emit(target, edges, layout.tss, 0, 0, _NEVER, _NEVER)
+            edges = _emit(target, edges, layout.start, 0, 0, _NEVER, _NEVER)
+        elif k in (_TSS, _A5):
+            after = p + 1 if k == _A5 else p
+            gap = layout.min_exon if k == _A5 else 1
+            high = after + layout.max_utr_exon
+            edges = _emit(target, edges, layout.donor, 0, after + gap, high, layout.near)
+            # a start at the TSS itself is the transcript without a 5' UTR, which BEGIN reaches
+            edges = _emit(target, edges, layout.start, 0, p + 1, high, layout.near)
+        elif k == _START and layout.split[state] > 0:
+            place = p + layout.split[state]
+            edges = _emit(target, edges, layout.donor, 3 + layout.split[state], place, place + 1, 1)
+        elif k == _START or _A0 <= k <= _A2TG:
+            edges = _emit_coding(target, edges, layout, k, p)
+        elif k in (_STOP, _A3):
+            gap = 0 if k == _STOP else layout.min_exon
+            high = p + 1 + layout.max_utr_exon
+            edges = _emit(target, edges, layout.donor, 6, p + 1 + gap, high, layout.near)
+            edges = _emit(target, edges, layout.tts, 0, p + 1, high, layout.near)
+        elif k not in (_TTS, _END):
+            edges = _emit_introns(target, edges, layout, k, p)
+        if k in (_STOP, _TTS):
+            target[edges] = len(layout.kind) - 1
+            edges += 1
+    first[len(layout.kind)] = edges
+    return target[:edges]
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _segment(kind, p, to_kind, q, sums):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(sum of content log-probabilities, bases) of the segment between two states."""
+    outside, five, coding, intron, three = sums
+    length = len(outside) - 1
+    if kind == _BEGIN:
+        return outside[q] - outside[0], q
+    if to_kind == _END:
+        return outside[length] - outside[p + 1], length - p - 1
+    end = q + 1 if (to_kind in (_STOP, _TTS, _A5, _A3) or _A0 <= to_kind <= _A2TG) else q
+    if kind == _TSS:
+        return five[end] - five[p], end - p
+    if kind == _A5:
+        return five[end] - five[p + 1], end - p - 1
+    if kind == _START:
+        frame = p % 3
+        return coding[frame, end] - coding[frame, p], end - p
+    if _A0 <= kind <= _A2TG:
+        frame = (p + 1 - _carried(kind)) % 3
+        return coding[frame, end] - coding[frame, p + 1], end - p - 1
+    if kind in (_STOP, _A3):
+        return three[end] - three[p + 1], end - p - 1
+    return intron[end] - intron[p], end - p
+
+
+@numba.njit(cache=True, nogil=True)
+def score_edges(  # type: ignore[no-untyped-def]  # pragma: no cover
+    kind,
+    position,
+    first,
+    target,
+    entry,
+    weight,
+    no_five,
+    no_three,
+    sums_of,
+    content,
+    bases,
+    score,
+):
+    """Content, bases and score of every edge. `sums_of` are the cumulative contents that `_segment` reads."""
+    for state in range(len(kind)):
+        for edge in range(first[state], first[state + 1]):
+            to = target[edge]
+            sums, size = _segment(kind[state], position[state], kind[to], position[to], sums_of)
+            content[edge], bases[edge] = sums, size
+            extra = 0.0
+            if kind[state] == _BEGIN and kind[to] == _START:
+                extra = no_five
+            if kind[state] == _STOP and kind[to] == _END:
+                extra = no_three
+            score[edge] = weight * sums + entry[to] + extra
+
+
+_DONOR_STATES = np.array([_D5, _D0, _D1, _D2, _DS1, _DS2, _D3])
+_ACCEPTOR_STATES = np.array([_A5, _A0, _A1, _A1T, _A2, _A2TA, _A2TG, _A3])
+_ONLY_TSS, _ONLY_START, _ONLY_STOP, _ONLY_TTS = (np.array([k]) for k in (_TSS, _START, _STOP, _TTS))
+
+
+@numba.njit(cache=True, nogil=True)
+def _mark_stops(codes, following, starts, acceptors, marked):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Mark the last base of every stop codon that some coding exon leads to."""
+    for start in starts:
+        stop, _ = _coding_stop(codes, following, start, 0, _START)
+        if stop < _NEVER:
+            marked[stop] = True
+    for acceptor in acceptors:
+        for kind in range(_A0, _A2TG + 1):
+            stop, _ = _coding_stop(codes, following, acceptor + 1, _carried(kind), kind)
+            if stop < _NEVER:
+                marked[stop] = True
+
+
+def _stop_positions(codes: npt.NDArray[np.uint8], following: Ints, candidates: Candidates) -> Ints:
+    """Last base of every stop codon that some coding exon leads to."""
+    marked = np.zeros(len(codes) + 3, dtype=np.bool_)
+    _mark_stops(codes, following, candidates.start[candidates.split == 0], candidates.acceptor, marked)
+    return np.flatnonzero(marked)
+
+
+def _site_list(sites: Ints, state: Ints, strong: Flags) -> SiteList:
+    index = np.where(strong[sites], np.arange(len(sites)), len(sites))
+    following = np.minimum.accumulate(index[::-1])[::-1]
+    return SiteList(sites, state, np.append(following, len(sites)))
+
+
+def lay_out(codes: npt.NDArray[np.uint8], candidates: Candidates, grammar: GrammarConfig, *, near: int) -> Layout:
+    """Number the states by (position, kind); all kinds of one donor or acceptor get neighbouring numbers.
+
+    Args:
+        codes: (L,).
+        near: See `Layout`.
+    """
+    length = len(codes)
+    begins, ends = dinucleotides(codes)
+    following = _next_stops(stop_codons(codes))
+    stops = _stop_positions(codes, following, candidates)
+    blocks = (
+        (candidates.tss, _ONLY_TSS),
+        (candidates.start, _ONLY_START),
+        (candidates.donor, _DONOR_STATES),
+        (candidates.acceptor, _ACCEPTOR_STATES),
+        (stops, _ONLY_STOP),
+        (candidates.tts, _ONLY_TTS),
+    )
+    sizes = [len(sites) * len(kinds) for sites, kinds in blocks]
+    position = np.concatenate([np.repeat(sites, len(kinds)) for sites, kinds in blocks])
+    kind = np.concatenate([np.broadcast_to(kinds, (len(sites), len(kinds))).ravel() for sites, kinds in blocks])
+    rank = np.repeat(np.arange(len(blocks)), sizes)
+    order = np.lexsort((kind, rank, position))
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.arange(len(order)) + 1
+    tss, start, donor, acceptor, stop, tts = np.split(number, np.cumsum(sizes)[:-1])
+    n = len(order) + 2
+    all_kind = np.empty(n, dtype=np.int64)
+    all_position = np.empty(n, dtype=np.int64)
+    all_kind[0], all_kind[-1], all_position[0], all_position[-1] = _BEGIN, _END, 0, length
+    all_kind[1:-1], all_position[1:-1] = kind[order], position[order]
+    split = np.zeros(n, dtype=np.int64)
+    split[start] = candidates.split
+    stop_state = np.full(length + 1, -1, dtype=np.int64)
+    stop_state[stops] = stop
+    strong = candidates.strong
+    return Layout(
+        codes, following, begins, ends, all_kind, all_position, split, stop_state,
+        _site_list(candidates.tss, tss, strong),
+        _site_list(candidates.start, start, strong),
+        _site_list(candidates.donor, donor[:: len(_DONOR_STATES)], strong),
+        _site_list(candidates.acceptor, acceptor[:: len(_ACCEPTOR_STATES)], strong),
+        _site_list(candidates.tts, tts, strong),
+        grammar.min_intron, grammar.max_intron, grammar.min_exon, grammar.max_utr_exon, near,
+    )  # fmt: skip
