@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ from transgenic_tools.model.paths import Path
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+#: Genes of a round times the longest that one of them has written: bounds the memory of the decoder's cache.
+MOST_TOKENS = 4096
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,23 @@ class Searcher:
         while waiting:
             # genes of one round should need about the same number of steps
             waiting.sort(key=lambda gene: (len(gene.found) == 0, len(gene.tokens), gene.sites.graph.n_states))
-            for start in range(0, len(waiting), self.config.group):
-                _Round(self, waiting[start : start + self.config.group]).run()
+            for together in self._rounds(waiting):
+                _Round(self, together).run()
             waiting = [gene for gene in waiting if not gene.done]
         for gene in genes:
             gene.embedded = None
+
+    def _rounds(self, waiting: Sequence[GeneSearch]) -> Iterator[list[GeneSearch]]:
+        """Neighbours in `waiting`, as many as a group holds and the cache of their steps may be large."""
+        genes: list[GeneSearch] = []
+        longest = 0
+        for gene in waiting:
+            longest = max(longest, len(gene.tokens))
+            if genes and (len(genes) == self.config.group or (len(genes) + 1) * longest > MOST_TOKENS):
+                yield genes
+                genes, longest = [], len(gene.tokens)
+            genes.append(gene)
+        yield genes
 
 
 def _joined(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[Any]:

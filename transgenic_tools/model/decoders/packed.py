@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
 from transgenic_tools.model.decoders.pointer import MAX_ORDINAL, Layer, PointerDecoder
-from transgenic_tools.model.encoders.fused import QUANTUM, packed_linear, packed_norm
+from transgenic_tools.model.encoders.fused import packed_linear, packed_norm, padded_length
 from transgenic_tools.model.packing import (
     ROWS,
     add_linear,
@@ -202,7 +202,7 @@ class PackedDecoder:
     def encode_sites(self, features: Tensor, site_type: Tensor, logit: Tensor) -> Tensor:
         """Embeddings (S, D) of one gene's sites; see `PointerDecoder.encode_sites`."""
         sites = len(features)
-        features = F.pad(features, (0, 0, 0, -sites % QUANTUM)).to(self.dtype)
+        features = F.pad(features, (0, 0, 0, padded_length(sites, least=64) - sites)).to(self.dtype)
         x = self.site_in(features).float()
         x[:sites] += self.site_type(site_type) + self.site_logit(logit[:, None] / 5)
         rotary = rotary_angles(sites, self.head, device=x.device)
@@ -272,8 +272,9 @@ class PackedState:
         """Hidden states (n, D) after the tokens x (n, D) of some rows at step `at` (n,)."""
         have = self._angles[0].shape[0]
         if int(at.max()) + 1 > have:
-            self.caches = tuple(Cache(*(_longer(array, 2 * have) for array in pair)) for pair in self.caches)
-            self._angles = self._tables(2 * have)
+            room = max(64, have // 4)
+            self.caches = tuple(Cache(*(_longer(array, have + room) for array in pair)) for pair in self.caches)
+            self._angles = self._tables(have + room)
         self.end = self.begin.copy()
         self.end[rows] = at + 1
         return self._run(x, rows, at)

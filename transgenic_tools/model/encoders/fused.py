@@ -4,7 +4,7 @@ In: a trained `EmbeddedEncoder` and `BaseHead`. Out: the same `BaseScores` to ro
 Dims: L bases, P patches, D patch channels, C base channels.
 A surprise: all tensors are channels-last, so patches and their expansion are views; convolutions and linear layers run
 in oneDNN with weights that were laid out once. oneDNN compiles a kernel for every new length, so windows are padded
-with zeros to multiples of `QUANTUM` patches. Without oneDNN the plain functions compute the same.
+with zeros to one of few lengths (`padded_length`). Without oneDNN the plain functions compute the same.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ from transgenic_tools.model.packing import normalise
 from transgenic_tools.model.vocabulary import N_SITES
 
 Layer = Callable[[Tensor], Tensor]
-#: Rows that a linear layer sees are a multiple of this.
-QUANTUM = 32
+
+
+def padded_length(rows: int, *, least: int = 32) -> int:
+    """The next of eight lengths an octave, all multiples of `least`, a power of 2."""
+    step = max(least, 1 << max(rows.bit_length() - 4, 0))
+    return rows + -rows % step
 
 
 def packed_linear(weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, gelu: bool = False) -> Layer:
@@ -154,7 +158,7 @@ class FusedTrunk:
         """
         config, bases = self.config, len(codes)
         patches = -(-bases // config.patch)
-        padded = (patches + -patches % QUANTUM) * config.patch
+        padded = padded_length(patches) * config.patch
         one_hot = torch.zeros(padded, 4, dtype=self.dtype)
         known = torch.from_numpy(np.flatnonzero(codes < 4))
         one_hot[known, torch.from_numpy(codes.astype(np.int64))[known]] = 1.0
