@@ -139,3 +139,18 @@ def test_the_cache_grows_and_steps_see_a_band() -> None:
         for state in both:
             out = state.step(one + step, one, one + step, np.ones(1, dtype=bool))
             np.testing.assert_allclose(out[0], whole[step].numpy(), atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_what_lies_beyond_all_bands_may_be_left_out() -> None:
+    torch.manual_seed(5)
+    decoder = PointerDecoder(PointerDecoderConfig(dim=16, heads=2, layers=2, node_layers=1, band=10), 8).eval()
+    torch.nn.init.normal_(decoder.query.weight)
+    gene = Embedded(torch.zeros(1, 16), torch.randn(60, 16), np.zeros((60, 16), np.float32))
+    prefix = (np.arange(50), np.zeros(50, dtype=np.int64))
+    one, live = np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool)
+    both = [engine.begin([gene], [prefix], slots=1, beams=1) for engine in (build_engine(decoder), Engine(decoder))]
+    np.testing.assert_allclose(both[0].more(), both[1].more(), rtol=1e-4)
+    for step in range(5):
+        out = [state.step(one + 50 + step, one, one + 50 + step, live) for state in both]
+        np.testing.assert_allclose(out[0], out[1], atol=1e-4, rtol=1e-3)

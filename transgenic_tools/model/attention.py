@@ -59,7 +59,7 @@ def band_attention(
         return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     out = torch.empty_like(q)
     index = torch.arange(length, device=q.device)
-    block = length if length <= band + 1 else band
+    block = length if length <= band + 1 else max(band // 2, 1)
     masks: dict[tuple[int, int, int], Tensor] = {}  # blocks inside a window share theirs
     for start in range(0, length, block):
         stop = min(start + block, length)

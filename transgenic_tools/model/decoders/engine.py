@@ -132,9 +132,13 @@ class _PackedRows:
     ) -> None:
         self.engine, packed = engine, engine.packed
         own = [gene.states.numpy() for gene in embedded]
+        # Through L layers a step sees no more than L bands back, and positions are relative.
+        reach = max(1, len(packed.layers)) * packed.config.band
         tokens = [
-            packed.token(states[visited], ordinals) for states, (visited, ordinals) in zip(own, prefixes, strict=True)
+            packed.token(states[visited[-reach:]], ordinals[-reach:])
+            for states, (visited, ordinals) in zip(own, prefixes, strict=True)
         ]
+        self.skipped = np.repeat([max(0, len(visited) - reach) for visited, _ in prefixes], beams)
         self.states = own[0] if len(own) == 1 else np.concatenate(own)
         self.state: PackedState = packed.start(tokens, beams=beams)
 
@@ -146,7 +150,7 @@ class _PackedRows:
         packed, rows = self.engine.packed, np.flatnonzero(live)
         x = packed.token(self.states[states[rows]], ordinal[rows])
         out = np.zeros((len(live), x.shape[1]), dtype=np.float32)
-        out[rows] = packed.queries(self.state.step(x, rows, at[rows]))
+        out[rows] = packed.queries(self.state.step(x, rows, at[rows] - self.skipped[rows]))
         return out
 
     def reorder(self, parents: Ints) -> None:
