@@ -90,7 +90,11 @@ class _Tally:
     findings: list[Finding] = field(default_factory=list)
 
     def tables(self, chunks: Iterator[Chunk], total: int) -> Iterator[pa.Table]:
-        for table, findings in track(chunks, total=total, label="genes", size=lambda chunk: chunk.table.num_rows):
+        passing = track(
+            chunks, total=total, label="genes", size=lambda chunk: chunk.table.num_rows,
+            bases=lambda chunk: sum(window_bases(chunk.table)),
+        )  # fmt: skip
+        for table, findings in passing:
             self.findings += findings
             self.genes += table.num_rows
             self.transcripts += int(table["n_transcripts"].to_numpy().sum())
