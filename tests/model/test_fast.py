@@ -9,7 +9,7 @@ import torch
 from tests.model.tiny import random_text
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.model.attention import band_attention, band_mask
-from transgenic_tools.model.config import EmbeddedEncoderConfig, PointerDecoderConfig
+from transgenic_tools.model.config_parts import EmbeddedEncoderConfig, PointerDecoderConfig
 from transgenic_tools.model.decoders.engine import Embedded, Engine, PackedEngine, build_engine
 from transgenic_tools.model.decoders.pointer import PointerDecoder
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder

@@ -13,7 +13,7 @@ from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, encode, translate
 from transgenic_tools.model.candidates import Candidates, choose_candidates
-from transgenic_tools.model.config import GrammarConfig, ScoringConfig
+from transgenic_tools.model.config_parts import GrammarConfig, ScoringConfig
 from transgenic_tools.model.grammar import Kind, path_to_transcript, transcript_to_path
 from transgenic_tools.model.graph import Graph, best_path, build_graph
 from transgenic_tools.model.paths import exact_sites, find_path

@@ -7,7 +7,8 @@ import torch
 
 from tests.model.tiny import ENCODERS, random_text, windows
 from transgenic_tools.errors import OutOfMemoryError
-from transgenic_tools.model.config import TransgenicConfig, build_part
+from transgenic_tools.model.config import TransgenicConfig
+from transgenic_tools.model.config_parts import build_part
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.preflight import (
     Memory,

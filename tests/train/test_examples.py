@@ -11,7 +11,7 @@ from tests.model.test_graph import few_candidates, paths_of, random_window
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import encode
-from transgenic_tools.model.config import GrammarConfig, ScoringConfig
+from transgenic_tools.model.config_parts import GrammarConfig, ScoringConfig
 from transgenic_tools.model.graph import build_graph
 from transgenic_tools.model.paths import Path
 from transgenic_tools.model.vocabulary import IGNORE, Content, Site

@@ -36,7 +36,7 @@ def compile_kernels() -> None:
     from transgenic_tools.generate.predict import Predictor
     from transgenic_tools.genome.hashing import stable_rng
     from transgenic_tools.io.shards import GeneRow
-    from transgenic_tools.model.transgenic import load_model
+    from transgenic_tools.model.network import load_network
 
     rng = stable_rng("kernels")
     sequence = "".join(rng.choice(list("ACGT"), 2_000))
@@ -44,7 +44,7 @@ def compile_kernels() -> None:
         gene_id="gene", sample="sample", seqid="chr", start=0, end=2_000, strand="+", window_start=0,
         window_end=2_000, sequence=sequence, gsf=None, n_transcripts=0, primary_transcript=None, split="test",
     )  # fmt: skip
-    model, _ = load_model()
+    model, _ = load_network()
     model.eval().prepare()
     Predictor(model, Config(shards=(), model=None, outdir=Path()), model_hash="").predict([row])
 

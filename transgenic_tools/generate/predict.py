@@ -22,9 +22,9 @@ from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.shards import GeneRow, PredictionRow
 from transgenic_tools.model.confidence import Scores, found_transcript, score
 from transgenic_tools.model.decoders.pointer import SiteGraph
+from transgenic_tools.model.network import Network
 from transgenic_tools.model.paths import exact_sites, find_paths
 from transgenic_tools.model.search import GeneSearch, Searcher, start_search
-from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.model.vocabulary import PAD_CODE
 
 NO_TRANSCRIPT = "no_valid_transcript"
@@ -45,7 +45,7 @@ def known_transcripts(row: GeneRow) -> tuple[Transcript, ...]:
 class Predictor:
     """A loaded model and the settings of one run."""
 
-    def __init__(self, model: TransgenicModel, config: Config, *, model_hash: str) -> None:
+    def __init__(self, model: Network, config: Config, *, model_hash: str) -> None:
         self.model, self.config, self.model_hash = model, config, model_hash
         self.device = model.head.project.weight.device
         self.searcher = Searcher(model.decoder, config.decoding, dtype=model.reading_dtype)

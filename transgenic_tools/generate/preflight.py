@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import torch
 
 from transgenic_tools.generate.config import Config
+from transgenic_tools.model.network import Network
 from transgenic_tools.model.preflight import generation_line
-from transgenic_tools.model.transgenic import TransgenicModel
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def window_sizes(shards: Sequence[Path], split: str | None) -> tuple[int, int]:
     return longest, total
 
 
-def announce(model: TransgenicModel, device: torch.device, shards: Sequence[Path], config: Config) -> None:
+def announce(model: Network, device: torch.device, shards: Sequence[Path], config: Config) -> None:
     """Log the preflight line.
 
     Raises:
@@ -41,5 +41,5 @@ def announce(model: TransgenicModel, device: torch.device, shards: Sequence[Path
     """
     longest, total = window_sizes(shards, config.split)
     at_once = longest * config.threads if device.type == "cpu" else max(longest, config.batch_bases)
-    line = generation_line(model.config, device, at_once=at_once, total_bases=total)  # type: ignore[arg-type]
+    line = generation_line(model.config, device, at_once=at_once, total_bases=total)
     logger.info("%d bases, longest window %d: %s", total, longest, line)

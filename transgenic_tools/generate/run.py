@@ -32,7 +32,7 @@ from transgenic_tools.io.shards import (
     shard_provenance,
     write_prediction_shard,
 )
-from transgenic_tools.model.transgenic import TransgenicModel, load_model, pick_device
+from transgenic_tools.model.network import Network, load_network, pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def return_freed_memory() -> None:
             logger.debug("no glibc: memory is handled as usual")
 
 
-def load(config: Config) -> tuple[TransgenicModel, Path, torch.device, str]:
+def load(config: Config) -> tuple[Network, Path, torch.device, str]:
     """The model on its device, and the precision that it computes with.
 
     Raises:
@@ -134,7 +134,7 @@ def load(config: Config) -> tuple[TransgenicModel, Path, torch.device, str]:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda, but no CUDA device is visible", hint="use --device auto or cpu")
     device = pick_device(config.device)
-    model, path = load_model(config.model)
+    model, path = load_network(config.model)
     torch.set_num_threads(1)  # threads share out the genes, see `generate.predict`
     # oneDNN keeps a compiled kernel for every shape, about a MB each; 1,024 unless told.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")

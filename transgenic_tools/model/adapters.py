@@ -108,6 +108,6 @@ def merged(model: TransgenicModel) -> TransgenicModel:
         for name, tensor in twin.state_dict().items()
         if not any(mark in name for mark in _MARKS)
     }
-    plain = TransgenicModel(copy.deepcopy(model.config))  # type: ignore[arg-type]
+    plain = TransgenicModel(copy.deepcopy(model.config))
     plain.load_state_dict(state)
     return plain.eval()

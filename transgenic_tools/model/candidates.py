@@ -14,7 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.model.config import GrammarConfig
+from transgenic_tools.model.config_parts import GrammarConfig
 from transgenic_tools.model.vocabulary import AC, AG, AT, GC, GT, Site, dinucleotides
 
 Ints = npt.NDArray[np.int64]

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.model.candidates import Candidates
-from transgenic_tools.model.config import GrammarConfig, ScoringConfig
+from transgenic_tools.model.config_parts import GrammarConfig, ScoringConfig
 from transgenic_tools.model.grammar import SITE_OF_KIND
 from transgenic_tools.model.transitions import Layout, lay_out, score_edges, walk
 from transgenic_tools.model.vocabulary import Content

@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from transgenic_tools.errors import OutOfMemoryError
-from transgenic_tools.model.config import EmbeddedEncoderConfig, TransgenicConfig, build_part
-from transgenic_tools.model.config_parts import MappingConfig
+from transgenic_tools.model.config_parts import EmbeddedEncoderConfig, MappingConfig, Settings, build_part
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.encoders.tokens import TokenEncoder
-from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.model.network import Network
 
 #: Share of the free memory that a run may plan with.
 USABLE = 0.9
@@ -119,7 +118,7 @@ def _one_pass(config: Any, mapping: MappingConfig, bases: int) -> tuple[int, int
     return network, kept_bytes(encoder.mapping, hidden, index, index, codes)
 
 
-def _activations(config: TransgenicConfig, bases: int, *, train: bool) -> tuple[int, int]:
+def _activations(config: Settings, bases: int, *, train: bool) -> tuple[int, int]:
     """(bytes kept, bytes of the gradients of one layer)."""
     encoder, mapping = build_part("encoder", config.encoder), build_part("mapping", config.mapping)
     whole, bases = bases, min(bases, LONGEST)
@@ -141,7 +140,7 @@ def _activations(config: TransgenicConfig, bases: int, *, train: bool) -> tuple[
 
 
 def estimate(
-    config: TransgenicConfig, *, bases: int, train: bool, learned: float = 1.0, half: bool = False, average: bool = True
+    config: Settings, *, bases: int, train: bool, learned: float = 1.0, half: bool = False, average: bool = True
 ) -> Memory:
     """Memory of one process.
 
@@ -152,7 +151,7 @@ def estimate(
         average: Averaged weights are kept.
     """
     with torch.device("meta"):
-        parameters = sum(p.numel() for p in TransgenicModel(config).parameters())
+        parameters = sum(p.numel() for p in Network(config).parameters())
     own = int(parameters * learned) if train else 0
     kept, passing = (size // (2 if half else 1) for size in _activations(config, bases, train=train))
     return Memory(4 * parameters, 4 * own, 8 * own, 4 * own if average else 0, kept, passing)
@@ -179,7 +178,7 @@ def operations_per_second(device: torch.device, *, half: bool, size: int = 768) 
     return 2 * size**3 / best
 
 
-def expected_seconds(config: TransgenicConfig, *, total_bases: int, train: bool, speed: float) -> float:
+def expected_seconds(config: Settings, *, total_bases: int, train: bool, speed: float) -> float:
     """Two operations a parameter and token forward, three times that to learn, at a third of the peak speed."""
     encoder = build_part("encoder", config.encoder)
     with torch.device("meta"):
@@ -215,7 +214,7 @@ def shared(memory: Memory, *, zero: int, processes: int) -> Memory:
     )
 
 
-def generation_line(config: TransgenicConfig, device: torch.device, *, at_once: int, total_bases: int) -> str:
+def generation_line(config: Settings, device: torch.device, *, at_once: int, total_bases: int) -> str:
     """The preflight line of tg-generate, for a model that lies on its device already.
 
     Args:

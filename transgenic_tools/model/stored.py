@@ -17,10 +17,10 @@ from torch import Tensor
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.encodings import EncodingStore, Header, StoredEncoding, window_key
 from transgenic_tools.model.encoders.tokens import TokenEncoder
-from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.model.network import Network
 
 
-def token_encoder(model: TransgenicModel) -> TokenEncoder:
+def token_encoder(model: Network) -> TokenEncoder:
     """The model's encoder where it has token encodings.
 
     Raises:
@@ -73,12 +73,12 @@ def header_of(encoder: TokenEncoder, *, dtype: str, pool: int) -> Header:
     return Header(backbone_hash(encoder), dtype, encoder.width, pool)
 
 
-def use_stored(model: TransgenicModel, directory: Path) -> None:
+def use_stored(model: Network, directory: Path) -> None:
     """`use_store` of a directory of `tg-encode`."""
     use_store(model, EncodingStore(directory))
 
 
-def use_store(model: TransgenicModel, store: EncodingStore) -> None:
+def use_store(model: Network, store: EncodingStore) -> None:
     """Take token encodings from the store wherever it has the window.
 
     Raises:

@@ -1,171 +1,37 @@
-"""The model: encoder -> base scores -> graph of candidate sites -> decoder that points at them.
+"""The model as a `PreTrainedModel` of transformers.
 
-In: base codes of windows. Out: site and content logits at every base, and site graphs for the decoder.
-A surprise: it is one `PreTrainedModel`, whatever the encoder; `save_pretrained` writes safetensors only.
+In: a `TransgenicConfig`. Out: the `Network` with `save_pretrained` and `from_pretrained`.
+A surprise: `tg-generate` loads the same weights without transformers (`network.load_network`).
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
 
-from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
-from transgenic_tools.model.candidates import choose_candidates
-from transgenic_tools.model.config import TransgenicConfig, build_part
-from transgenic_tools.model.decoders.factory import build_decoder
-from transgenic_tools.model.decoders.pointer import SiteGraph, site_graph
-from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
-from transgenic_tools.model.encoders.factory import build_encoder
-from transgenic_tools.model.encoders.fused import FusedTrunk
-from transgenic_tools.model.graph import Graph, build_graph
-from transgenic_tools.model.head import BaseHead, BaseScores
-from transgenic_tools.model.vocabulary import VOCABULARY_VERSION, Site
-
-Precision = Literal["auto", "fp32", "bf16"]
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.model.config import TransgenicConfig
+from transgenic_tools.model.network import Network, check_vocabulary, model_dir
 
 
-class TransgenicModel(PreTrainedModel):
-    """Sequence to gene structure."""
+class TransgenicModel(Network, PreTrainedModel):
+    """Sequence to gene structure; `save_pretrained` writes safetensors only."""
 
     config_class = TransgenicConfig
     base_model_prefix = "transgenic"
     main_input_name = "codes"
 
     def __init__(self, config: TransgenicConfig) -> None:
-        super().__init__(config)
-        self.grammar = build_part("grammar", config.grammar)
-        self.scoring = build_part("scoring", config.scoring)
-        self.encoder = build_encoder(build_part("encoder", config.encoder), build_part("mapping", config.mapping))
-        self.head = BaseHead(self.encoder.channels)
-        self.decoder = build_decoder(build_part("decoder", config.decoder), self.encoder.channels)
-        self._trunk: FusedTrunk | None = None
-        #: What the prepared weights compute in.
-        self.reading_dtype = torch.float32
+        PreTrainedModel.__init__(self, config)
+        self._make_parts(config)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
         """Weights are initialised by the parts themselves."""
-
-    def prepare(self, precision: Precision = "auto") -> Precision:
-        """Lay the weights out for reading windows on this device; call it again after they change.
-
-        Args:
-            precision: `auto` is bf16 on a CPU that multiplies it natively and fp32 everywhere else.
-
-        Returns:
-            The precision that is used.
-
-        Raises:
-            UsageError: bf16 on a processor that would emulate it.
-        """
-        device = self.head.project.weight.device
-        precision = pick_precision(precision, device)
-        self._trunk = None
-        self.reading_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        if device.type == "cpu" and type(self.encoder) is EmbeddedEncoder:
-            self._trunk = FusedTrunk(self.encoder, self.head, self.reading_dtype)
-        return precision
-
-    def score_window(self, codes: npt.NDArray[np.uint8]) -> BaseScores:
-        """Scores of one window (L,), a batch of one; with the prepared weights where there are any."""
-        if self._trunk is not None:
-            return self._trunk(codes)
-        device = self.head.project.weight.device
-        with torch.no_grad():
-            return self.score_bases(torch.from_numpy(codes.astype(np.int64))[None].to(device))
-
-    def score_bases(self, codes: Tensor) -> BaseScores:
-        """Features, site logits and content logits of every base. Codes (B, L), PAD_CODE at the right."""
-        return self.head(self.encoder(codes))
-
-    def forward(self, codes: Tensor | None = None, compute: Callable[[TransgenicModel], Any] | None = None) -> Any:
-        """Base scores of `codes`; or what `compute` returns, so that wrappers for many processes see the call."""
-        if compute is not None:
-            return compute(self)
-        if codes is None:
-            raise TypeError("the model reads codes (B, L)")
-        return self.score_bases(codes)
-
-    @torch.no_grad()
-    def read_window(
-        self, codes: npt.NDArray[np.uint8], *, forced: Sequence[tuple[Site, int]] = ()
-    ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
-        """Trunk and graph of one window.
-
-        Args:
-            codes: (L,) base codes.
-            forced: Sites that must be candidates.
-
-        Returns:
-            The site graph, None where the window holds no valid transcript at all, and the site logits (N_SITES, L).
-        """
-        return self.graph_of(codes, self.score_window(codes), 0, forced=forced)
-
-    def graph_of(
-        self, codes: npt.NDArray[np.uint8], scores: BaseScores, row: int, *, forced: Sequence[tuple[Site, int]] = ()
-    ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
-        """The graph of one row of a scored batch; see `read_window`."""
-        length = len(codes)
-        sites = scores.sites[row, :, :length].float().cpu().numpy()
-        contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
-        graph = self._build(codes, sites, contents, forced, every_start=False)
-        if graph is None:
-            graph = self._build(codes, sites, contents, forced, every_start=True)
-        if graph is None:
-            return None, sites
-        return site_graph(graph, scores.features[row, :, :length]), sites
-
-    def _build(
-        self,
-        codes: npt.NDArray[np.uint8],
-        sites: npt.NDArray[np.float32],
-        contents: npt.NDArray[np.float32],
-        forced: Sequence[tuple[Site, int]],
-        *,
-        every_start: bool,
-    ) -> Graph | None:
-        candidates = choose_candidates(codes, sites, self.grammar, forced=forced, every_start=every_start)
-        return build_graph(codes, sites, contents, grammar=self.grammar, scoring=self.scoring, candidates=candidates)
-
-    @property
-    def n_parameters(self) -> int:
-        return sum(p.numel() for p in self.parameters())
-
-
-def pick_precision(name: Precision, device: torch.device) -> Precision:
-    """`auto` is bf16 on a CPU that multiplies it natively (AVX-512 BF16, AMX), else fp32.
-
-    Raises:
-        UsageError: bf16 asked for on a CPU that would emulate it, many times slower.
-    """
-    native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    if name == "auto":
-        return "bf16" if native and device.type == "cpu" else "fp32"
-    if name == "bf16" and not native:
-        raise UsageError("--precision bf16, but this processor has no bf16 instructions", hint="use auto or fp32")
-    return name
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one, else CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-def default_model_dir() -> Path:
-    """The embedded model: $TRANSGENIC_MODEL, else `assets/model` beside the package."""
-    named = os.environ.get("TRANSGENIC_MODEL")
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "assets" / "model"
 
 
 def load_model(path: str | Path | None = None) -> tuple[TransgenicModel, Path]:
@@ -175,20 +41,11 @@ def load_model(path: str | Path | None = None) -> tuple[TransgenicModel, Path]:
         MissingInputError: the directory holds no model.
         BadInputError: it was made with another vocabulary.
     """
-    directory = Path(path) if path is not None else default_model_dir()
-    for name in ("config.json", "model.safetensors"):
-        if not (directory / name).is_file():
-            raise MissingInputError(
-                f"no {name} in the model directory", path=directory, hint="give a directory made by tg-train to --model"
-            )
+    directory = model_dir(path)
+    disable_progress_bar()
     try:
         model = TransgenicModel.from_pretrained(directory, local_files_only=True)
     except (ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
         raise BadInputError(f"cannot load the model: {error}", path=directory, hint="train or copy it again") from error
-    if model.config.vocabulary_version != VOCABULARY_VERSION:
-        raise BadInputError(
-            f"vocabulary version {model.config.vocabulary_version}, this program has {VOCABULARY_VERSION}",
-            path=directory,
-            hint="use the version of transgenic_tools that made the model",
-        )
+    check_vocabulary(model.config.vocabulary_version, directory)
     return model, directory

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.model.candidates import Candidates
-from transgenic_tools.model.config import GrammarConfig
+from transgenic_tools.model.config_parts import GrammarConfig
 from transgenic_tools.model.grammar import Kind
 from transgenic_tools.model.vocabulary import AC, AT, dinucleotides, stop_codons
 

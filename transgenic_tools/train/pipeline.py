@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from transgenic_tools.errors import UsageError
+from transgenic_tools.model.network import pick_device
 from transgenic_tools.model.preflight import check, estimate, expected_seconds, operations_per_second, shared
 from transgenic_tools.model.presets import load_preset
-from transgenic_tools.model.transgenic import pick_device
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.processes import is_set, leave, world_size
 from transgenic_tools.train.recipe import Result, recipe_from_preset, run_recipe
@@ -58,7 +58,7 @@ def preflight(config: Config, *, stop: bool) -> str:
     device = pick_device(config.device)
     half = config.precision == "bf16" and device.type == "cuda"
     memory = estimate(
-        model.config,  # type: ignore[arg-type]
+        model.config,
         bases=config.batch_bases,
         train=True,
         learned=learned / max(1, model.n_parameters),
@@ -73,7 +73,7 @@ def preflight(config: Config, *, stop: bool) -> str:
         memory = shared(memory, zero=3, processes=world_size())
     total = config.steps * config.accumulate * config.batch_bases
     speed = operations_per_second(device, half=half)
-    seconds = expected_seconds(model.config, total_bases=total, train=True, speed=speed)  # type: ignore[arg-type]
+    seconds = expected_seconds(model.config, total_bases=total, train=True, speed=speed)
     return check(memory, device, half=half, seconds=seconds, free=None if stop else 1 << 62)
 
 

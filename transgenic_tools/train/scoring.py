@@ -16,7 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.model.config import ScoringConfig
+from transgenic_tools.model.config_parts import ScoringConfig
 from transgenic_tools.model.grammar import SITE_OF_KIND, Kind
 from transgenic_tools.model.graph import Graph, backward
 from transgenic_tools.model.paths import Path

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.shards import PARTIAL, GeneRow, expand_shards, read_shard
-from transgenic_tools.model.config import TransgenicConfig, build_part
+from transgenic_tools.model.config import TransgenicConfig
+from transgenic_tools.model.config_parts import build_part
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.examples import Example, example_from_row

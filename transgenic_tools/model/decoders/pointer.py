@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
-from transgenic_tools.model.config import PointerDecoderConfig
+from transgenic_tools.model.config_parts import PointerDecoderConfig
 from transgenic_tools.model.grammar import N_KINDS, SITE_OF_KIND
 from transgenic_tools.model.graph import EDGE_FEATURES, Graph
 from transgenic_tools.model.vocabulary import N_SITES

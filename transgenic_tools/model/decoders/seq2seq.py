@@ -23,8 +23,7 @@ from transformers.models.longt5.modeling_longt5 import LongT5Stack
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from transgenic_tools.errors import UsageError
-from transgenic_tools.model.config import PointerDecoderConfig
-from transgenic_tools.model.config_parts import Seq2SeqDecoderConfig
+from transgenic_tools.model.config_parts import PointerDecoderConfig, Seq2SeqDecoderConfig
 from transgenic_tools.model.decoders.pointer import DecoderState, PointerDecoder
 from transgenic_tools.model.vocabulary import Site
 
