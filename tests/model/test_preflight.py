@@ -29,6 +29,16 @@ def config_of(name: str, **changes: object) -> TransgenicConfig:
     return TransgenicConfig(encoder={**ENCODERS[name], **changes}, mapping=mapping, decoder=DECODER)
 
 
+@pytest.mark.parametrize("name", ["mini", "default"])
+def test_generation_knows_what_the_embedded_network_needs(name: str) -> None:
+    """By a formula, against the count on the meta device that the other networks take."""
+    config = TransgenicConfig(**{k: v for k, v in load_preset(name).items() if k != "training"})
+    counted = estimate(config, bases=20_000, train=False).activations
+    line = generation_line(config, torch.device("cpu"), at_once=20_000, total_bases=10**6)
+    said = float(line.split("activations ")[1].split(")")[0])
+    assert said == pytest.approx(counted / 1e9, rel=0.1)
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_activations_are_those_that_autograd_keeps(name: str) -> None:
     """Counted on the meta device from one and two layers, against a real pass of three."""

@@ -25,7 +25,8 @@ def window_sizes(shards: Sequence[Path], split: str | None) -> tuple[int, int]:
     """(bases of the longest window, of all of them)."""
     longest = total = 0
     for path in shards:
-        table = pq.read_table(path, columns=["window_start", "window_end", "split"])
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=["window_start", "window_end", "split"])
         if split is not None:
             table = table.filter(pc.equal(table["split"], split))
         bases = pc.subtract(table["window_end"], table["window_start"])

@@ -211,8 +211,7 @@ def load_network(path: str | Path | None = None) -> tuple[Network, Path]:
 
             return load_model(directory)
         check_vocabulary(settings.vocabulary_version, directory)
-        with torch.device("meta"):
-            network = Network(settings)
+        network = Network(settings)
         network.load_state_dict(load_file(directory / "model.safetensors"), assign=True)
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise BadInputError(f"cannot load the model: {error}", path=directory, hint="train or copy it again") from error
