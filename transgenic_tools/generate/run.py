@@ -7,11 +7,9 @@ a killed run goes on where it stopped.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import logging
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +19,7 @@ import torch
 
 from transgenic_tools.errors import MissingInputError, UsageError
 from transgenic_tools.generate.config import Config
+from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
 from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import announce
 from transgenic_tools.io.shards import (
@@ -115,15 +114,6 @@ def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
     return (row for row in read_shard(shard) if split is None or row.split == split)
 
 
-def return_freed_memory() -> None:
-    """Give freed memory back to the system, which glibc would keep in pieces between what is still in use."""
-    if sys.platform == "linux":
-        try:
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
-        except (OSError, AttributeError):
-            logger.debug("no glibc: memory is handled as usual")
-
-
 def load(config: Config) -> tuple[Network, Path, torch.device, str]:
     """The model on its device, and the precision that it computes with.
 
@@ -134,6 +124,7 @@ def load(config: Config) -> tuple[Network, Path, torch.device, str]:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda, but no CUDA device is visible", hint="use --device auto or cpu")
     device = pick_device(config.device)
+    keep_freed_memory()
     model, path = load_network(config.model)
     torch.set_num_threads(1)  # threads share out the genes, see `generate.predict`
     # oneDNN keeps a compiled kernel for every shape, about a MB each; 1,024 unless told.
