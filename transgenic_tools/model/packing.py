@@ -38,7 +38,7 @@ def gelu(x):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _exp(x):  # type: ignore[no-untyped-def]  # pragma: no cover
+def exp(x):  # type: ignore[no-untyped-def]  # pragma: no cover
     """exp of a number not above 0: 2 to the fraction by a polynomial, to the whole part by its bits."""
     y = max(x * np.float32(1.44269504), np.float32(-125.0))
     whole = np.int32(math.floor(y))
@@ -124,7 +124,7 @@ def attend(q, keys, values, first, last, scale, scores, out):  # type: ignore[no
         peak = max(peak, scores[t])
     whole = np.float32(0.0)
     for t in range(first, last):
-        scores[t] = _exp(scores[t] - peak)
+        scores[t] = exp(scores[t] - peak)
         whole += scores[t]
     for i in range(size):
         out[i] = 0.0
