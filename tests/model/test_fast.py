@@ -46,6 +46,21 @@ def test_bf16_is_near_fp32() -> None:
     assert 0 < (exact.sites - near.sites).abs().max() < 0.1 * spread + 0.05
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_window_has_the_same_scores_in_any_pack(dtype: torch.dtype) -> None:
+    """The same bits, at the sizes of the embedded model, whatever is read before, behind and with it."""
+    torch.manual_seed(2)
+    config = EmbeddedEncoderConfig()
+    read = FusedTrunk(EmbeddedEncoder(config).eval(), BaseHead(config.channels).eval(), dtype)
+    windows = [encode(random_text(length)) for length in (1_803, 7, 640, 2_999, 411, 5_200, 96, 1_201)]
+    alone = [read(codes) for codes in windows]
+    for order in (range(8), [3, 1, 7, 0, 6, 2, 5, 4], [6, 4, 1]):
+        together = read.read([windows[i] for i in order])
+        for i, scores in zip(order, together, strict=True):
+            for a, b in zip(alone[i], scores, strict=True):
+                assert torch.equal(a, b), f"window {i} of {len(windows[i])} bases"
+
+
 def test_a_window_of_20_kb_is_read_in_blocks_as_at_once() -> None:
     """Attention over a band, in blocks, against the whole masked matrix."""
     encoder, head = trunk(band=64)

@@ -1,8 +1,9 @@
 """From gene rows to prediction rows.
 
 In: `GeneRow`s and a model. Out: one `PredictionRow` for each, in the same order.
-A surprise: on a CPU windows are read one by one (no padding, no dependence on the batch) and threads share out the
-genes, each computing on one core, so that a gene's answer is the same for any number of threads; on CUDA by bases.
+A surprise: on a CPU a window's scores do not depend on what it is read with (`encoders.fused`) and threads share out
+the genes, each computing on one core, so that a gene's answer is the same for any number of threads; on CUDA windows
+are batched by bases.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Predictor:
     ) -> list[SiteGraph | None]:
         forced = [exact_sites(known) for known in prompts]
         if self.device.type == "cpu":
-            return [self.model.read_window(c, forced=f)[0] for c, f in zip(codes, forced, strict=True)]
+            scored = zip(codes, self.model.score_windows(codes), forced, strict=True)
+            return [self.model.graph_of(c, scores, 0, forced=f)[0] for c, scores, f in scored]
         graphs: list[SiteGraph | None] = [None] * len(codes)
         order = sorted(range(len(codes)), key=lambda i: len(codes[i]))
         while order:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -77,13 +77,15 @@ class Network(nn.Module):
             self._trunk = FusedTrunk(self.encoder, self.head, self.reading_dtype)
         return precision
 
-    def score_window(self, codes: npt.NDArray[np.uint8]) -> BaseScores:
-        """Scores of one window (L,), a batch of one; with the prepared weights where there are any."""
+    def score_windows(self, windows: Sequence[npt.NDArray[np.uint8]]) -> Iterator[BaseScores]:
+        """Scores of windows (L,), each a batch of one, in their order; with prepared weights where there are any."""
         if self._trunk is not None:
-            return self._trunk(codes)
+            yield from self._trunk.read(windows)
+            return
         device = self.head.project.weight.device
-        with torch.no_grad():
-            return self.score_bases(torch.from_numpy(codes.astype(np.int64))[None].to(device))
+        for codes in windows:
+            with torch.no_grad():
+                yield self.score_bases(torch.from_numpy(codes.astype(np.int64))[None].to(device))
 
     def score_bases(self, codes: Tensor) -> BaseScores:
         """Features, site logits and content logits of every base. Codes (B, L), PAD_CODE at the right."""
@@ -110,7 +112,7 @@ class Network(nn.Module):
         Returns:
             The site graph, None where the window holds no valid transcript at all, and the site logits (N_SITES, L).
         """
-        return self.graph_of(codes, self.score_window(codes), 0, forced=forced)
+        return self.graph_of(codes, next(self.score_windows([codes])), 0, forced=forced)
 
     def graph_of(
         self, codes: npt.NDArray[np.uint8], scores: BaseScores, row: int, *, forced: Sequence[tuple[Site, int]] = ()

@@ -41,10 +41,10 @@ def gelu(x):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
 def exp(x):  # type: ignore[no-untyped-def]  # pragma: no cover
     """exp of a number not above 0: 2 to the fraction by a polynomial, to the whole part by its bits."""
     y = max(x * np.float32(1.44269504), np.float32(-125.0))
-    whole = np.int32(math.floor(y))
-    f = y - np.float32(whole)
+    whole = np.floor(y)
+    f = y - whole
     p = ((((_T[5] * f + _T[4]) * f + _T[3]) * f + _T[2]) * f + _T[1]) * f + _T[0]
-    return p * np.int32((whole + np.int32(127)) << np.int32(23)).view(np.float32)
+    return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
