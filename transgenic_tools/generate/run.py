@@ -36,7 +36,7 @@ from transgenic_tools.provenance import Provenance, file_sha256
 
 logger = logging.getLogger(__name__)
 #: Genes that are read before their decoding starts.
-GENES_AT_ONCE = 12
+GENES_AT_ONCE = 32
 BASES_AT_ONCE = 2_000_000
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -128,7 +128,7 @@ def load(config: Config) -> tuple[Network, Path, torch.device, str]:
     model, path = load_network(config.model)
     torch.set_num_threads(1)  # threads share out the genes, see `generate.predict`
     # oneDNN keeps a compiled kernel for every shape, about a MB each; 1,024 unless told.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     if config.encodings is not None:
         from transgenic_tools.model.stored import use_stored
 

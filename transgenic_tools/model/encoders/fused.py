@@ -36,7 +36,7 @@ from transgenic_tools.model.vocabulary import N_SITES
 
 Layer = Callable[[Tensor], Tensor]
 #: Patches of a pack; a longer window is read alone.
-PACK = 640
+PACK = 1024
 
 
 def padded_length(rows: int, *, least: int = 32) -> int:
@@ -249,7 +249,7 @@ class FusedTrunk:
         patch = self.config.patch
         places = [-(-len(codes) // patch) for codes in windows]
         first = np.cumsum([0, *(n + self.gap for n in places[:-1])]).tolist()
-        rows = padded_length(first[-1] + places[-1], least=64)
+        rows = padded_length(first[-1] + places[-1], least=128)
         if max(places) > len(self._sines[0]):
             self._sines = self._tables(padded_length(max(places)))
         keep, keep_base = np.zeros(rows, dtype=np.bool_), np.zeros(rows * patch, dtype=np.bool_)
