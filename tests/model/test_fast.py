@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,10 @@ from transgenic_tools.genome.sequence import encode
 from transgenic_tools.model.attention import band_attention, band_mask
 from transgenic_tools.model.config_parts import EmbeddedEncoderConfig, PointerDecoderConfig
 from transgenic_tools.model.decoders.engine import Embedded, Engine, PackedEngine, build_engine
-from transgenic_tools.model.decoders.pointer import PointerDecoder
+from transgenic_tools.model.decoders.pointer import PointerDecoder, SiteGraph
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
 from transgenic_tools.model.encoders.fused import FusedTrunk
+from transgenic_tools.model.grammar import N_KINDS
 from transgenic_tools.model.head import BaseHead
 
 SIZES = {"stem": 8, "channels": 8, "dim": 16, "blocks": 2, "heads": 2, "patch": 6}
@@ -95,77 +98,139 @@ def test_causal_attention_over_a_band(length: int) -> None:
     torch.testing.assert_close(band_attention(q, k, v, 7, causal=True), whole, atol=1e-5, rtol=1e-4)
 
 
-@torch.no_grad()
-def test_the_packed_decoder_equals_the_plain_one() -> None:
-    torch.manual_seed(2)
-    decoder = PointerDecoder(PointerDecoderConfig(dim=16, heads=2, layers=2, node_layers=1), 8).eval()
+def decoder_of(seed: int, *, dim: int = 16, band: int = 512, node_layers: int = 1) -> PointerDecoder:
+    torch.manual_seed(seed)
+    config = PointerDecoderConfig(dim=dim, heads=2, layers=2, node_layers=node_layers, band=band)
+    decoder = PointerDecoder(config, 8).eval()
     torch.nn.init.normal_(decoder.query.weight)
+    torch.nn.init.normal_(decoder.more.weight)
+    return decoder
+
+
+def embedded_states(genes: int, states: int, dim: int = 16) -> Embedded:
+    """Genes of so many states each; the first of a gene has no site."""
+    sites = torch.randn(genes * (states - 1), dim)
+    first = np.arange(genes + 1) * (states - 1)
+    of_state = np.concatenate([np.concatenate([[-1], first[g] + np.arange(states - 1)]) for g in range(genes)])
+    kind = np.random.default_rng(states).integers(0, N_KINDS, genes * states)
+    return Embedded(sites, np.zeros((len(sites), dim), np.float32), first, of_state, kind)
+
+
+NOTHING = (np.zeros(0, dtype=np.int64),) * 2
+
+
+def prefix(states: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(states), np.zeros(len(states), dtype=np.int64)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dim", [16, 64])
+def test_the_packed_decoder_equals_the_plain_one(dim: int) -> None:
+    decoder = decoder_of(2, dim=dim)
     packed, plain = build_engine(decoder), Engine(decoder)
     assert isinstance(packed, PackedEngine)
-    sites = (torch.randn(9, 8), torch.randint(0, 6, (9,)), torch.randn(9))
-    valid = torch.ones(1, 9, dtype=torch.bool)
-    whole = decoder.encode_sites(*(s[None] for s in sites), valid)[0]
-    torch.testing.assert_close(packed.packed.encode_sites(*sites), whole, atol=1e-5, rtol=1e-4)
-
+    embedded = embedded_states(2, 20, dim)
     rows, beams = 6, 3
-    states = torch.randn(2, 20, 16)
-    genes = [Embedded(whole, own, decoder.key(own).numpy()) for own in states]
-    prefixes = [(np.array([0, 3, 4, 7, 19]), np.zeros(5, dtype=np.int64)), (np.zeros(0, dtype=np.int64),) * 2]
-    both = [engine.begin(genes, prefixes, slots=2, beams=beams) for engine in (packed, plain)]
-    np.testing.assert_allclose(both[0].more()[0], both[1].more()[0], rtol=1e-5)
+    both = [engine.begin(embedded, slots=2, beams=beams) for engine in (packed, plain)]
+    genes = np.arange(2)
+    more = [state.admit(genes, [prefix([0, 3, 4, 7, 19]), NOTHING]) for state in both]
+    np.testing.assert_allclose(more[0], more[1], rtol=1e-5)
+    assert more[0][1] == 1
     at, ordinal = np.array([5, 5, 5, 0, 0, 0]), np.array([1, 1, 1, 0, 0, 0])
-    live = np.ones(rows, dtype=bool)
+    live, nobody = np.ones(rows, dtype=bool), np.full(2, -1)
     for parents in ([2, 0, 1, 3, 5, 3], [1, 0, 2, 4, 4, 5], [0, 0, 2, 4, 3, 5], [0, 1, 2, 3, 4, 5]):  # parents live
         visited = np.random.default_rng(at[0]).integers(0, 40, rows)
         out = [state.step(visited, ordinal, at, live) for state in both]
         np.testing.assert_allclose(out[0][live], out[1][live], atol=1e-5, rtol=1e-4)
         for state in both:
-            state.reorder(np.array(parents))
+            state.go_on(genes, np.array(parents), nobody)
         at, live = at + 1, np.array([True, True, False, True, True, False])
 
 
 @torch.no_grad()
+def test_what_a_gene_has_written_is_kept() -> None:
+    """A gene goes on from the path that ended, as one does that computes all of it again."""
+    decoder = decoder_of(7)
+    embedded = embedded_states(2, 30)
+    state = build_engine(decoder).begin(embedded, slots=2, beams=2)
+    genes, live = np.arange(2), np.ones(4, dtype=bool)
+    state.admit(genes, [prefix([0, 5]), NOTHING])
+    at, ordinal = np.array([2, 2, 0, 0]), np.array([1, 1, 0, 0])
+    paths = [[0, 5], [0, 5], [], []]
+    rng = np.random.default_rng(1)
+    for step in range(6):
+        visited = rng.integers(0, 30, 4) + np.array([0, 0, 30, 30])
+        state.step(visited, ordinal, at + step, live)
+        paths = [[*path, int(v)] for path, v in zip(paths, visited, strict=True)]
+        ended = np.array([1 if step == 3 else -1, 2 if step == 5 else -1])
+        if step == 3:
+            best = [*paths[1], 29]
+        if step == 5:
+            other = [*paths[2], 59]
+        parents = np.array([1, 0, 3, 3] if step % 2 else [0, 0, 2, 3])
+        paths = [paths[p] for p in parents]
+        state.go_on(genes, parents, ended)
+    ordinals = [np.array([0] * 2 + [1] * 5), np.zeros(7, dtype=np.int64)]
+    prefixes = [(np.array(path), o) for path, o in zip((best, other), ordinals, strict=True)]
+    afresh = build_engine(decoder).begin(embedded, slots=2, beams=2)
+    np.testing.assert_allclose(state.admit(genes, prefixes), afresh.admit(genes, prefixes), rtol=1e-6)
+    one = [s.step(np.array([0, 1, 30, 31]), ordinal + 1, np.full(4, 7), live) for s in (state, afresh)]
+    np.testing.assert_allclose(one[0], one[1], atol=1e-6)
+
+
+@torch.no_grad()
 def test_a_row_does_not_depend_on_its_neighbours() -> None:
+    """The same bits, at the sizes of the embedded model."""
     torch.manual_seed(3)
-    decoder = PointerDecoder(PointerDecoderConfig(dim=16, heads=2, layers=2, node_layers=0), 8).eval()
-    torch.nn.init.normal_(decoder.query.weight)
+    decoder = PointerDecoder(PointerDecoderConfig(), 8).eval()
+    dim = decoder.config.dim
+    torch.nn.init.normal_(decoder.query.weight, std=0.1)
+    torch.nn.init.normal_(decoder.more.weight)
     engine = build_engine(decoder)
-    gene = Embedded(torch.zeros(0, 16), torch.randn(9, 16), np.zeros((9, 16), np.float32))
-    prefix = (np.arange(7), np.zeros(7, dtype=np.int64))
-    first = np.zeros(1, dtype=np.int64)
-    alone = engine.begin([gene], [prefix], slots=1, beams=1).step(first, first, first + 7, np.ones(1, dtype=bool))
-    for n in range(2, 7):
-        many = engine.begin([gene] * n, [prefix] * n, slots=n, beams=1)
-        out = many.step(np.arange(n) * 9, np.zeros(n, dtype=np.int64), np.full(n, 7), np.ones(n, dtype=bool))
-        assert (out == alone).all()
+    for n in (1, 2, 5, 9, 40, 150):
+        embedded = embedded_states(n, 9, dim)
+        embedded.sites[:8] = torch.linspace(-1, 1, 8 * dim).view(8, dim)
+        embedded.kind[:9] = np.arange(9)
+        state = engine.begin(embedded, slots=n, beams=1)
+        more = state.admit(np.arange(n), [prefix(range(g * 9, g * 9 + 7)) for g in range(n)])
+        first = state.step(np.arange(n) * 9, np.zeros(n, dtype=np.int64), np.full(n, 7), np.ones(n, dtype=bool))[0]
+        if n == 1:
+            alone = (more[0], first)
+        assert more[0] == alone[0]
+        assert (first == alone[1]).all()
 
 
 @torch.no_grad()
 def test_the_cache_grows_and_steps_see_a_band() -> None:
-    torch.manual_seed(4)
-    decoder = PointerDecoder(PointerDecoderConfig(dim=16, heads=2, layers=2, node_layers=1, band=30), 8).eval()
-    torch.nn.init.normal_(decoder.query.weight)
-    gene = Embedded(torch.zeros(1, 16), torch.randn(100, 16), np.zeros((100, 16), np.float32))
-    nothing = (np.zeros(0, dtype=np.int64),) * 2
-    both = [engine.begin([gene], [nothing], slots=1, beams=1) for engine in (build_engine(decoder), Engine(decoder))]
-    whole = decoder.query(decoder(decoder.token(gene.states, torch.zeros(100, dtype=torch.int64))[None]))[0] * 16**-0.5
-    one = np.zeros(1, dtype=np.int64)
-    for step in range(100):
-        for state in both:
+    decoder = decoder_of(4, band=30)
+    states = 1_500
+    embedded = embedded_states(1, states)
+    both = [engine.begin(embedded, slots=1, beams=1) for engine in (build_engine(decoder), Engine(decoder))]
+    of_state, kind = (torch.from_numpy(a) for a in (embedded.site_of_state, embedded.kind))
+    tokens = decoder.token(decoder.embed_states(embedded.sites, of_state, kind), torch.zeros(states, dtype=torch.int64))
+    whole = (decoder.query(decoder(tokens[None]))[0] * 16**-0.5).numpy()
+    one, gene, nobody = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.full(1, -1)
+    for state, steps in zip(both, (states, 100), strict=True):
+        state.admit(gene, [NOTHING])
+        for step in range(steps):
             out = state.step(one + step, one, one + step, np.ones(1, dtype=bool))
-            np.testing.assert_allclose(out[0], whole[step].numpy(), atol=1e-5, rtol=1e-4)
+            np.testing.assert_allclose(out[0], whole[step], atol=1e-4, rtol=1e-3)
+            state.go_on(gene, one, nobody)
 
 
 @torch.no_grad()
-def test_what_lies_beyond_all_bands_may_be_left_out() -> None:
-    torch.manual_seed(5)
-    decoder = PointerDecoder(PointerDecoderConfig(dim=16, heads=2, layers=2, node_layers=1, band=10), 8).eval()
-    torch.nn.init.normal_(decoder.query.weight)
-    gene = Embedded(torch.zeros(1, 16), torch.randn(60, 16), np.zeros((60, 16), np.float32))
-    prefix = (np.arange(50), np.zeros(50, dtype=np.int64))
-    one, live = np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool)
-    both = [engine.begin([gene], [prefix], slots=1, beams=1) for engine in (build_engine(decoder), Engine(decoder))]
-    np.testing.assert_allclose(both[0].more(), both[1].more(), rtol=1e-4)
-    for step in range(5):
-        out = [state.step(one + 50 + step, one, one + 50 + step, live) for state in both]
-        np.testing.assert_allclose(out[0], out[1], atol=1e-4, rtol=1e-3)
+@pytest.mark.parametrize("counts", [(9,), (3, 1, 40), (30, 900, 1_300)])
+def test_sites_of_many_genes_are_encoded_together(counts: tuple[int, ...]) -> None:
+    decoder = decoder_of(6, node_layers=2, band=50)
+    rng = np.random.default_rng(0)
+    genes = [
+        SiteGraph(
+            None,  # type: ignore[arg-type]
+            np.zeros(0, dtype=np.int64), rng.integers(0, 6, n), rng.standard_normal(n).astype(np.float32),
+            np.arange(n), rng.standard_normal((n, 8)).astype(np.float32),
+        )
+        for n in counts
+    ]  # fmt: skip
+    packed, plain = (engine.encode_sites(genes) for engine in (build_engine(decoder), Engine(decoder)))
+    for a, b in zip(packed, plain, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5, rtol=1e-4)

@@ -1,8 +1,8 @@
-"""One step of the search, compiled: all edges that leave the hypotheses of a group of genes, and the best of them.
+"""One step of the search, compiled: all edges that leave the hypotheses of some genes, and the best of them.
 
-In: flat arrays over the genes of a group and the decoder's queries. Out: the hypotheses after the step, in place.
+In: flat arrays over the genes and the decoder's queries. Out: the hypotheses after the step, in place.
 Dims: G genes, K beams, R = G * K rows (row r belongs to gene r // K), N states and M edges of all genes together,
-D channels, H hidden units of the pair features.
+D channels, H hidden units of the pair features, T steps of the longest path so far.
 A surprise: of the finished transcripts only the best one that is new is kept, because no other can be written.
 """
 
@@ -15,19 +15,20 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.model.compiled import gelu
 from transgenic_tools.model.graph import EDGE_FEATURES, describe_edge
-from transgenic_tools.model.packing import gelu
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Hashes = npt.NDArray[np.uint64]
 
-_SEED, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
+#: Hash of the empty path.
+SEED, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
 
 
 class Edges(NamedTuple):
-    """Flat graphs of a group.
+    """Flat graphs of some genes.
 
     Attributes:
         first, end: (N,) edges of a state are `first[s]:end[s]`.
@@ -35,8 +36,8 @@ class Edges(NamedTuple):
         score, content, length: (M,) see `graph.Graph`.
         logit, beta: (N,) see `graph.Graph`.
         fuzzy: (N,) True for TSS and TTS, which do not make a transcript a different one.
-        local: (N,) number of the state in its own graph.
-        final: (G,) flat END state of each gene.
+        kind, site: (N,) see `decoders.engine.Embedded`.
+        begin, final: (G,) flat BEGIN and END state of each gene.
     """
 
     first: Ints
@@ -48,7 +49,9 @@ class Edges(NamedTuple):
     logit: Floats
     beta: Floats
     fuzzy: npt.NDArray[np.bool_]
-    local: Ints
+    kind: Ints
+    site: Ints
+    begin: Ints
     final: Ints
 
 
@@ -71,25 +74,43 @@ class Pair(NamedTuple):
     base_scale: float
 
 
+class Keys(NamedTuple):
+    """Keys of sites (S, D) and of kinds; that of a state is the sum of both."""
+
+    site: Singles
+    kind: Singles
+
+
 class Beams(NamedTuple):
-    """Hypotheses (R,): flat state, score (-inf where free), hash of the path; and what each took in this step."""
+    """Hypotheses (R,): flat state, score (-inf where free), hash of the path, row that it goes on from."""
 
     state: Ints
     score: Floats
     path: Hashes
     parent: Ints
+
+
+class Trail(NamedTuple):
+    """What every row took in each step, for tracing back: (T, R) parent row, edge and its log-probability."""
+
+    parent: npt.NDArray[np.int32]
     edge: Ints
     log: Floats
 
 
 class Ends(NamedTuple):
-    """Best new finished transcript of each gene (G,): its score (-inf where none), last step, row, edge and log."""
+    """Best new finished transcript of each gene (G,): its score (-inf where none), last step, row, edge and log.
+
+    `now` is the row where it ended in this very step, -1 for none; `live` counts the rows that go on.
+    """
 
     score: Floats
     step: Ints
     row: Ints
     edge: Ints
     log: Floats
+    now: Ints
+    live: Ints
 
 
 class Choice(NamedTuple):
@@ -107,17 +128,27 @@ def start_beams(rows: int) -> Beams:
     return Beams(
         np.zeros(rows, dtype=np.int64),
         np.full(rows, -np.inf),
-        np.full(rows, _SEED),
+        np.full(rows, SEED),
         np.arange(rows),
-        np.zeros(rows, dtype=np.int64),
-        np.zeros(rows),
     )
+
+
+def start_trail(steps: int, rows: int, before: Trail | None = None) -> Trail:
+    """Room for so many steps, the first of which are those of `before`."""
+    trail = Trail(
+        np.empty((steps, rows), dtype=np.int32), np.empty((steps, rows), dtype=np.int64), np.empty((steps, rows))
+    )
+    if before is not None:
+        trail.parent[: len(before.parent)] = before.parent
+        trail.edge[: len(before.edge)] = before.edge
+        trail.log[: len(before.log)] = before.log
+    return trail
 
 
 def no_ends(genes: int) -> Ends:
     """No finished transcript yet."""
-    step, row, edge = (np.zeros(genes, dtype=np.int64) for _ in range(3))
-    return Ends(np.full(genes, -np.inf), step, row, edge, np.zeros(genes))
+    step, row, edge, now, live = (np.zeros(genes, dtype=np.int64) for _ in range(5))
+    return Ends(np.full(genes, -np.inf), step, row, edge, np.zeros(genes), now, live)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -128,17 +159,23 @@ def extend_hash(path, state):  # type: ignore[no-untyped-def]  # pragma: no cove
 
 def path_hash(states: tuple[int, ...]) -> int:
     """The same hash of a whole `Path.core`, BEGIN included."""
-    value = int(_SEED)
+    value = int(SEED)
     for state in states[1:]:
         value = ((value ^ (state + 1)) * int(_PRIME)) & 0xFFFFFFFFFFFFFFFF
     return value
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _dot(a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
-    total = np.float32(0.0)
-    for i in range(len(a)):
-        total += a[i] * b[i]
+def _pointed(query, keys, kind, site):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Dot product of a query with the key of a state."""
+    total, own = np.float32(0.0), keys.kind[kind]
+    if site < 0:
+        for i in range(len(query)):
+            total += query[i] * own[i]
+        return total
+    key = keys.site[site]
+    for i in range(len(query)):
+        total += query[i] * (key[i] + own[i])
     return total
 
 
@@ -221,7 +258,7 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
             features[EDGE_FEATURES + 1] = past.edge_count[edge] * share
             features[EDGE_FEATURES + 2] = 1.0 if past.edge_count[edge] > 0 else 0.0
             features[EDGE_FEATURES + 3] = 1.0 if past.state_count[target] > 0 else 0.0
-            logit = pair.base_scale * base + _dot(query[row], keys[target])
+            logit = pair.base_scale * base + _pointed(query[row], keys, edges.kind[target], edges.site[target])
             logit += _pair_score(features, pair.weight, pair.bias, pair.out, hidden)
             logs[at] = logit / choice.temperature if choice.sample else logit
             edge_of[at], row_of[at] = edge, row
@@ -232,7 +269,7 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
 
 
 @numba.njit(cache=True, nogil=True)
-def _keep_best(step, low, edges, past, choice, beams, ends, gene, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, found):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Put the best extensions into the gene's rows and its best new finished path into `ends`; returns live rows."""
     total, logs, edge_of, row_of = found
     old_path = beams.path[low : low + choice.beams].copy()
@@ -249,14 +286,15 @@ def _keep_best(step, low, edges, past, choice, beams, ends, gene, found):  # typ
         target = edges.target[edge]
         path = old_path[row - low]
         if not edges.fuzzy[target]:
-            path = extend_hash(path, edges.local[target])
+            path = extend_hash(path, target - edges.begin[gene])
         if target == edges.final[gene]:
             if score > ends.score[gene] and not np.any(past.known[gene] == path):
                 ends.score[gene], ends.step[gene], ends.row[gene] = score, step, row
-                ends.edge[gene], ends.log[gene] = edge, logs[best]
+                ends.edge[gene], ends.log[gene], ends.now[gene] = edge, logs[best], row
         elif free < low + choice.beams:
             beams.state[free], beams.score[free], beams.path[free] = target, score, path
-            beams.parent[free], beams.edge[free], beams.log[free] = row, edge, logs[best]
+            beams.parent[free] = row
+            trail.parent[step, free], trail.edge[step, free], trail.log[step, free] = row, edge, logs[best]
             free += 1
     if free > low and ends.score[gene] >= beams.score[low]:  # log-probabilities only fall
         beams.score[low : low + choice.beams] = -np.inf
@@ -265,29 +303,36 @@ def _keep_best(step, low, edges, past, choice, beams, ends, gene, found):  # typ
 
 
 @numba.njit(cache=True, nogil=True)
-def advance(step, edges, past, pair, choice, query, keys, beams, ends):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Extend every live row by one edge and keep the best of each gene.
+def advance(step, genes, edges, past, pair, choice, query, keys, beams, trail, ends):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Extend every live row of some genes by one edge and keep the best of each gene.
 
     Args:
         query: (R, D) float32, scaled by D ** -0.5.
-        keys: (N, D) float32.
-        beams, ends: Changed in place.
-
-    Returns:
-        Number of live rows afterwards.
+        beams, trail, ends: Changed in place, `trail` in row `step`.
     """
-    live = 0
-    for gene in range(len(edges.final)):
+    for gene in genes:
         low = gene * choice.beams
         count = 0
         for row in range(low, low + choice.beams):
             beams.parent[row] = row
             if beams.score[row] > -np.inf:
                 count += edges.end[beams.state[row]] - edges.first[beams.state[row]]
+        ends.now[gene], ends.live[gene] = -1, 0
         if count == 0:
             beams.score[low : low + choice.beams] = -np.inf
             continue
         found = (np.empty(count), np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64))
         _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
-        live += _keep_best(step, low, edges, past, choice, beams, ends, gene, found)
-    return live
+        ends.live[gene] = _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, found)
+
+
+@numba.njit(cache=True, nogil=True)
+def trace(gene, first, trail, ends):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Edges and log-probabilities of the finished path of a gene that began with step `first`."""
+    count, row = ends.step[gene] - first + 1, ends.row[gene]
+    edges, logs = np.empty(count, dtype=np.int64), np.empty(count)
+    edges[count - 1], logs[count - 1] = ends.edge[gene], ends.log[gene]
+    for i in range(count - 2, -1, -1):
+        edges[i], logs[i] = trail.edge[first + i, row], trail.log[first + i, row]
+        row = trail.parent[first + i, row]
+    return edges, logs

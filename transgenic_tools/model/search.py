@@ -2,18 +2,18 @@
 
 In: site graphs of genes and, for each, transcripts that are known already (a prompt). Out: `Found` transcripts in the
 order in which they were written.
-Dims: G genes of a round (a constant number of slots), K beams, R = G * K rows, N states and M edges of all genes
-together, D channels.
+Dims: G genes, K beams, R = G * K rows, N states and M edges of all genes together, D channels.
 
-A surprise: the unit of work is a round: up to G genes that wait for their next transcript write one each. Every row is
-computed as if it were alone, so a gene's answer does not depend on its neighbours.
+A surprise: genes write side by side and do not wait for each other: one that has finished a transcript decides about
+the next while others are in the middle of theirs (where the engine goes in step, it waits). Every row is computed as if
+it were alone, so a gene's answer does not depend on its neighbours.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,21 @@ import numpy.typing as npt
 import torch
 
 from transgenic_tools.genome.hashing import stable_rng
-from transgenic_tools.model.beam import Choice, Edges, Ends, Pair, Past, advance, no_ends, path_hash, start_beams
-from transgenic_tools.model.decoders.engine import Embedded, Engine, EngineState, build_engine
+from transgenic_tools.model.beam import (
+    SEED,
+    Choice,
+    Edges,
+    Keys,
+    Pair,
+    Past,
+    advance,
+    no_ends,
+    path_hash,
+    start_beams,
+    start_trail,
+    trace,
+)
+from transgenic_tools.model.decoders.engine import Embedded, Engine, build_engine
 from transgenic_tools.model.decoders.pointer import History, PointerDecoder, SiteGraph
 from transgenic_tools.model.decoding import DecodingConfig
 from transgenic_tools.model.grammar import Kind
@@ -32,8 +45,10 @@ from transgenic_tools.model.paths import Path
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-#: Genes of a round times the longest that one of them has written: bounds the memory of the decoder's cache.
+#: Genes in step times the longest that one of them has written: bounds the memory of the decoder's cache.
 MOST_TOKENS = 4096
+#: Genes that wait are let in together, as soon as this share of those that write could.
+_LET_IN = 0.25
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,6 @@ class GeneSearch:
     tokens: list[int] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
-    embedded: Embedded | None = None
 
     def write(self, found: Found) -> None:
         """Append one transcript."""
@@ -105,15 +119,6 @@ def viterbi(gene: GeneSearch) -> Found:
     return Found(Path(tuple(states), tuple(edges)), sum(steps), steps, 1.0)
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """What every row took in each step of a round, for tracing back."""
-
-    parents: list[Ints] = field(default_factory=list)
-    edges: list[Ints] = field(default_factory=list)
-    logs: list[Floats] = field(default_factory=list)
-
-
 def _pair_weights(decoder: PointerDecoder) -> Pair:
     def plain(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
         return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
@@ -143,29 +148,17 @@ class Searcher:
                     gene.write(viterbi(gene))
                 gene.done = True
             return
-        for gene in genes:
-            gene.embedded = self.engine.embed(gene.sites)
-        waiting = [gene for gene in genes if not gene.done]
-        while waiting:
-            # genes of one round should need about the same number of steps
-            waiting.sort(key=lambda gene: (len(gene.found) == 0, len(gene.tokens), gene.sites.graph.n_states))
-            for together in self._rounds(waiting):
-                _Round(self, together).run()
-            waiting = [gene for gene in waiting if not gene.done]
-        for gene in genes:
-            gene.embedded = None
+        for some in self._side_by_side([gene for gene in genes if not gene.done]):
+            _Writing(self, some).run()
 
-    def _rounds(self, waiting: Sequence[GeneSearch]) -> Iterator[list[GeneSearch]]:
-        """Neighbours in `waiting`, as many as a group holds and the cache of their steps may be large."""
-        genes: list[GeneSearch] = []
-        longest = 0
-        for gene in waiting:
-            longest = max(longest, len(gene.tokens))
-            if genes and (len(genes) == self.config.group or (len(genes) + 1) * longest > MOST_TOKENS):
-                yield genes
-                genes, longest = [], len(gene.tokens)
-            genes.append(gene)
-        yield genes
+    def _side_by_side(self, genes: list[GeneSearch]) -> list[list[GeneSearch]]:
+        """Genes that write side by side: all, but in step only as many as a group has."""
+        if not genes:
+            return []
+        if not self.engine.in_step:
+            return [genes]
+        genes = sorted(genes, key=lambda gene: gene.sites.graph.n_states)  # in step, they should be about as long
+        return [genes[i : i + self.config.group] for i in range(0, len(genes), self.config.group)]
 
 
 def _joined(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[Any]:
@@ -173,40 +166,38 @@ def _joined(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[Any]:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
-class _Round:
-    """One more transcript of each of some genes."""
+def _join_history(genes: Sequence[GeneSearch], name: str) -> npt.NDArray[np.float32]:
+    """What the genes have used, as one array, of which every gene's `History` becomes a part."""
+    parts = [getattr(gene.history, name) for gene in genes]
+    whole = _joined(parts)
+    for gene, end, part in zip(genes, itertools.accumulate(map(len, parts)), parts, strict=True):
+        setattr(gene.history, name, whole[end - len(part) : end])
+    return whole
 
-    def __init__(self, searcher: Searcher, genes: Sequence[GeneSearch]) -> None:
-        self.searcher, self.config, self.genes = searcher, searcher.config, list(genes)
 
-    def run(self) -> None:
-        """Decide which genes go on, and let them write."""
-        embedded = [gene.embedded for gene in self.genes if gene.embedded is not None]
-        prefixes = [
-            (np.array(gene.tokens, dtype=np.int64), np.array(gene.ordinals, dtype=np.int64)) for gene in self.genes
-        ]
-        state = self.searcher.engine.begin(embedded, prefixes, slots=self.config.group, beams=self.config.beams)
-        if any(gene.found for gene in self.genes):
-            self._decide_more(state.more())
-        if not all(gene.done for gene in self.genes):
-            self._write(embedded, state)
+class _Writing:
+    """Some genes write all their transcripts, side by side."""
 
-    def _decide_more(self, probability: Floats) -> None:
-        """After the first transcript the decoder says whether there is another."""
-        for gene, more in zip(self.genes, probability.tolist(), strict=False):
-            if gene.found:
-                gene.more *= more
-                gene.done = gene.written >= self.config.max_isoforms or gene.more < self.config.min_more
+    def __init__(self, searcher: Searcher, genes: list[GeneSearch]) -> None:
+        self.searcher, self.config, self.genes = searcher, searcher.config, genes
+        self.width = width = searcher.config.beams
+        embedded = searcher.engine.embed([gene.sites for gene in genes])
+        self.state = searcher.engine.begin(embedded, slots=self.config.group, beams=width)
+        self.keys = Keys(embedded.site_keys, searcher.engine.kind_keys)
+        self._flatten(embedded)
+        rows = len(genes) * width
+        self.beams, self.ends, self.trail = start_beams(rows), no_ends(len(genes)), start_trail(64, rows)
+        self.at, self.ordinal = np.zeros((2, rows), dtype=np.int64)
+        #: Step in which each gene began its transcript, and the steps of all genes together.
+        self.first, self.step = np.zeros(len(genes), dtype=np.int64), 0
 
-    def _flat(self, embedded: Sequence[Embedded]) -> tuple[Edges, Past, npt.NDArray[np.float32]]:
+    def _flatten(self, embedded: Embedded) -> None:
         graphs = [gene.sites.graph for gene in self.genes]
         n_states = np.array([graph.n_states for graph in graphs])
         state_offset = np.cumsum(n_states) - n_states
         n_edges = np.array([len(graph.target) for graph in graphs])
-        edge_offset = np.cumsum(n_edges) - n_edges
-        self.state_offset, self.edge_offset = state_offset, edge_offset
-        kind = _joined([graph.kind for graph in graphs])
-        edges = Edges(
+        self.edge_offset = edge_offset = np.cumsum(n_edges) - n_edges
+        self.edges = Edges(
             _joined([graph.first[:-1] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
             _joined([graph.first[1:] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
             _joined(
@@ -220,78 +211,109 @@ class _Round:
             _joined([graph.length for graph in graphs]),
             _joined([graph.logit for graph in graphs]),
             _joined([graph.beta for graph in graphs]),
-            (kind == Kind.TSS) | (kind == Kind.TTS),
-            np.concatenate([np.arange(n) for n in n_states]),
+            (embedded.kind == Kind.TSS) | (embedded.kind == Kind.TTS),
+            embedded.kind,
+            embedded.site_of_state,
+            state_offset,
             state_offset + n_states - 1,
         )
-        most = max(1, *(len(gene.known) for gene in self.genes))
-        known = np.zeros((len(self.genes), most), dtype=np.uint64)
-        for row, gene in enumerate(self.genes):
-            known[row, : len(gene.known)] = gene.known
-        past = Past(
-            _joined([gene.history.edge_last for gene in self.genes]),
-            _joined([gene.history.edge_count for gene in self.genes]),
-            _joined([gene.history.state_count for gene in self.genes]),
-            np.array([gene.history.transcripts for gene in self.genes]),
+        known = np.zeros(
+            (len(self.genes), self.config.max_isoforms + max(len(gene.known) for gene in self.genes)), dtype=np.uint64
+        )
+        self.past = Past(
+            _join_history(self.genes, "edge_last"),
+            _join_history(self.genes, "edge_count"),
+            _join_history(self.genes, "state_count"),
+            np.zeros(len(self.genes), dtype=np.int64),
             known,
         )
-        return edges, past, _joined([e.keys for e in embedded])
 
-    def _choice(self, step: int) -> Choice:
+    def run(self) -> None:
+        """Until every gene is done."""
+        waiting, writing = list(range(len(self.genes))), np.zeros(0, dtype=np.int64)
+        while waiting or len(writing):
+            let_in = not len(writing) or (
+                not self.searcher.engine.in_step and len(waiting) >= max(1.0, _LET_IN * len(writing))
+            )
+            if not len(writing):
+                self.step = 0  # nobody needs the trail any more
+            if waiting and let_in:
+                some, waiting = self._next(waiting)
+                writing = np.concatenate([writing, self._admit(np.array(some))])
+            if len(writing):
+                self._advance(writing)
+                over = (self.ends.live[writing] == 0) | (self.step - self.first[writing] >= self.config.max_steps)
+                for index in writing[over].tolist():
+                    self._commit(index)
+                waiting += [index for index in writing[over].tolist() if not self.genes[index].done]
+                writing = writing[~over]
+
+    def _next(self, waiting: list[int]) -> tuple[list[int], list[int]]:
+        """Genes that are let in now, and those that wait on: in step, the cache of their steps bounds them."""
+        if not self.searcher.engine.in_step:
+            return waiting, []
+        waiting = sorted(waiting, key=lambda index: len(self.genes[index].tokens))
+        count = 1
+        while count < len(waiting) and (count + 1) * len(self.genes[waiting[count]].tokens) <= MOST_TOKENS:
+            count += 1
+        return waiting[:count], waiting[count:]
+
+    def _admit(self, indices: Ints) -> Ints:
+        """Genes that go on with a transcript: the decoder says after each whether there is another."""
+        genes = [self.genes[index] for index in indices]
+        prefixes = [(np.array(g.tokens, dtype=np.int64), np.array(g.ordinals, dtype=np.int64)) for g in genes]
+        prefixes = [(states + self.edges.begin[i], o) for (states, o), i in zip(prefixes, indices, strict=True)]
+        for index, gene, more in zip(indices, genes, self.state.admit(indices, prefixes).tolist(), strict=True):
+            if gene.found:
+                gene.more *= more
+                gene.done = gene.written >= self.config.max_isoforms or gene.more < self.config.min_more
+            if not gene.done:
+                self._start(index, gene)
+        return indices[[not gene.done for gene in genes]]
+
+    def _start(self, index: int, gene: GeneSearch) -> None:
+        own = slice(index * self.width, (index + 1) * self.width)
+        self.at[own], self.ordinal[own] = len(gene.tokens), len(gene.found)
+        self.beams.state[own], self.beams.score[own] = self.edges.begin[index], -np.inf
+        self.beams.score[own.start] = 0.0
+        self.beams.path[own] = SEED
+        self.ends.score[index] = -np.inf
+        self.past.written[index] = gene.history.transcripts
+        self.past.known[index, : len(gene.known)] = gene.known
+        self.first[index] = self.step
+
+    def _choice(self, writing: Ints) -> Choice:
         config = self.config
         sample = config.decoding == "sample"
         draw = np.zeros(len(self.genes))
         if sample:
-            draw[:] = [
-                stable_rng("sample", config.seed, gene.key, len(gene.found), step).random() for gene in self.genes
-            ]
-        return Choice(config.beams, sample, config.temperature, config.top_p, draw)
+            for index in writing.tolist():
+                gene, step = self.genes[index], self.step - int(self.first[index])
+                draw[index] = stable_rng("sample", config.seed, gene.key, len(gene.found), step).random()
+        return Choice(self.width, sample, config.temperature, config.top_p, draw)
 
-    def _write(self, embedded: Sequence[Embedded], state: EngineState) -> None:
-        config, width = self.config, self.config.beams
-        rows = config.group * width
-        edges, past, keys = self._flat(embedded)
-        beams, ends, steps = start_beams(rows), no_ends(len(self.genes)), _Steps()
-        at = np.zeros(rows, dtype=np.int64)
-        ordinal = np.zeros(rows, dtype=np.int64)
-        for i, gene in enumerate(self.genes):
-            own = slice(i * width, (i + 1) * width)
-            at[own], ordinal[own], beams.state[own] = len(gene.tokens), len(gene.found), self.state_offset[i]
-            if not gene.done:
-                beams.score[i * width] = 0.0
-        choice = self._choice(0)
-        for step in range(config.max_steps):
-            live = np.isfinite(beams.score)
-            query = state.step(beams.state, ordinal, at + step, live)
-            if choice.sample and step:
-                choice = self._choice(step)
-            left = advance(step, edges, past, self.searcher.pair, choice, query, keys, beams, ends)
-            steps.parents.append(beams.parent.copy())
-            steps.edges.append(beams.edge.copy())
-            steps.logs.append(beams.log.copy())
-            if not left:
-                break
-            if width > 1:
-                state.reorder(beams.parent)
-        for i, gene in enumerate(self.genes):
-            if not gene.done:
-                self._commit(i, gene, ends, steps)
+    def _advance(self, writing: Ints) -> None:
+        """One step of all genes that write."""
+        if self.step == len(self.trail.log):
+            self.trail = start_trail(2 * self.step, len(self.at), self.trail)
+        query = self.state.step(self.beams.state, self.ordinal, self.at, np.isfinite(self.beams.score))
+        advance(
+            self.step, writing, self.edges, self.past, self.searcher.pair, self._choice(writing), query, self.keys,
+            self.beams, self.trail, self.ends,
+        )  # fmt: skip
+        self.state.go_on(writing, self.beams.parent, self.ends.now)
+        self.at += 1
+        self.step += 1
 
-    def _trace(self, index: int, gene: GeneSearch, ends: Ends, steps: _Steps) -> Found:
-        """Follow the parents of the finished path back to BEGIN."""
-        edges, logs, row = [int(ends.edge[index])], [float(ends.log[index])], int(ends.row[index])
-        for step in range(int(ends.step[index]) - 1, -1, -1):
-            edges.append(int(steps.edges[step][row]))
-            logs.append(float(steps.logs[step][row]))
-            row = int(steps.parents[step][row])
-        own = [edge - int(self.edge_offset[index]) for edge in edges[::-1]]
-        states = (0, *(int(gene.sites.graph.target[e]) for e in own))
-        return Found(Path(states, tuple(own)), math.fsum(logs), tuple(logs[::-1]), gene.more)
-
-    def _commit(self, index: int, gene: GeneSearch, ends: Ends, steps: _Steps) -> None:
+    def _commit(self, index: int) -> None:
         """Write the best finished path; a gene without a new one is done."""
-        if math.isfinite(ends.score[index]):
-            gene.write(self._trace(index, gene, ends, steps))
+        gene = self.genes[index]
+        self.beams.score[index * self.width : (index + 1) * self.width] = -np.inf
+        if math.isfinite(self.ends.score[index]):
+            edges, logs = trace(index, self.first[index], self.trail, self.ends)
+            own = (edges - self.edge_offset[index]).tolist()
+            states = (0, *gene.sites.graph.target[own].tolist())
+            gene.write(Found(Path(states, tuple(own)), math.fsum(logs), tuple(logs.tolist()), gene.more))
             return
         if not gene.found:
             gene.write(viterbi(gene))

@@ -1,9 +1,10 @@
 """How the search computes a decoder: compiled on a CPU, or with torch on any device.
 
-In: a decoder. Out: an `Engine`: embeddings of a gene's sites and states, and a running state of rows.
-Dims: G genes, K beams, R = G * K rows, S sites, N states, T steps, D channels.
-A surprise: the compiled engine is taken for the pointing decoder on a CPU alone; LED and T5 always go through torch,
-where free slots are padded, so that a row's numbers do not depend on how many there are.
+In: a decoder. Out: an `Engine`: embeddings of the sites of some genes, and a running state of their rows.
+Dims: G genes, K beams, R = G * K rows, S sites and N states of all genes, T steps, D channels.
+A surprise: the compiled engine is taken for the pointing decoder on a CPU alone, and there genes come and go as they
+like; LED and T5 always go through torch, where genes go in step in a constant number of slots, so that a row's numbers
+do not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from transgenic_tools.model.decoders.packed import PackedDecoder, PackedState
+from transgenic_tools.model.decoders.packed import PackedDecoder, PackedState, table_of
 from transgenic_tools.model.decoders.pointer import PointerDecoder, SiteGraph
 
 Ints = npt.NDArray[np.int64]
@@ -29,132 +30,149 @@ Prefix = tuple[Ints, Ints]
 
 @dataclass(frozen=True)
 class Embedded:
-    """One gene as the decoder sees it: `sites` (S, D), `states` (N, D) and the states' `keys` (N, D)."""
+    """Some genes as the decoder sees them, one behind the other.
+
+    Attributes:
+        sites: (S, D).
+        site_keys: (S, D) keys of the sites; that of a state is the sum of its site's and its kind's.
+        first: (G + 1,) first site of each gene.
+        site_of_state: (N,) -1 where a state has none.
+        kind: (N,).
+    """
 
     sites: Tensor
-    states: Tensor
-    keys: Singles
+    site_keys: Singles
+    first: Ints
+    site_of_state: Ints
+    kind: Ints
 
 
 class EngineState(Protocol):
-    """Running state of a round."""
+    """Running state of the rows of some genes; row r belongs to gene r // K."""
 
-    def more(self) -> Floats:
-        """Probability (G,) of one more transcript after what each gene has written at the start."""
+    def admit(self, genes: Ints, prefixes: Sequence[Prefix]) -> Floats:
+        """Genes go on from what each has visited; the probability of one more transcript (1 where that is nothing)."""
 
-    def step(self, states: Ints, ordinal: Ints, at: Ints, live: npt.NDArray[np.bool_]) -> Singles:
+    def step(self, states: Ints, ordinals: Ints, at: Ints, live: npt.NDArray[np.bool_]) -> Singles:
         """Scaled queries (R, D) after every live row visits `states` (R,), its step number `at` (R,)."""
 
-    def reorder(self, parents: Ints) -> None:
-        """Row r goes on from row `parents[r]` of the same gene."""
+    def go_on(self, genes: Ints, parents: Ints, ended: Ints) -> None:
+        """Row r of these genes goes on from row `parents[r]` of its gene; `ended` (G,) as in `beam.Ends.now`."""
 
 
 class Engine:
-    """A decoder computed with torch."""
+    """A decoder computed with torch.
+
+    Attributes:
+        in_step: Genes start to write together, in as many slots as a group has.
+    """
+
+    in_step = True
 
     def __init__(self, decoder: PointerDecoder) -> None:
         self.decoder, self.device = decoder, decoder.base_scale.device
         self.scale = decoder.config.dim**-0.5
+        with torch.no_grad():
+            self.kind_keys = table_of(decoder.key(decoder.kind.weight))
 
     def tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
-    def _sites(self, sites: SiteGraph) -> Tensor:
-        features, site_type, logit = (self.tensor(a)[None] for a in (sites.features, sites.site_type, sites.site_logit))
-        valid = torch.ones(site_type.shape, dtype=torch.bool, device=self.device)
-        return self.decoder.encode_sites(features, site_type, logit, valid)[0]
+    def encode_sites(self, genes: Sequence[SiteGraph]) -> tuple[Tensor, Singles]:
+        """Embeddings and keys of the sites of some genes, (S, D) each; a gene's neighbours do not matter."""
+        found = []
+        for sites in genes:
+            features, site_type, logit = (
+                self.tensor(a)[None] for a in (sites.features, sites.site_type, sites.site_logit)
+            )
+            valid = torch.ones(site_type.shape, dtype=torch.bool, device=self.device)
+            found.append(self.decoder.encode_sites(features, site_type, logit, valid)[0])
+        return torch.cat(found), np.concatenate([table_of(self.decoder.key(sites)) for sites in found])
 
-    def embed(self, sites: SiteGraph) -> Embedded:
-        """Encode the sites of one gene; its neighbours do not matter."""
-        own = self._sites(sites)
-        states = self.decoder.embed_states(own, self.tensor(sites.site_of_state), self.tensor(sites.graph.kind))
-        return Embedded(own, states, self.decoder.key(states).float().cpu().numpy())
+    def embed(self, genes: Sequence[SiteGraph]) -> Embedded:
+        """Encode the sites of some genes."""
+        first = np.cumsum([0, *(len(gene.site_type) for gene in genes)])
+        of_state = [
+            np.where(gene.site_of_state < 0, -1, gene.site_of_state + begin)
+            for gene, begin in zip(genes, first, strict=False)
+        ]
+        sites, keys = self.encode_sites(genes)
+        kind = np.concatenate([gene.graph.kind for gene in genes]).astype(np.int64)
+        return Embedded(sites, keys, first, np.concatenate(of_state), kind)
 
-    def begin(self, embedded: Sequence[Embedded], prefixes: Sequence[Prefix], *, slots: int, beams: int) -> EngineState:
-        """State after what each gene has visited; `slots` is the constant number of genes of a round."""
-        return _TorchState(self, embedded, prefixes, slots=slots, beams=beams)
+    def begin(self, embedded: Embedded, *, slots: int, beams: int) -> EngineState:
+        """State of all these genes before any of them is admitted; `slots` is the constant number of genes in step."""
+        return _TorchState(self, embedded, slots=slots, beams=beams)
 
 
 class _TorchState:
-    """A `DecoderState` that is told rows by numpy."""
+    """A `DecoderState` of the genes that were admitted last."""
 
-    def __init__(
-        self, engine: Engine, embedded: Sequence[Embedded], prefixes: Sequence[Prefix], *, slots: int, beams: int
-    ) -> None:
-        self.engine, decoder, device = engine, engine.decoder, engine.device
-        dim = decoder.config.dim
-        self.states = torch.cat([e.states for e in embedded])
+    def __init__(self, engine: Engine, embedded: Embedded, *, slots: int, beams: int) -> None:
+        self.engine, self.embedded, self.slots, self.beams = engine, embedded, slots, beams
+
+    def _states(self, states: Ints) -> Tensor:
+        engine, own = self.engine, self.embedded
+        return engine.decoder.embed_states(
+            own.sites, engine.tensor(own.site_of_state[states]), engine.tensor(own.kind[states])
+        )
+
+    def admit(self, genes: Ints, prefixes: Sequence[Prefix]) -> Floats:
+        engine, own, slots = self.engine, self.embedded, self.slots
+        decoder, device, dim = engine.decoder, engine.device, engine.decoder.config.dim
         lengths = torch.zeros(slots, dtype=torch.int64, device=device)
         x = torch.zeros(slots, max(1, *(len(states) for states, _ in prefixes)), dim, device=device)
-        most = max(len(e.sites) for e in embedded)
-        sites = torch.zeros(slots, most, dim, device=device)
-        valid = torch.zeros(slots, most, dtype=torch.bool, device=device)
-        for slot, ((states, ordinals), gene) in enumerate(zip(prefixes, embedded, strict=True)):
+        sites = torch.zeros(slots, int(np.diff(own.first)[genes].max()), dim, device=device)
+        valid = torch.zeros(sites.shape[:2], dtype=torch.bool, device=device)
+        for slot, (gene, (states, ordinals)) in enumerate(zip(genes, prefixes, strict=True)):
             lengths[slot] = len(states)
             if len(states):
-                x[slot, : len(states)] = decoder.token(gene.states[engine.tensor(states)], engine.tensor(ordinals))
-            sites[slot, : len(gene.sites)], valid[slot, : len(gene.sites)] = gene.sites, True
-        self.state = decoder.start(x, lengths, beams=beams, sites=sites, valid=valid)
+                x[slot, : len(states)] = decoder.token(self._states(states), engine.tensor(ordinals))
+            mine = own.sites[own.first[gene] : own.first[gene + 1]]
+            sites[slot, : len(mine)], valid[slot, : len(mine)] = mine, True
+        self.rows = (genes[:, None] * self.beams + np.arange(self.beams)).reshape(-1)
+        self.state = decoder.start(x, lengths, beams=self.beams, sites=sites, valid=valid)
+        more = torch.sigmoid(decoder.more_logit(self.state.hidden)).double().cpu().numpy()[: len(genes)]
+        return np.where([len(states) > 0 for states, _ in prefixes], more, 1.0)
 
-    def more(self) -> Floats:
-        return torch.sigmoid(self.engine.decoder.more_logit(self.state.hidden)).double().cpu().numpy()
+    def _padded(self, values: Ints) -> Ints:
+        """Values of the rows in the slots; 0 where a slot is free."""
+        out = np.zeros(self.slots * self.beams, dtype=np.int64)
+        out[: len(self.rows)] = values[self.rows]
+        return out
 
-    def step(self, states: Ints, ordinal: Ints, at: Ints, live: npt.NDArray[np.bool_]) -> Singles:
+    def step(self, states: Ints, ordinals: Ints, at: Ints, live: npt.NDArray[np.bool_]) -> Singles:
         engine = self.engine
-        x = engine.decoder.token(self.states[engine.tensor(states)], engine.tensor(ordinal))
-        hidden = self.state.step(x, engine.tensor(at))
-        return (engine.decoder.query(hidden) * engine.scale).float().cpu().numpy()
+        x = engine.decoder.token(self._states(self._padded(states)), engine.tensor(self._padded(ordinals)))
+        hidden = self.state.step(x, engine.tensor(self._padded(at)))
+        query = (engine.decoder.query(hidden) * engine.scale).float().cpu().numpy()
+        out = np.zeros((len(states), query.shape[1]), dtype=np.float32)
+        out[self.rows] = query[: len(self.rows)]
+        return out
 
-    def reorder(self, parents: Ints) -> None:
-        self.state.reorder(self.engine.tensor(parents))
+    def go_on(self, genes: Ints, parents: Ints, ended: Ints) -> None:
+        slot_of_row = np.zeros(len(parents), dtype=np.int64)
+        slot_of_row[self.rows] = np.arange(len(self.rows))
+        own = np.arange(self.slots * self.beams)
+        own[: len(self.rows)] = slot_of_row[parents[self.rows]]
+        self.state.reorder(self.engine.tensor(own))
 
 
 class PackedEngine(Engine):
     """The pointing decoder on a CPU."""
 
+    in_step = False
+
     def __init__(self, decoder: PointerDecoder, dtype: torch.dtype) -> None:
         super().__init__(decoder)
         self.packed = PackedDecoder(decoder, dtype)
 
-    def _sites(self, sites: SiteGraph) -> Tensor:
-        features, site_type, logit = (self.tensor(a) for a in (sites.features, sites.site_type, sites.site_logit))
-        return self.packed.encode_sites(features, site_type, logit)
+    def encode_sites(self, genes: Sequence[SiteGraph]) -> tuple[Tensor, Singles]:
+        return self.packed.encode_sites(genes)
 
-    def begin(self, embedded: Sequence[Embedded], prefixes: Sequence[Prefix], *, slots: int, beams: int) -> EngineState:
-        return _PackedRows(self, embedded, prefixes, beams=beams)
-
-
-class _PackedRows:
-    """A `PackedState` of which live rows alone are computed."""
-
-    def __init__(
-        self, engine: PackedEngine, embedded: Sequence[Embedded], prefixes: Sequence[Prefix], *, beams: int
-    ) -> None:
-        self.engine, packed = engine, engine.packed
-        own = [gene.states.numpy() for gene in embedded]
-        # Through L layers a step sees no more than L bands back, and positions are relative.
-        reach = max(1, len(packed.layers)) * packed.config.band
-        tokens = [
-            packed.token(states[visited[-reach:]], ordinals[-reach:])
-            for states, (visited, ordinals) in zip(own, prefixes, strict=True)
-        ]
-        self.skipped = np.repeat([max(0, len(visited) - reach) for visited, _ in prefixes], beams)
-        self.states = own[0] if len(own) == 1 else np.concatenate(own)
-        self.state: PackedState = packed.start(tokens, beams=beams)
-
-    def more(self) -> Floats:
-        logit = self.engine.decoder.more_logit(torch.from_numpy(self.state.hidden))
-        return torch.sigmoid(logit).double().numpy()
-
-    def step(self, states: Ints, ordinal: Ints, at: Ints, live: npt.NDArray[np.bool_]) -> Singles:
-        packed, rows = self.engine.packed, np.flatnonzero(live)
-        x = packed.token(self.states[states[rows]], ordinal[rows])
-        out = np.zeros((len(live), x.shape[1]), dtype=np.float32)
-        out[rows] = packed.queries(self.state.step(x, rows, at[rows] - self.skipped[rows]))
-        return out
-
-    def reorder(self, parents: Ints) -> None:
-        self.state.reorder(parents)
+    def begin(self, embedded: Embedded, *, slots: int, beams: int) -> EngineState:
+        own = embedded
+        return PackedState(self.packed, len(own.first) - 1, own.sites, own.site_of_state, own.kind, beams=beams)
 
 
 def build_engine(decoder: PointerDecoder, dtype: torch.dtype = torch.float32) -> Engine:

@@ -1,184 +1,55 @@
-"""The pointing decoder computed fast on a CPU: compiled, rows that are done cost nothing.
+"""The pointing decoder computed fast on a CPU: many genes side by side, rows that are done cost nothing.
 
 In: a trained `PointerDecoder`. Out: what its own methods give, to rounding, several times as fast.
-Dims: G genes, K beams, R = G * K rows, T steps, S sites, H heads, D channels, n tokens of one call.
-A surprise: a row's numbers never depend on its neighbours (see `packing`), so rows may come and go.
+Dims: G genes, K beams, R = G * K rows, T steps, S sites, D channels, n tokens of one call.
+A surprise: keys and values lie in a store and never move; a row is a list of places in it. So rows that go on from
+another one copy that list alone, and what a gene has written is never computed again.
 """
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from collections.abc import Sequence
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
-from transgenic_tools.model.decoders.pointer import MAX_ORDINAL, Layer, PointerDecoder
-from transgenic_tools.model.encoders.fused import packed_linear, packed_norm, padded_length
-from transgenic_tools.model.packing import (
-    ROWS,
-    add_linear,
-    add_rows,
-    attend,
-    gelu_rows,
-    normalise,
-    rotate_head,
-    set_rows,
+from transgenic_tools.model.compiled import attend_tokens, follow_parents, plain, write_tokens
+from transgenic_tools.model.decoders.pointer import Layer, PointerDecoder, SiteGraph
+from transgenic_tools.model.fused_layers import (
+    FusedLayer,
+    Norm,
+    Rotary,
+    lay_out,
+    neighbours,
+    packed_linear,
+    padded_length,
 )
 
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-_EPSILON = float(torch.finfo(torch.float32).eps)
+#: Sites that are read together; those of a larger gene are read alone.
+PACK = 2048
+_FREE, _KEPT = -1, -2
 
 
-def _plain(tensor: Tensor) -> Singles:
+def table_of(tensor: Tensor) -> Singles:
+    """A tensor as an array of its own."""
     return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
 
 
-class Weights(NamedTuple):
-    """Of one layer; matrices are (in, out)."""
+class _StepLayer:
+    """One layer over the tokens of one step, in fp32."""
 
-    attention_norm: Singles
-    qkv: Singles
-    out: Singles
-    ffn_norm: Singles
-    up: Singles
-    up_bias: Singles
-    down: Singles
-    down_bias: Singles
-
-
-class Cache(NamedTuple):
-    """Rotated keys and values of one layer, (R, H, T, D / H)."""
-
-    keys: Singles
-    values: Singles
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _attend_tokens(qkv, rows, at, band, cosine, sine, cache, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write the keys and values of new tokens, then let each attend to its row up to itself, `band` steps back."""
-    heads, size = cache.keys.shape[1], cache.keys.shape[3]
-    dim = heads * size
-    scale = np.float32(1.0 / math.sqrt(size))
-    scores = np.empty(cache.keys.shape[2], dtype=np.float32)
-    for i in range(len(rows)):
-        row, now = rows[i], at[i]
-        for h in range(heads):
-            low, high = h * size, (h + 1) * size
-            rotate_head(qkv[i, low:high], cosine[now], sine[now])
-            rotate_head(qkv[i, dim + low : dim + high], cosine[now], sine[now])
-            for j in range(size):
-                cache.keys[row, h, now, j] = qkv[i, dim + low + j]
-                cache.values[row, h, now, j] = qkv[i, 2 * dim + low + j]
-    for i in range(len(rows)):
-        row, now = rows[i], at[i]
-        for h in range(heads):
-            low, high = h * size, (h + 1) * size
-            attend(
-                qkv[i, low:high], cache.keys[row, h], cache.values[row, h], max(0, now - band), now + 1, scale, scores,
-                out[i, low:high],
-            )  # fmt: skip
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _run(x, rows, at, band, cosine, sine, layers, caches):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """All layers for new tokens, in place.
-
-    Args:
-        x: (n, D), n a multiple of ROWS; tokens beyond `len(rows)` are padding.
-        rows: Row of each token; at: its step. Tokens of one row stand in order.
-        cosine, sine: (T, D / H / 2).
-    """
-    n, dim = x.shape
-    normed = np.zeros((n, dim), dtype=np.float32)
-    qkv = np.zeros((n, 3 * dim), dtype=np.float32)
-    mixed = np.zeros((n, dim), dtype=np.float32)
-    nothing = np.zeros(3 * dim, dtype=np.float32)
-    for index in range(len(layers)):
-        weights, cache = layers[index], caches[index]
-        normalise(x, weights.attention_norm, _EPSILON, normed)
-        set_rows(qkv, nothing)
-        add_linear(normed, weights.qkv, qkv)
-        _attend_tokens(qkv, rows, at, band, cosine, sine, cache, mixed)
-        add_linear(mixed, weights.out, x)
-        normalise(x, weights.ffn_norm, _EPSILON, normed)
-        wide = np.empty((n, len(weights.up_bias)), dtype=np.float32)
-        set_rows(wide, weights.up_bias)
-        add_linear(normed, weights.up, wide)
-        gelu_rows(wide)
-        add_rows(x, weights.down_bias)
-        add_linear(wide, weights.down, x)
-
-
-@numba.njit(cache=True, nogil=True)
-def _reorder(cache, parents, begin, end, beams):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Rows of a gene take the steps `begin:end` of their parents. cache (R, H, T, D / H)."""
-    for first in range(0, len(cache), beams):
-        moved = False
-        for r in range(first, first + beams):
-            moved = moved or parents[r] != r
-        if not moved:
-            continue
-        low, high = begin[first], end[first]
-        before = cache[first : first + beams, :, low:high].copy()
-        _, heads, steps, size = before.shape
-        for r in range(first, first + beams):
-            if parents[r] != r:
-                for h in range(heads):
-                    for t in range(steps):
-                        for j in range(size):
-                            cache[r, h, low + t, j] = before[parents[r] - first, h, t, j]
-
-
-class _SiteLayer:
-    """One pre-norm layer over all sites of a gene, in the precision of the trunk."""
-
-    def __init__(self, layer: Layer, dtype: torch.dtype) -> None:
-        attention = layer.attention
+    def __init__(self, layer: Layer) -> None:
+        attention, dtype = layer.attention, torch.float32
         self.heads, self.band = attention.heads, attention.band
-        self.attention_norm, self.ffn_norm = (
-            packed_norm(layer.attention_norm, dtype),
-            packed_norm(layer.ffn_norm, dtype),
-        )
+        self.attention_norm, self.ffn_norm = Norm(layer.attention_norm, dtype), Norm(layer.ffn_norm, dtype)
         self.qkv = packed_linear(attention.qkv.weight, None, dtype)
         self.out = packed_linear(attention.out.weight, None, dtype)
         self.up = packed_linear(layer.up.weight, layer.up.bias, dtype, gelu=True)
         self.down = packed_linear(layer.down.weight, layer.down.bias, dtype)
-
-    def __call__(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-        """(padded S, D) fp32; the sites are those of `rotary`."""
-        (padded, dim), sites = x.shape, len(rotary[0])
-        mixed = self.qkv(self.attention_norm(x))[:sites]
-        mixed = mixed.view(sites, 3 * self.heads, dim // self.heads).transpose(0, 1)
-        turned = rotate(mixed[: 2 * self.heads], *rotary)
-        q, k, v = turned[: self.heads], turned[self.heads :], mixed[2 * self.heads :]
-        found = band_attention(q[None], k[None], v[None], self.band)[0]
-        x = x + self.out(F.pad(found.transpose(0, 1).reshape(sites, dim), (0, 0, 0, padded - sites)))
-        x += self.down(self.up(self.ffn_norm(x)))
-        return x
-
-
-def _weights(layer: Layer) -> Weights:
-    def matrix(linear: nn.Linear) -> Singles:
-        return _plain(linear.weight.t())
-
-    attention = layer.attention
-    return Weights(
-        _plain(layer.attention_norm.weight),
-        matrix(attention.qkv),
-        matrix(attention.out),
-        _plain(layer.ffn_norm.weight),
-        matrix(layer.up),
-        _plain(layer.up.bias),
-        matrix(layer.down),
-        _plain(layer.down.bias),
-    )
 
 
 class PackedDecoder:
@@ -190,106 +61,141 @@ class PackedDecoder:
 
     def __init__(self, decoder: PointerDecoder, dtype: torch.dtype = torch.float32) -> None:
         self.config, self.dtype = decoder.config, dtype
-        self.head = decoder.config.dim // decoder.config.heads
+        self.rotary = Rotary(decoder.config.dim // decoder.config.heads)
         self.site_in = packed_linear(decoder.site_in.weight, decoder.site_in.bias, dtype)
         self.site_type, self.site_logit = decoder.site_type, decoder.site_logit
-        self.site_layers = [_SiteLayer(layer, dtype) for layer in decoder.site_layers if isinstance(layer, Layer)]
-        self.layers = tuple(_weights(layer) for layer in decoder.layers if isinstance(layer, Layer))
-        self.norm = _plain(decoder.norm.weight)
-        self.ordinal = _plain(decoder.ordinal.weight)
-        self.query = _plain(decoder.query.weight.t()) * np.float32(decoder.config.dim**-0.5)
+        self.site_layers = [FusedLayer(layer, dtype) for layer in decoder.site_layers if isinstance(layer, Layer)]
+        self.layers = [_StepLayer(layer) for layer in decoder.layers if isinstance(layer, Layer)]
+        self.kind, self.ordinal = table_of(decoder.kind.weight), table_of(decoder.ordinal.weight)
+        self.norm = Norm(decoder.norm, torch.float32)
+        self.key = packed_linear(decoder.key.weight, None, torch.float32)
+        self.query = packed_linear(decoder.query.weight * decoder.config.dim**-0.5, None, torch.float32)
+        self.more, self.more_bias = table_of(decoder.more.weight[0]), float(table_of(decoder.more.bias)[0])
 
-    def encode_sites(self, features: Tensor, site_type: Tensor, logit: Tensor) -> Tensor:
-        """Embeddings (S, D) of one gene's sites; see `PointerDecoder.encode_sites`."""
-        sites = len(features)
-        features = F.pad(features, (0, 0, 0, padded_length(sites, least=64) - sites)).to(self.dtype)
-        x = self.site_in(features).float()
-        x[:sites] += self.site_type(site_type) + self.site_logit(logit[:, None] / 5)
-        rotary = rotary_angles(sites, self.head, device=x.device)
-        for layer in self.site_layers:
-            x = layer(x, rotary)
-        return x[:sites]
+    def encode_sites(self, genes: Sequence[SiteGraph]) -> tuple[Tensor, Singles]:
+        """Embeddings of the sites of some genes, one gene behind the other, and their keys; (S, D) each.
 
-    def token(self, states: Singles, ordinals: Ints) -> Singles:
-        """Decoder input of visited states (n, D)."""
-        return states + self.ordinal[np.minimum(ordinals, MAX_ORDINAL)]
-
-    def queries(self, hidden: Singles) -> Singles:
-        """Scaled queries (n, D)."""
-        out = np.zeros((len(hidden) + -len(hidden) % ROWS, hidden.shape[1]), dtype=np.float32)
-        padded = np.zeros_like(out)
-        padded[: len(hidden)] = hidden
-        add_linear(padded, self.query, out)
-        return out[: len(hidden)]
-
-    def start(self, tokens: list[Singles], *, beams: int) -> PackedState:
-        """State after the tokens (T, D) of each gene; T may be 0."""
-        return PackedState(self, tokens, beams=beams)
+        See `PointerDecoder.encode_sites`.
+        """
+        places = [len(gene.site_type) for gene in genes]
+        sites = torch.empty(sum(places), self.config.dim)
+        keys, at = torch.empty_like(sites), 0
+        for some in neighbours(places, most=PACK):
+            pack = lay_out(places[some], self.rotary)
+            rows, n = len(pack.keep), sum(places[some])
+            features = torch.zeros(rows, genes[0].features.shape[1])
+            torch.from_numpy(np.concatenate([gene.features for gene in genes[some]], out=features.numpy()[:n]))
+            site_type = torch.from_numpy(np.concatenate([gene.site_type for gene in genes[some]]))
+            logit = torch.from_numpy(np.concatenate([gene.site_logit for gene in genes[some]]))
+            x = torch.zeros(rows, self.config.dim)
+            x[:n] = self.site_type(site_type)
+            x[:n] += logit[:, None] * (self.site_logit.weight[:, 0] / 5) + self.site_logit.bias
+            more = self.site_in(features.to(self.dtype))
+            for layer in self.site_layers:
+                more = layer(x, more, pack)
+            x += more
+            sites[at : at + n], keys[at : at + n] = x[:n], self.key(x)[:n]
+            at += n
+        return sites, keys.numpy()
 
 
 class PackedState:
-    """Keys and values of every layer; see `engine.EngineState`."""
+    """What the rows of some genes have written: see `engine.EngineState`.
 
-    def __init__(self, decoder: PackedDecoder, tokens: list[Singles], *, beams: int, room: int = 64) -> None:
+    Args:
+        genes: G.
+        sites: (S, D) embeddings; site_of_state: (N,), -1 for none; kind: (N,).
+        beams: Rows of each gene.
+        room: Tokens and steps to make room for at first.
+    """
+
+    def __init__(
+        self, decoder: PackedDecoder, genes: int, sites: Tensor, site_of_state: Ints, kind: Ints, *, beams: int,
+        room: int = 1024,
+    ) -> None:  # fmt: skip
         self.decoder, self.beams = decoder, beams
-        steps = np.array([len(x) for x in tokens], dtype=np.int64)
-        longest, rows = int(steps.max(initial=0)), len(tokens) * beams
-        self.begin = np.repeat(steps, beams)
-        self.end = self.begin
-        shape = (rows, decoder.config.heads, longest + room, decoder.head)
-        self.caches = tuple(Cache(np.zeros(shape, np.float32), np.zeros(shape, np.float32)) for _ in decoder.layers)
-        self._angles = self._tables(longest + room)
-        self.hidden = np.zeros((len(tokens), decoder.config.dim), dtype=np.float32)
-        if longest:
-            own = np.repeat(np.arange(len(tokens)), steps)
-            before = np.cumsum(steps) - steps
-            at = np.arange(int(steps.sum())) - before[own]
-            hidden = self._run(np.concatenate(tokens), own * beams, at)
-            written = np.flatnonzero(steps)
-            self.hidden[written] = hidden[(before + steps - 1)[written]]
-            for pair in self.caches:
-                for array in pair:
-                    for gene in written:
-                        first, done = gene * beams, steps[gene]
-                        array[first + 1 : first + beams, :, :done] = array[first, :, :done]
+        self.sites, self.site_of_state, self.kind = sites.numpy(), site_of_state, kind
+        self.store = [np.empty((2, room, decoder.config.dim), dtype=np.float32) for _ in decoder.layers]
+        self.owner = np.full(room, _FREE)
+        self.table = np.zeros((genes * beams, 64), dtype=np.int32)
+        self.best = np.zeros((genes, 64), dtype=np.int32)
+        #: Steps of each gene that are kept, that its best path has, and that its rows have.
+        self.kept, self.noted, self.end = np.zeros((3, genes), dtype=np.int64)
 
-    def _tables(self, steps: int) -> tuple[Singles, Singles]:
-        cosine, sine = rotary_angles(steps, self.decoder.head, device=torch.device("cpu"))
-        return cosine.numpy(), sine.numpy()
+    def admit(self, genes: Ints, prefixes: Sequence[tuple[Ints, Ints]]) -> npt.NDArray[np.float64]:
+        """See `engine.EngineState.admit`; of what a gene has visited, only that is computed which was not kept."""
+        for gene, (states, _) in zip(genes, prefixes, strict=True):
+            self._keep(gene, min(int(self.noted[gene]), len(states)))
+        new = [states[self.kept[gene] :] for gene, (states, _) in zip(genes, prefixes, strict=True)]
+        lengths = np.array([len(states) for states in new])
+        probability = np.ones(len(genes))
+        written = np.flatnonzero(lengths)
+        if len(written):
+            own = np.repeat(genes, lengths)
+            last = np.cumsum(lengths) - 1
+            at = np.arange(len(own)) - np.repeat(last + 1 - lengths - self.kept[genes], lengths)
+            ordinals = np.concatenate([o[len(o) - n :] for (_, o), n in zip(prefixes, lengths, strict=True)])
+            hidden = self._run(np.concatenate(new), ordinals, own * self.beams, at, own)
+            logit = (hidden.numpy()[last[written]] * self.decoder.more).sum(1) + self.decoder.more_bias
+            probability[written] = 1.0 / (1.0 + np.exp(-logit.astype(np.float64)))
+            for gene, n in zip(genes[written].tolist(), lengths[written].tolist(), strict=True):
+                end = int(self.kept[gene]) + n
+                self.best[gene, :end] = self.table[gene * self.beams, :end]
+                self._keep(gene, end)
+        return probability
 
-    def _run(self, x: Singles, rows: Ints, at: Ints) -> Singles:
-        """Hidden states (n, D) after new tokens."""
-        padded = np.zeros((len(x) + -len(x) % ROWS, x.shape[1]), dtype=np.float32)
-        padded[: len(x)] = x
-        decoder = self.decoder
-        if decoder.layers:
-            _run(padded, rows, at, decoder.config.band, *self._angles, decoder.layers, self.caches)
-        out = np.empty_like(padded)
-        normalise(padded, decoder.norm, _EPSILON, out)
-        return out[: len(x)]
+    def _keep(self, gene: int, steps: int) -> None:
+        """The first `steps` tokens of the gene's best path stay, all others of it are forgotten."""
+        stay = self.best[gene, :steps]
+        self.owner[stay] = _KEPT
+        self.owner[self.owner == gene] = _FREE
+        self.table[gene * self.beams : (gene + 1) * self.beams, :steps] = stay
+        self.kept[gene] = self.noted[gene] = self.end[gene] = steps
 
-    def step(self, x: Singles, rows: Ints, at: Ints) -> Singles:
-        """Hidden states (n, D) after the tokens x (n, D) of some rows at step `at` (n,)."""
-        have = self._angles[0].shape[0]
-        if int(at.max()) + 1 > have:
-            room = max(64, have // 4)
-            self.caches = tuple(Cache(*(_longer(array, have + room) for array in pair)) for pair in self.caches)
-            self._angles = self._tables(have + room)
-        self.end = self.begin.copy()
-        self.end[rows] = at + 1
-        return self._run(x, rows, at)
+    def _places(self, owners: Ints, steps: int) -> npt.NDArray[np.int32]:
+        """Free places in the store for new tokens of some genes, and room for so many steps."""
+        free = np.flatnonzero(self.owner == _FREE)[: len(owners)]
+        while len(free) < len(owners):
+            have = len(self.owner)
+            self.store = [np.concatenate([s, np.empty_like(s)], axis=1) for s in self.store]
+            self.owner = np.concatenate([self.owner, np.full(have, _FREE)])
+            free = np.flatnonzero(self.owner == _FREE)[: len(owners)]
+        self.owner[free] = owners
+        while self.table.shape[1] < steps:
+            self.table, self.best = (np.concatenate([t, np.zeros_like(t)], axis=1) for t in (self.table, self.best))
+        return free.astype(np.int32)
 
-    def reorder(self, parents: Ints) -> None:
-        """Row r goes on from row `parents[r]` of the same gene."""
-        end = self.end.reshape(-1, self.beams).max(1).repeat(self.beams)
-        begin = np.maximum(self.begin, end - self.decoder.config.band - 1)  # older steps are never seen again
-        for pair in self.caches:
-            for array in pair:
-                _reorder(array, parents, begin, end, self.beams)
+    def _run(self, states: Ints, ordinals: Ints, rows: Ints, at: Ints, owners: Ints) -> Tensor:
+        """Hidden states (>= n, D) after new tokens; those of one row stand in their order."""
+        decoder, n, steps = self.decoder, len(states), int(at.max()) + 1
+        slots = self._places(owners, steps)
+        self.table[rows, at] = slots
+        x = torch.zeros(padded_length(n), decoder.config.dim)
+        write_tokens(
+            states, ordinals, self.site_of_state, self.kind, self.sites, decoder.kind, decoder.ordinal, x.numpy()
+        )
+        keep = np.zeros(len(x), dtype=np.bool_)
+        keep[:n] = True
+        angles = decoder.rotary.reach(steps)
+        more = torch.zeros_like(x)
+        for layer, (keys, values) in zip(decoder.layers, self.store, strict=True):
+            qkv, mixed = layer.qkv(layer.attention_norm(x, more, keep)), torch.zeros_like(x)
+            attend_tokens(
+                plain(qkv), rows, at, slots, self.table, layer.heads, layer.band, *angles, keys, values, plain(mixed)
+            )
+            more = layer.down(layer.up(layer.ffn_norm(x, layer.out(mixed), keep)))
+        return decoder.norm(x, more, keep)
 
+    def step(self, states: Ints, ordinals: Ints, at: Ints, live: npt.NDArray[np.bool_]) -> Singles:
+        """See `engine.EngineState.step`."""
+        rows = np.flatnonzero(live)
+        owners = rows // self.beams
+        hidden = self._run(states[rows], ordinals[rows], rows, at[rows], owners)
+        self.end[owners] = at[rows] + 1
+        out = np.empty((len(live), hidden.shape[1]), dtype=np.float32)
+        out[rows] = self.decoder.query(hidden)[: len(rows)].numpy()
+        return out
 
-def _longer(cache: Singles, steps: int) -> Singles:
-    rows, heads, have, size = cache.shape
-    out = np.zeros((rows, heads, steps, size), dtype=np.float32)
-    out[:, :, :have] = cache
-    return out
+    def go_on(self, genes: Ints, parents: Ints, ended: Ints) -> None:
+        """See `engine.EngineState.go_on`."""
+        follow_parents(self.table, parents, ended, self.best, self.noted, genes, self.beams, self.kept, self.end)

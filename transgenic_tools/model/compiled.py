@@ -1,0 +1,402 @@
+"""What stands between the matrix products of a small transformer, compiled: norms, residuals, heads, softmax.
+
+In: arrays of fp32, or of bf16 seen as uint16, which numba has no name for. Out: the same, in place.
+Dims: M rows of a pack, D channels, H heads, S = D / H, P places of one window, K keys, n tokens of one step.
+A surprise: bf16 is the upper half of fp32, so reading it is a shift and writing it is rounding to even; a kernel does
+either by the type of its array.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import torch
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from torch import Tensor
+
+#: erf(x) = x P(x^2) / Q(x^2) on [0, 4], fitted by least squares here; largest error in fp32 4e-7.
+_P = tuple(
+    np.float32(v) for v in (1.12837904, 0.1948583587, 0.05328056809, 0.003942793578, 2.864532512e-4, 1.982846845e-6)
+)
+_Q = tuple(np.float32(v) for v in (1.0, 0.5060204421, 0.1158984967, 0.01532338581, 0.001201158733, 3.748042628e-5))
+#: 2 to the power of a fraction, likewise; largest relative error 8e-8.
+_T = tuple(np.float32(v) for v in (0.999999928, 0.693152951, 0.240154604, 0.0558234903, 0.00899263461, 0.00187623981))
+
+
+def plain(tensor: Tensor) -> npt.NDArray[Any]:
+    """A tensor's numbers without a copy; bf16 as uint16."""
+    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _wide(value: Any) -> Any:  # pragma: no cover
+    """A stored number as fp32."""
+    raise NotImplementedError
+
+
+@overload(_wide, inline="always")
+def _compile_wide(value):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    if isinstance(value, types.Integer):
+        return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
+    return lambda value: value
+
+
+def _stored(value: Any, like: Any) -> Any:  # pragma: no cover
+    """An fp32 number as the array `like` stores it."""
+    raise NotImplementedError
+
+
+@overload(_stored, inline="always")
+def _compile_stored(value, like):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    if isinstance(like.dtype, types.Integer):
+
+        def rounded(value, like):  # type: ignore[no-untyped-def]
+            bits = np.float32(value).view(np.uint32)
+            return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+
+        return rounded
+    return lambda value, like: np.float32(value)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def gelu(x):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """x times the normal distribution function (Hendrycks and Gimpel 2016), with the rational erf above."""
+    y = min(max(x * np.float32(0.70710678), np.float32(-4.0)), np.float32(4.0))
+    t = y * y
+    p = ((((_P[5] * t + _P[4]) * t + _P[3]) * t + _P[2]) * t + _P[1]) * t + _P[0]
+    q = ((((_Q[5] * t + _Q[4]) * t + _Q[3]) * t + _Q[2]) * t + _Q[1]) * t + _Q[0]
+    return np.float32(0.5) * x * (np.float32(1.0) + y * p / q)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def exp(x):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """exp of a number not above 0: 2 to the fraction by a polynomial, to the whole part by its bits."""
+    y = max(x * np.float32(1.44269504), np.float32(-125.0))
+    whole = np.floor(y)
+    f = y - whole
+    p = ((((_T[5] * f + _T[4]) * f + _T[3]) * f + _T[2]) * f + _T[1]) * f + _T[0]
+    return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def add_and_normalise(x, more, keep, weight, epsilon, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`x += more` and its RMS norm (Zhang and Sennrich 2019); rows that are not kept become 0 in both.
+
+    Args:
+        x: (M, D) fp32, in place; more: (M, D); keep: (M,) bool; out: (M, D).
+    """
+    rows, dim = x.shape
+    for r in range(rows):
+        if keep[r]:
+            total = np.float32(0.0)
+            for i in range(dim):
+                value = x[r, i] + _wide(more[r, i])
+                x[r, i] = value
+                total += value * value
+            factor = np.float32(1.0) / np.float32(math.sqrt(total / dim + epsilon))
+            for i in range(dim):
+                out[r, i] = _stored(x[r, i] * factor * weight[i], out)
+        else:
+            for i in range(dim):
+                x[r, i] = 0.0
+                out[r, i] = 0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def clear(x, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Rows of x (M, C) that are not kept become 0."""
+    for r in range(x.shape[0]):
+        if not keep[r]:
+            for i in range(x.shape[1]):
+                x[r, i] = 0
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def add_kept(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`x += more` (M, C) in place; rows that are not kept become 0."""
+    for r in range(x.shape[0]):
+        if keep[r]:
+            for i in range(x.shape[1]):
+                x[r, i] = _stored(_wide(x[r, i]) + _wide(more[r, i]), x)
+        else:
+            for i in range(x.shape[1]):
+                x[r, i] = 0
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def gelu_of_sum(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`x = gelu(x + more)` (M, C) in place; rows that are not kept become 0."""
+    for r in range(x.shape[0]):
+        if keep[r]:
+            for i in range(x.shape[1]):
+                x[r, i] = _stored(gelu(_wide(x[r, i]) + _wide(more[r, i])), x)
+        else:
+            for i in range(x.shape[1]):
+                x[r, i] = 0
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def split_heads(mixed, first, places, margin, cosine, sine, q, k, v):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Queries and keys turned by their place, and values, of one window; what has no place becomes 0.
+
+    Args:
+        mixed: (M, 3 D), the window's rows from `first` on.
+        places: P; margin: rows before the first place in k and v.
+        cosine, sine: (>= P, S / 2) fp32.
+        q: (H, Q, S), divided by the root of S; k, v: (H, K, S).
+    """
+    heads, queries, size = q.shape
+    keys, half, dim = k.shape[1], size // 2, heads * size
+    scale = np.float32(1.0 / math.sqrt(size))
+    for h in range(heads):
+        for t in range(places):
+            row = mixed[first + t]
+            a, b, c = h * size, dim + h * size, 2 * dim + h * size
+            for i in range(half):
+                left, right = _wide(row[a + i]) * scale, _wide(row[a + half + i]) * scale
+                q[h, t, i] = _stored(left * cosine[t, i] - right * sine[t, i], q)
+                q[h, t, half + i] = _stored(left * sine[t, i] + right * cosine[t, i], q)
+            for i in range(half):
+                left, right = _wide(row[b + i]), _wide(row[b + half + i])
+                k[h, margin + t, i] = _stored(left * cosine[t, i] - right * sine[t, i], k)
+                k[h, margin + t, half + i] = _stored(left * sine[t, i] + right * cosine[t, i], k)
+            for i in range(size):
+                v[h, margin + t, i] = row[c + i]
+        for t in range(places, queries):
+            for i in range(size):
+                q[h, t, i] = 0
+        for t in range(margin):
+            for i in range(size):
+                k[h, t, i] = 0
+                v[h, t, i] = 0
+        for t in range(margin + places, keys):
+            for i in range(size):
+                k[h, t, i] = 0
+                v[h, t, i] = 0
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _in_order(bits):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The bits of an fp32 number as an integer of the same order, and back: the largest integer is found 20 times
+    faster than the largest float."""
+    return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def softmax_of_band(scores, at, left, places, band):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Softmax over the keys that a query sees, in place; 0 for all others.
+
+    Args:
+        scores: (H, Q, K); query i has the place `at + i`, key j the place `left + j`.
+        places: P; places beyond it do not exist.
+        band: Places that a query sees on each side.
+    """
+    heads, queries, keys = scores.shape
+    line = np.empty(keys, dtype=np.float32)
+    for h in range(heads):
+        for i in range(queries):
+            place, row = at + i, scores[h, i]
+            low = max(place - band, 0) - left
+            high = min(place + band + 1, places) - left if place < places else low
+            seen, values = row[low:high], line[low:high]  # slices: indices that may be negative are not vectorised
+            highest, total = np.int32(-(2**31)), np.float32(0.0)
+            for j in range(len(seen)):
+                values[j] = _wide(seen[j])
+                highest = max(highest, _in_order(np.float32(values[j]).view(np.int32)))
+            peak = np.int32(_in_order(highest)).view(np.float32)
+            for j in range(len(seen)):
+                values[j] = exp(values[j] - peak)
+                total += values[j]
+            share = np.float32(1.0) / total
+            for j in range(len(seen)):
+                seen[j] = _stored(values[j] * share, seen)
+            before, after = row[:low], row[high:]
+            for j in range(len(before)):
+                before[j] = 0
+            for j in range(len(after)):
+                after[j] = 0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def join_heads(found, at, count, first, mixed):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The first `count` queries of found (H, Q, S) become the rows from `first + at` on of mixed (M, D)."""
+    heads, _, size = found.shape
+    for i in range(count):
+        for h in range(heads):
+            for j in range(size):
+                mixed[first + at + i, h * size + j] = found[h, i, j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def write_tokens(states, ordinals, site_of_state, kind, sites, kinds, ordinal, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Decoder input of visited states: site, kind and which transcript it belongs to, added up.
+
+    Args:
+        states, ordinals: (n,); site_of_state: (N,), -1 for none; kind: (N,).
+        sites, kinds, ordinal: Tables of embeddings, D wide.
+        out: (>= n, D).
+    """
+    most = len(ordinal) - 1
+    for i in range(len(states)):
+        site, of_kind, of_ordinal = site_of_state[states[i]], kinds[kind[states[i]]], ordinal[min(ordinals[i], most)]
+        for j in range(out.shape[1]):
+            out[i, j] = of_kind[j] + of_ordinal[j]
+        if site >= 0:
+            for j in range(out.shape[1]):
+                out[i, j] += sites[site, j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _turn(row, begin, half, cosine, sine):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(half):
+        left, right = row[begin + i], row[begin + half + i]
+        row[begin + i] = left * cosine[i] - right * sine[i]
+        row[begin + half + i] = left * sine[i] + right * cosine[i]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _softmax(values):  # type: ignore[no-untyped-def]  # pragma: no cover
+    peak, whole = np.float32(-1e30), np.float32(0.0)
+    for t in range(len(values)):
+        peak = max(peak, values[t])
+    for t in range(len(values)):
+        values[t] = exp(values[t] - peak)
+        whole += values[t]
+    share = np.float32(1.0) / whole
+    for t in range(len(values)):
+        values[t] *= share
+
+
+_LANES = ir.VectorType(ir.FloatType(), 16)
+
+
+def _lanes(context: Any, builder: Any, signature: Any, values: Any, array: int, piece: int) -> Any:
+    """Pointer to 16 numbers of argument `array`, from the index that is the argument after it on."""
+    data = context.make_array(signature.args[array])(context, builder, values[array]).data
+    index = builder.add(values[array + 1], ir.Constant(values[array + 1].type, 16 * piece))
+    return builder.bitcast(builder.gep(data, [index]), _LANES.as_pointer())
+
+
+@intrinsic
+def _dot32(typing_context, a, i, b, j):  # type: ignore[no-untyped-def]
+    """Dot product of `a[i : i + 32]` and `b[j : j + 32]`; LLVM vectorises no loop as short as that."""
+
+    def compute(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        total = None
+        for piece in range(2):
+            left, right = (builder.load(_lanes(context, builder, signature, values, k, piece), align=4) for k in (0, 2))
+            product = builder.fmul(left, right, flags=["fast"])
+            total = product if total is None else builder.fadd(total, product, flags=["fast"])
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), _LANES])
+        add_up = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
+        return builder.call(add_up, [ir.Constant(ir.FloatType(), -0.0), total], fastmath=["fast"])
+
+    return types.float32(a, types.intp, b, types.intp), compute
+
+
+@intrinsic
+def _add32(typing_context, out, i, a, j, share):  # type: ignore[no-untyped-def]
+    """`out[i : i + 32] += share * a[j : j + 32]`."""
+
+    def compute(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        nothing = ir.Constant(_LANES, ir.Undefined)
+        first = builder.insert_element(nothing, values[4], ir.Constant(ir.IntType(32), 0))
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16)
+        factor = builder.shuffle_vector(first, nothing, everywhere)
+        for piece in range(2):
+            to = _lanes(context, builder, signature, values, 0, piece)
+            more = builder.load(_lanes(context, builder, signature, values, 2, piece), align=4)
+            more = builder.fmul(factor, more, flags=["fast"])
+            builder.store(builder.fadd(builder.load(to, align=4), more, flags=["fast"]), to, align=4)
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, a, types.intp, types.float32), compute
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _attend(q, seen, keys, values, scores, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """All heads of one token. q, out: (D,); seen: (T,) places in keys and values (stored * D,); scores: (H, >= T)."""
+    heads, dim = len(scores), len(q)
+    size = dim // heads
+    whole = size - size % 32
+    scale = np.float32(1.0 / math.sqrt(size))
+    for t in range(len(seen)):
+        row = seen[t] * dim
+        for first in range(0, dim, size):
+            total = np.float32(0.0)
+            for j in range(first, first + whole, 32):
+                total += _dot32(q, j, keys, row + j)
+            for j in range(first + whole, first + size):
+                total += q[j] * keys[row + j]
+            scores[first // size, t] = total * scale
+    for h in range(heads):
+        _softmax(scores[h, : len(seen)])
+    for j in range(dim):
+        out[j] = 0.0
+    for t in range(len(seen)):
+        row = seen[t] * dim
+        for first in range(0, dim, size):
+            share = scores[first // size, t]
+            for j in range(first, first + whole, 32):
+                _add32(out, j, values, row + j, share)
+            for j in range(first + whole, first + size):
+                out[j] += share * values[row + j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def attend_tokens(qkv, rows, at, slots, table, heads, band, cosine, sine, keys, values, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Store the keys and values of new tokens, then let each attend to its row up to itself, `band` steps back.
+
+    Args:
+        qkv: (>= n, 3 D) fp32, turned in place.
+        rows, at, slots: (n,) row, step and place in the store of each token.
+        table: (R, T) place in the store of every step of every row, those of the new tokens included.
+        cosine, sine: (T, S / 2).
+        keys, values: (stored, D).
+        out: (>= n, D).
+    """
+    dim = keys.shape[1]
+    size = dim // heads
+    for i in range(len(rows)):
+        for h in range(2 * heads):
+            _turn(qkv[i], h * size, size // 2, cosine[at[i]], sine[at[i]])
+        for j in range(dim):
+            keys[slots[i], j] = qkv[i, dim + j]
+            values[slots[i], j] = qkv[i, 2 * dim + j]
+    scores = np.empty((heads, band + 1), dtype=np.float32)
+    for i in range(len(rows)):
+        seen = table[rows[i], max(0, at[i] - band) : at[i] + 1]
+        _attend(qkv[i, :dim], seen, keys.reshape(-1), values.reshape(-1), scores, out[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def follow_parents(table, parents, ended, best, noted, genes, beams, begin, end):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Rows of genes take the steps of their parents; what a path has stored that just ended is noted.
+
+    Args:
+        table: (R, T); best: (G, T), of which the first `noted` (G,) are filled.
+        parents: (R,); ended: (G,) row of the path that ended, -1 for none.
+        genes: Those that write; begin, end: (G,) steps of a gene that may differ between its rows.
+    """
+    before = np.empty(beams, dtype=table.dtype)
+    for gene in genes:
+        low = gene * beams
+        if ended[gene] >= 0:
+            noted[gene] = end[gene]
+            for t in range(begin[gene], end[gene]):
+                best[gene, t] = table[ended[gene], t]
+        moved = False
+        for b in range(beams):
+            moved = moved or parents[low + b] != low + b
+        if moved:
+            for t in range(begin[gene], end[gene]):
+                for b in range(beams):
+                    before[b] = table[parents[low + b], t]
+                for b in range(beams):
+                    table[low + b, t] = before[b]

@@ -1,0 +1,204 @@
+"""Layers of a transformer, computed fast on a CPU.
+
+In: trained layers. Out: callables that give the same to rounding: oneDNN's matrix products on weights packed once, and
+compiled kernels between them. They hold copies of the weights: build them anew after those change.
+Dims: M rows of a pack, P places of one window, D channels, H heads, S = D / H.
+A surprise: windows are read together, one behind the other. Every row is computed by the same instructions wherever it
+stands, so a window's numbers are the same bits in any pack (tests hold this). oneDNN compiles a kernel for every new
+length, so packs have one of few lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from transgenic_tools.model.attention import rotary_angles
+from transgenic_tools.model.compiled import add_and_normalise, join_heads, plain, softmax_of_band, split_heads
+
+Layer = Callable[[Tensor], Tensor]
+Singles = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+
+def padded_length(rows: int, *, least: int = 32) -> int:
+    """The next of eight lengths an octave, all multiples of `least`, a power of 2."""
+    step = max(least, 1 << max(rows.bit_length() - 4, 0))
+    return rows + -rows % step
+
+
+def packed_linear(weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, gelu: bool = False) -> Layer:
+    """A linear layer over the last axis, with an exact GELU after it where asked."""
+    weight = weight.detach().to(dtype).contiguous()
+    bias = None if bias is None else bias.detach().to(dtype)
+    if not torch.backends.mkldnn.is_available():
+        return lambda x: F.gelu(F.linear(x, weight, bias)) if gelu else F.linear(x, weight, bias)
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, None)
+    after, algorithm = ("gelu", "none") if gelu else ("none", "")
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, after, [], algorithm)
+
+
+def packed_convolution(conv: nn.Conv1d, dtype: torch.dtype, *, gelu: bool = False) -> Layer:
+    """A `same` convolution of (1, C, 1, L) channels-last, with an exact GELU after it where asked."""
+    weight = conv.weight.detach().to(dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
+    bias = None if conv.bias is None else conv.bias.detach().to(dtype)
+    pad, groups = (0, conv.kernel_size[0] // 2), conv.groups
+    if not torch.backends.mkldnn.is_available():
+
+        def simple(x: Tensor) -> Tensor:
+            y = F.conv2d(x, weight, bias, padding=pad, groups=groups)
+            return F.gelu(y) if gelu else y
+
+        return simple
+    after, algorithm = ("gelu", "none") if gelu else ("none", "")
+    one = [1, 1]
+    packed = torch.ops.mkldnn._reorder_convolution_weight(
+        weight, list(pad), one, one, groups, [1, conv.in_channels, 1, 4096]
+    )
+    return lambda x: torch.ops.mkldnn._convolution_pointwise(
+        x, packed, bias, list(pad), one, one, groups, after, [], algorithm
+    )
+
+
+def image(rows: Tensor) -> Tensor:
+    """(L, C) as (1, C, 1, L) channels-last, without a copy."""
+    return rows.t()[None, :, None]
+
+
+def rows_of(image: Tensor) -> Tensor:
+    """(1, C, 1, L) channels-last as (L, C), without a copy."""
+    return image[0, :, 0].t()
+
+
+class Rotary:
+    """Cosine and sine of the angles of rotary positions, (>= P, S / 2) each, made longer where they are too short."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._tables: tuple[Singles, Singles] | None = None
+
+    def reach(self, places: int) -> tuple[Singles, Singles]:
+        """Both, for at least so many places."""
+        tables = self._tables  # threads share this object: what is given is what was looked at
+        if tables is None or places > len(tables[0]):
+            cosine, sine = rotary_angles(padded_length(places, least=1024), self.size, device=torch.device("cpu"))
+            self._tables = tables = (cosine.numpy(), sine.numpy())
+        return tables
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Where windows stand in a pack.
+
+    Attributes:
+        first: First row of each window.
+        places: P of each window.
+        keep: (M,) False between windows and behind the last.
+        cosine, sine: Of the angles of rotary positions, (longest P, S / 2) each.
+    """
+
+    first: tuple[int, ...]
+    places: tuple[int, ...]
+    keep: Flags
+    cosine: Singles
+    sine: Singles
+
+
+def neighbours(places: Sequence[int], *, most: int, gap: int = 0) -> Iterator[slice]:
+    """Windows that are read together: as many, in their order, as `most` rows hold, at least one."""
+    begin, used = 0, 0
+    for i, n in enumerate(places):
+        if i > begin and used + gap + n > most:
+            yield slice(begin, i)
+            begin, used = i, 0
+        used += n + (gap if i > begin else 0)
+    if len(places):
+        yield slice(begin, len(places))
+
+
+def lay_out(places: Sequence[int], rotary: Rotary, *, gap: int = 0) -> Pack:
+    """Windows of so many places, one behind the other with `gap` rows between."""
+    first = np.cumsum([0, *(n + gap for n in places[:-1])]).tolist()
+    keep = np.zeros(padded_length(first[-1] + places[-1], least=128), dtype=np.bool_)
+    for start, n in zip(first, places, strict=True):
+        keep[start : start + n] = True
+    return Pack(tuple(first), tuple(places), keep, *rotary.reach(max(places)))
+
+
+class Norm:
+    """An RMS norm that adds to the residual stream first."""
+
+    def __init__(self, norm: nn.RMSNorm, dtype: torch.dtype) -> None:
+        self.weight = norm.weight.detach().float().numpy().copy()
+        self.epsilon = float(torch.finfo(torch.float32).eps if norm.eps is None else norm.eps)
+        self.dtype = dtype
+
+    def __call__(self, x: Tensor, more: Tensor, keep: Flags) -> Tensor:
+        """The norm of `x += more`, both (M, D)."""
+        out = torch.empty(x.shape, dtype=self.dtype)
+        add_and_normalise(plain(x), plain(more), keep, self.weight, self.epsilon, plain(out))
+        return out
+
+
+class FusedAttention:
+    """Band attention of the windows of a pack, each for itself; up to two and a half bands at once, else in blocks.
+
+    Args:
+        attention: A layer with `heads`, `band`, `qkv` and `out`.
+    """
+
+    def __init__(self, attention: Any, dtype: torch.dtype) -> None:
+        self.heads, self.band = attention.heads, attention.band
+        self.qkv = packed_linear(attention.qkv.weight, None, dtype)
+        self.out = packed_linear(attention.out.weight, None, dtype)
+
+    def __call__(self, x: Tensor, pack: Pack) -> Tensor:
+        """(M, D) to the same."""
+        mixed, found = self.qkv(x), torch.zeros_like(x)
+        for first, places in zip(pack.first, pack.places, strict=True):
+            self._attend(mixed, first, places, pack, found)
+        return self.out(found)
+
+    def _attend(self, mixed: Tensor, first: int, places: int, pack: Pack, out: Tensor) -> None:
+        block = max(self.band // 2, 1)
+        whole = places <= block + 2 * self.band
+        queries = padded_length(places) if whole else places + -places % block
+        step, margin = (queries, 0) if whole else (block, self.band)
+        size = out.shape[1] // self.heads
+        q = torch.empty(self.heads, queries, size, dtype=out.dtype)
+        k, v = torch.empty(2, self.heads, queries + 2 * margin, size, dtype=out.dtype)
+        split_heads(plain(mixed), first, places, margin, pack.cosine, pack.sine, plain(q), plain(k), plain(v))
+        for at in range(0, queries, step):
+            seen = slice(at, at + step + 2 * margin)
+            scores = torch.bmm(q[:, at : at + step], k[:, seen].transpose(1, 2))
+            softmax_of_band(plain(scores), at, at - margin, places, self.band)
+            found = torch.bmm(scores, v[:, seen])
+            join_heads(plain(found), at, min(step, places - at), first, plain(out))
+
+
+class FusedLayer:
+    """Attention, where the layer has any, and feed-forward; the residual stream is (M, D) in fp32.
+
+    Args:
+        layer: A pre-norm layer with `attention` and its norm (either may be None), `ffn_norm`, `up` and `down`.
+    """
+
+    def __init__(self, layer: Any, dtype: torch.dtype) -> None:
+        self.attention_norm = None if layer.attention_norm is None else Norm(layer.attention_norm, dtype)
+        self.attention = None if layer.attention is None else FusedAttention(layer.attention, dtype)
+        self.ffn_norm = Norm(layer.ffn_norm, dtype)
+        self.up = packed_linear(layer.up.weight, layer.up.bias, dtype, gelu=True)
+        self.down = packed_linear(layer.down.weight, layer.down.bias, dtype)
+
+    def __call__(self, x: Tensor, more: Tensor, pack: Pack) -> Tensor:
+        """Take what is to be added to the stream, give what is to be added next."""
+        if self.attention is not None and self.attention_norm is not None:
+            more = self.attention(self.attention_norm(x, more, pack.keep), pack)
+        return self.down(self.up(self.ffn_norm(x, more, pack.keep)))
