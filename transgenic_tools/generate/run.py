@@ -36,7 +36,7 @@ from transgenic_tools.provenance import Provenance, file_sha256
 
 logger = logging.getLogger(__name__)
 #: Genes that are read before their decoding starts.
-GENES_AT_ONCE = 64
+GENES_AT_ONCE = 128
 BASES_AT_ONCE = 2_000_000
 _SECONDS_BETWEEN_LINES = 10.0
 

@@ -273,6 +273,8 @@ def _softmax(values):  # type: ignore[no-untyped-def]  # pragma: no cover
         values[t] *= share
 
 
+#: Tokens that attend together.
+_TOGETHER = 4
 _LANES = ir.VectorType(ir.FloatType(), 16)
 
 
@@ -319,34 +321,60 @@ def _add32(typing_context, out, i, a, j, share):  # type: ignore[no-untyped-def]
     return types.void(out, types.intp, a, types.intp, types.float32), compute
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _attend(q, seen, keys, values, scores, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """All heads of one token. q, out: (D,); seen: (T,) places in keys and values (stored * D,); scores: (H, >= T)."""
-    heads, dim = len(scores), len(q)
-    size = dim // heads
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _score(q, key, keys, size, t, scores):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Dot products of the heads of q (D,) and of `keys[key : key + D]`, in column t of scores (H, T)."""
     whole = size - size % 32
+    for h in range(len(scores)):
+        first = h * size
+        total = np.float32(0.0)
+        for j in range(first, first + whole, 32):
+            total += _dot32(q, j, keys, key + j)
+        for j in range(first + whole, first + size):
+            total += q[j] * keys[key + j]
+        scores[h, t] = total
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _mix(out, value, values, size, t, scores):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add `values[value : value + D]` to out (D,), each head by its share in column t of scores (H, T)."""
+    whole = size - size % 32
+    for h in range(len(scores)):
+        first, share = h * size, scores[h, t]
+        for j in range(first, first + whole, 32):
+            _add32(out, j, values, value + j, share)
+        for j in range(first + whole, first + size):
+            out[j] += share * values[value + j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _attend(qkv, rows, at, table, band, keys, values, scores, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """A few tokens, step by step: those of one gene see nearly the same, which is then near.
+
+    Args:
+        keys, values: (stored * D,).
+        scores: (tokens, H, band + 1).
+    """
+    dim, heads = out.shape[1], scores.shape[1]
+    size = dim // heads
     scale = np.float32(1.0 / math.sqrt(size))
-    for t in range(len(seen)):
-        row = seen[t] * dim
-        for first in range(0, dim, size):
-            total = np.float32(0.0)
-            for j in range(first, first + whole, 32):
-                total += _dot32(q, j, keys, row + j)
-            for j in range(first + whole, first + size):
-                total += q[j] * keys[row + j]
-            scores[first // size, t] = total * scale
-    for h in range(heads):
-        _softmax(scores[h, : len(seen)])
-    for j in range(dim):
-        out[j] = 0.0
-    for t in range(len(seen)):
-        row = seen[t] * dim
-        for first in range(0, dim, size):
-            share = scores[first // size, t]
-            for j in range(first, first + whole, 32):
-                _add32(out, j, values, row + j, share)
-            for j in range(first + whole, first + size):
-                out[j] += share * values[row + j]
+    most = min(at.max(), band) + 1
+    for t in range(most):
+        for i in range(len(rows)):
+            if t <= min(at[i], band):
+                _score(qkv[i], table[rows[i], max(0, at[i] - band) + t] * dim, keys, size, t, scores[i])
+    for i in range(len(rows)):
+        for h in range(heads):
+            own = scores[i, h, : min(at[i], band) + 1]
+            for t in range(len(own)):
+                own[t] *= scale
+            _softmax(own)
+        for j in range(dim):
+            out[i, j] = 0.0
+    for t in range(most):
+        for i in range(len(rows)):
+            if t <= min(at[i], band):
+                _mix(out[i], table[rows[i], max(0, at[i] - band) + t] * dim, values, size, t, scores[i])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -369,10 +397,10 @@ def attend_tokens(qkv, rows, at, slots, table, heads, band, cosine, sine, keys, 
         for j in range(dim):
             keys[slots[i], j] = qkv[i, dim + j]
             values[slots[i], j] = qkv[i, 2 * dim + j]
-    scores = np.empty((heads, band + 1), dtype=np.float32)
-    for i in range(len(rows)):
-        seen = table[rows[i], max(0, at[i] - band) : at[i] + 1]
-        _attend(qkv[i, :dim], seen, keys.reshape(-1), values.reshape(-1), scores, out[i])
+    scores = np.empty((_TOGETHER, heads, band + 1), dtype=np.float32)
+    for i in range(0, len(rows), _TOGETHER):
+        some = slice(i, min(i + _TOGETHER, len(rows)))
+        _attend(qkv[some], rows[some], at[some], table, band, keys.reshape(-1), values.reshape(-1), scores, out[some])
 
 
 @numba.njit(cache=True, nogil=True)
