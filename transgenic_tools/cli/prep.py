@@ -32,6 +32,7 @@ from transgenic_tools.cli._options import (
 )
 from transgenic_tools.cli.prep_lift import lift
 from transgenic_tools.cli.prep_split import split as split_shards
+from transgenic_tools.io.memory import keep_freed_memory
 
 app = new_app("Prepare genomes: FASTA and annotation (or loci) into gene shards.")
 log = logging.getLogger("tg-prep")
@@ -196,21 +197,32 @@ app.command()(lift)
 app.command("split")(split_shards)
 
 
-class _NoPandas:
-    """pyarrow imports pandas, where it is installed, to recognise its objects: half a second that no command needs."""
+class _Unused:
+    """What pyarrow imports only where it is there: pandas, half a second, and the file systems of clouds."""
 
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        if name == "pandas":
-            raise ImportError("tg-prep runs without pandas")
+    names = frozenset({"pandas", "pyarrow._azurefs", "pyarrow._gcsfs", "pyarrow._hdfs", "pyarrow._s3fs"})
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
+        if name in cls.names:
+            raise ImportError(f"tg-prep runs without {name}")
 
 
 _run = entry_point(app, "tg-prep")
 
 
+def _only(asked_for: str) -> None:
+    """Leave the other commands out where one is named: typer would take the flags of all of them apart first."""
+    names = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    if asked_for in names:
+        app.registered_commands = [app.registered_commands[names.index(asked_for)]]
+
+
 def main() -> None:
     """The console script; the process ends without taking modules and records apart one by one, a tenth of its time."""
-    sys.meta_path.insert(0, _NoPandas)
+    sys.meta_path.insert(0, _Unused)
+    keep_freed_memory()
+    _only(*sys.argv[1:2] or [""])
     gc.set_threshold(100_000)  # imports and records hold few cycles; looking for them again and again takes time
     code = 0
     try:

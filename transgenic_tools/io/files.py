@@ -8,15 +8,25 @@ more than twice as fast as zlib.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from transgenic_tools.errors import BadInputError, MissingInputError
 
-try:
-    from isal.igzip import GzipFile
-except ImportError:  # no wheel for this machine
-    from gzip import GzipFile  # type: ignore[assignment]
+_BUFFER = 1 << 18
+
+
+def _unzipped(handle: IO[bytes]) -> IO[bytes]:
+    """igzip's reader writes into the caller's memory; through `GzipFile` each byte is copied twice more."""
+    reader: Callable[..., io.RawIOBase]
+    try:
+        from isal.igzip import _IGzipReader as reader
+    except ImportError:  # no wheel for this machine, or one that has no such reader
+        from gzip import GzipFile
+
+        return io.BufferedReader(GzipFile(fileobj=handle), _BUFFER)
+    return io.BufferedReader(reader(handle, _BUFFER), _BUFFER)
 
 
 def open_text(path: Path) -> IO[bytes]:
@@ -34,5 +44,5 @@ def open_text(path: Path) -> IO[bytes]:
     magic = handle.read(2)
     handle.seek(0)
     if magic == b"\x1f\x8b":
-        return io.BufferedReader(GzipFile(fileobj=handle), 1 << 20)
+        return _unzipped(handle)
     return handle

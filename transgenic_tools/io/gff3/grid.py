@@ -398,7 +398,8 @@ def ids_and_parents(grid: Grid, rows: Ints, gene: Bools) -> tuple[list[str], lis
     parents = [""] * len(rows)
     for place, parent in zip(below.tolist(), some, strict=True):
         parents[place] = parent
-    return ids, parents, np.union1d(np.flatnonzero(no_id), below[no_parent])
+    no_id[below[no_parent]] = True
+    return ids, parents, np.flatnonzero(no_id)
 
 
 def _plain_values(buffer: bytearray, at: Ints, wanted: Bools) -> tuple[list[str], Bools]:

@@ -133,10 +133,7 @@ def _blocks(path: Path) -> Iterator[Block]:
                 filled += 1
             cut = buffer.rfind(b"\n", MARGIN, filled) + 1
             if cut:
-                block = Block(buffer, MARGIN, cut)
-                if buffer.find(b"\r", MARGIN, cut) >= 0:
-                    block = block_of(block.text().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-                yield block
+                yield Block(buffer, MARGIN, cut)
                 buffer[MARGIN : MARGIN + filled - cut] = buffer[cut:filled]
                 filled = MARGIN + filled - cut
             if not count:
@@ -196,7 +193,10 @@ class _BlockReader:
         grid = read_grid(block, self.types) if self.lines.dialect == "gff3" else None
         if grid is not None and self._plain(grid):
             return True
-        return self._line_by_line(block.text())
+        text = block.text()
+        if b"\r" in text:
+            return self.feed(block_of(text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")))
+        return self._line_by_line(text)
 
     # -- plain blocks ------------------------------------------------------------------------------------------------
 
