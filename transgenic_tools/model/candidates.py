@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -21,8 +21,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Candidates:
+class Candidates(NamedTuple):
     """Candidate sites of a window, sorted; stops are found by the graph.
 
     Attributes:
@@ -50,15 +49,21 @@ def _best(indices: Ints, scores: npt.NDArray[np.float32], most: int) -> Ints:
 @numba.njit(cache=True, nogil=True)
 def _local_maxima(values, reach):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Indices whose value is not below any other within `reach`."""
-    found = np.empty(len(values), dtype=np.int64)
+    length, width = len(values), 2 * reach + 1
+    # highest[i]: of `size` values from i - reach on, where size doubles up to the width
+    highest = np.full(length + 2 * width, -np.inf, dtype=values.dtype)
+    for i in range(length):
+        highest[reach + i] = values[i]
+    size = 1
+    while size < width:
+        step = min(size, width - size)
+        for i in range(length + width):
+            highest[i] = highest[i] if highest[i] > highest[i + step] else highest[i + step]
+        size += step
+    found = np.empty(length, dtype=np.int64)
     count = 0
-    for i in range(len(values)):
-        highest = True
-        for j in range(max(0, i - reach), min(len(values), i + reach + 1)):
-            if values[j] > values[i]:
-                highest = False
-                break
-        if highest:
+    for i in range(length):
+        if values[i] >= highest[i]:
             found[count] = i
             count += 1
     return found[:count]
@@ -115,7 +120,8 @@ def choose_candidates(
     }
     for site in kept:
         extra = [position for kind, position in forced if kind == site]
-        kept[site] = np.union1d(kept[site], np.array(extra, dtype=np.int64)).astype(np.int64)
+        if extra:
+            kept[site] = np.union1d(kept[site], np.array(extra, dtype=np.int64)).astype(np.int64)
     split = np.zeros(len(kept[Site.START]), dtype=np.int64)
     splits = _split_starts(codes, sites, kept, strong, {p for kind, p in forced if kind == Site.START})
     for index, position in enumerate(kept[Site.START]):

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from transgenic_tools.model.candidates import Candidates
 from transgenic_tools.model.config_parts import GrammarConfig, ScoringConfig
 from transgenic_tools.model.grammar import SITE_OF_KIND
-from transgenic_tools.model.transitions import Layout, lay_out, score_edges, walk
-from transgenic_tools.model.vocabulary import Content
+from transgenic_tools.model.transitions import lay_out, next_stops, score_edges, walk
+from transgenic_tools.model.vocabulary import Content, dinucleotides, stop_codons
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -31,6 +31,9 @@ Singles = npt.NDArray[np.float32]
 #: Numbers of an edge that the decoder sees, see `describe_edge`.
 EDGE_FEATURES = 6
 _SITE = np.array(SITE_OF_KIND)
+_OUTSIDE, _FIVE, _CODING, _INTRON, _THREE = (
+    int(c) for c in (Content.OUTSIDE, Content.FIVE_PRIME_UTR, Content.CODING_1, Content.INTRON, Content.THREE_PRIME_UTR)
+)
 
 
 @dataclass(frozen=True)
@@ -147,71 +150,37 @@ def best_path(first, target, score):  # type: ignore[no-untyped-def]  # pragma: 
     return np.array(path)
 
 
-def _cumulative(values: npt.NDArray[np.float32]) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+@numba.njit(cache=True, nogil=True)
+def _cumulative(contents):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Sums of log-probabilities from the left, (L + 1,) each, as `transitions.score_edges` reads them.
 
-
-def _cumulative_coding(contents: npt.NDArray[np.float32]) -> Floats:
-    """(3, L + 1): row f sums the log-probability of the codon position that base i has when a codon starts at f."""
-    length = contents.shape[1]
-    index = np.arange(length)
-    rows = [contents[Content.CODING_1 + (index - frame) % 3, index] for frame in range(3)]
-    return np.stack([_cumulative(row) for row in rows])
-
-
-def _entry_scores(layout: Layout, sites: npt.NDArray[np.float32], scoring: ScoringConfig) -> tuple[Floats, Floats]:
-    """(site logit, `scale * logit + bias`) of every state."""
-    site = _SITE[layout.kind]
-    inner = site >= 0
-    logit = np.zeros(len(site))
-    logit[inner] = sites[site[inner], layout.position[inner]]
-    scale, bias = np.array(scoring.site_scale), np.array(scoring.site_bias)
-    entry = np.zeros(len(site))
-    entry[inner] = scale[site[inner]] * logit[inner] + bias[site[inner]]
-    return logit, entry
-
-
-def build_graph(
-    codes: npt.NDArray[np.uint8],
-    sites: npt.NDArray[np.float32],
-    contents: npt.NDArray[np.float32],
-    *,
-    grammar: GrammarConfig,
-    scoring: ScoringConfig,
-    candidates: Candidates,
-    near: int = 64,
-) -> Graph | None:
-    """The graph of a window, or None where not even one valid transcript exists.
-
-    Args:
-        codes: (L,) base codes.
-        sites: (N_SITES, L) logits.
-        contents: (N_CONTENTS, L) log-probabilities.
-        near: So many nearest candidates of a type are looked at behind a state, and as many strong ones beyond them
-            (bounds time in very long windows).
+    That of coding bases is (3, L + 1): row f sums the codon position that a base has when a codon starts at f.
     """
-    layout = lay_out(codes, candidates, grammar, near=near)
-    first = np.zeros(len(layout.kind) + 1, dtype=np.int64)
-    target = walk(layout, first)
-    edges = len(target)
-    logit, entry = _entry_scores(layout, sites, scoring)
-    content, score = np.zeros(edges, dtype=np.float32), np.zeros(edges)
-    bases = np.zeros(edges, dtype=np.int32)
-    sums = (
-        _cumulative(contents[Content.OUTSIDE]),
-        _cumulative(contents[Content.FIVE_PRIME_UTR]),
-        _cumulative_coding(contents),
-        _cumulative(contents[Content.INTRON]),
-        _cumulative(contents[Content.THREE_PRIME_UTR]),
-    )
-    score_edges(
-        layout.kind, layout.position, first, target, entry, scoring.content_weight, scoring.no_five_prime_utr,
-        scoring.no_three_prime_utr, sums, content, bases, score,
+    length = contents.shape[1]
+    outside, five, intron, three = (
+        np.zeros(length + 1), np.zeros(length + 1), np.zeros(length + 1), np.zeros(length + 1)
     )  # fmt: skip
-    beta = backward(first, target, score)
-    if beta[0] == -np.inf:
-        return None
-    return _prune(Graph(layout.kind, layout.position, logit, first, target, score, content, bases, beta))
+    coding = np.zeros((3, length + 1))
+    for i in range(length):
+        outside[i + 1] = outside[i] + contents[_OUTSIDE, i]
+        five[i + 1] = five[i] + contents[_FIVE, i]
+        intron[i + 1] = intron[i] + contents[_INTRON, i]
+        three[i + 1] = three[i] + contents[_THREE, i]
+        for frame in range(3):
+            coding[frame, i + 1] = coding[frame, i] + contents[_CODING + (i + 3 - frame) % 3, i]
+    return outside, five, coding, intron, three
+
+
+@numba.njit(cache=True, nogil=True)
+def _entry_scores(kind, position, sites, scale, bias):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(site logit, `scale * logit + bias`) of every state."""
+    logit, entry = np.zeros(len(kind)), np.zeros(len(kind))
+    for state in range(len(kind)):
+        site = _SITE[kind[state]]
+        if site >= 0:
+            logit[state] = sites[site, position[state]]
+            entry[state] = scale[site] * logit[state] + bias[site]
+    return logit, entry
 
 
 @numba.njit(cache=True, nogil=True)
@@ -233,20 +202,67 @@ def _keep_edges(keep, number, first, target, score, content, length, new_first):
     return edges
 
 
-def _prune(graph: Graph) -> Graph:
-    """Only states that lie on some whole path, and the edges between them."""
-    keep = _reachable(graph.first, graph.target, graph.beta)
+@numba.njit(cache=True, nogil=True)
+def _assemble(layout, sites, contents, scale, bias, extra):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Arrays of a `Graph`: only states that lie on some whole path, and the edges between them."""
+    weight, no_five, no_three = extra
+    first = np.zeros(len(layout.kind) + 1, dtype=np.int64)
+    target = walk(layout, first)
+    edges = len(target)
+    logit, entry = _entry_scores(layout.kind, layout.position, sites, scale, bias)
+    content, score = np.zeros(edges, dtype=np.float32), np.zeros(edges)
+    length = np.zeros(edges, dtype=np.int32)
+    score_edges(
+        layout.kind, layout.position, first, target, entry, weight, no_five, no_three, _cumulative(contents), content,
+        length, score,
+    )  # fmt: skip
+    beta = backward(first, target, score)
+    keep = _reachable(first, target, beta)
     number = np.cumsum(keep) - 1
-    first = np.zeros(int(keep.sum()) + 1, dtype=np.int64)
-    edges = _keep_edges(keep, number, graph.first, graph.target, graph.score, graph.content, graph.length, first)
-    return Graph(
-        graph.kind[keep],
-        graph.position[keep],
-        graph.logit[keep],
-        first,
-        graph.target[:edges],
-        graph.score[:edges],
-        graph.content[:edges],
-        graph.length[:edges],
-        graph.beta[keep],
+    new_first = np.zeros(keep.sum() + 1, dtype=np.int64)
+    edges = _keep_edges(keep, number, first, target, score, content, length, new_first)
+    return (
+        layout.kind[keep], layout.position[keep], logit[keep], new_first, target[:edges], score[:edges],
+        content[:edges], length[:edges], beta[keep],
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def _build(codes, sites, contents, candidates, pairs, stops, limits, scale, bias, extra):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """All of it in one call, because handing arrays over takes as long as computing them."""
+    layout = lay_out(codes, candidates, pairs[0], pairs[1], next_stops(stops), limits)
+    return _assemble(layout, sites, contents, scale, bias, extra)
+
+
+def build_graph(
+    codes: npt.NDArray[np.uint8],
+    sites: npt.NDArray[np.float32],
+    contents: npt.NDArray[np.float32],
+    *,
+    grammar: GrammarConfig,
+    scoring: ScoringConfig,
+    candidates: Candidates,
+    near: int = 64,
+) -> Graph | None:
+    """The graph of a window, or None where not even one valid transcript exists.
+
+    Args:
+        codes: (L,) base codes.
+        sites: (N_SITES, L) logits.
+        contents: (N_CONTENTS, L) log-probabilities.
+        near: So many nearest candidates of a type are looked at behind a state, and as many strong ones beyond them
+            (bounds time in very long windows).
+    """
+    arrays = _build(
+        codes,
+        np.ascontiguousarray(sites),
+        np.ascontiguousarray(contents),
+        candidates,
+        dinucleotides(codes),
+        stop_codons(codes),
+        (grammar.min_intron, grammar.max_intron, grammar.min_exon, grammar.max_utr_exon, near),
+        np.array(scoring.site_scale),
+        np.array(scoring.site_bias),
+        (scoring.content_weight, scoring.no_five_prime_utr, scoring.no_three_prime_utr),
     )
+    return Graph(*arrays) if len(arrays[0]) else None

@@ -13,15 +13,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.model.candidates import Candidates
-from transgenic_tools.model.config_parts import GrammarConfig
 from transgenic_tools.model.grammar import Kind
-from transgenic_tools.model.vocabulary import AC, AT, dinucleotides, stop_codons
+from transgenic_tools.model.vocabulary import AC, AT
 
 Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
-_NEVER = np.int64(1) << np.int64(60)
 _NEVER = np.int64(1) << np.int64(60)
 _BEGIN, _TSS, _D5, _A5, _START = (int(k) for k in (Kind.BEGIN, Kind.TSS, Kind.D5, Kind.A5, Kind.START))
 _D0, _D1, _D2, _DS1, _DS2 = (int(k) for k in (Kind.D0, Kind.D1, Kind.D2, Kind.DS1, Kind.DS2))
@@ -30,7 +26,7 @@ _STOP, _D3, _A3, _TTS, _END = (int(k) for k in (Kind.STOP, Kind.D3, Kind.A3, Kin
 
 
 @numba.njit(cache=True, nogil=True)
-def _next_stops(stops: npt.NDArray[np.bool_]) -> Ints:  # pragma: no cover (compiled)
+def next_stops(stops):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """For every base the first base of the next stop codon in its frame, at or after it."""
     length = len(stops)
     following = np.full(length + 3, _NEVER, dtype=np.int64)
@@ -326,62 +322,76 @@ def _mark_stops(codes, following, starts, acceptors, marked):  # type: ignore[no
                 marked[stop] = True
 
 
-def _stop_positions(codes: npt.NDArray[np.uint8], following: Ints, candidates: Candidates) -> Ints:
+@numba.njit(cache=True, nogil=True)
+def _stop_positions(codes, following, candidates):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Last base of every stop codon that some coding exon leads to."""
     marked = np.zeros(len(codes) + 3, dtype=np.bool_)
     _mark_stops(codes, following, candidates.start[candidates.split == 0], candidates.acceptor, marked)
     return np.flatnonzero(marked)
 
 
-def _site_list(sites: Ints, state: Ints, strong: Flags) -> SiteList:
-    index = np.where(strong[sites], np.arange(len(sites)), len(sites))
-    following = np.minimum.accumulate(index[::-1])[::-1]
-    return SiteList(sites, state, np.append(following, len(sites)))
+@numba.njit(cache=True, nogil=True)
+def _site_list(sites, state, strong):  # type: ignore[no-untyped-def]  # pragma: no cover
+    count = len(sites)
+    following = np.full(count + 1, count, dtype=np.int64)
+    for i in range(count - 1, -1, -1):
+        following[i] = i if strong[sites[i]] else following[i + 1]
+    return SiteList(sites, state, following)
 
 
-def lay_out(codes: npt.NDArray[np.uint8], candidates: Candidates, grammar: GrammarConfig, *, near: int) -> Layout:
+@numba.njit(cache=True, nogil=True)
+def _number(blocks, kinds, kind, position):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Fill kind and position of the states between BEGIN and END; gives the first state of every site of a block."""
+    firsts = [np.empty(len(sites), dtype=np.int64) for sites in blocks]
+    done = np.zeros(len(blocks), dtype=np.int64)
+    state = 1
+    while True:
+        place = _NEVER
+        for b in range(len(blocks)):
+            if done[b] < len(blocks[b]):
+                place = min(place, blocks[b][done[b]])
+        if place == _NEVER:
+            return firsts
+        for b in range(len(blocks)):
+            while done[b] < len(blocks[b]) and blocks[b][done[b]] == place:
+                firsts[b][done[b]] = state
+                done[b] += 1
+                for k in kinds[b]:
+                    kind[state], position[state] = k, place
+                    state += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def lay_out(codes, candidates, donor_pair, acceptor_pair, following, limits):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Number the states by (position, kind); all kinds of one donor or acceptor get neighbouring numbers.
 
     Args:
         codes: (L,).
-        near: See `Layout`.
+        donor_pair, acceptor_pair, following: See `Layout`.
+        limits: Its last five numbers.
     """
     length = len(codes)
-    begins, ends = dinucleotides(codes)
-    following = _next_stops(stop_codons(codes))
     stops = _stop_positions(codes, following, candidates)
-    blocks = (
-        (candidates.tss, _ONLY_TSS),
-        (candidates.start, _ONLY_START),
-        (candidates.donor, _DONOR_STATES),
-        (candidates.acceptor, _ACCEPTOR_STATES),
-        (stops, _ONLY_STOP),
-        (candidates.tts, _ONLY_TTS),
-    )
-    sizes = [len(sites) * len(kinds) for sites, kinds in blocks]
-    position = np.concatenate([np.repeat(sites, len(kinds)) for sites, kinds in blocks])
-    kind = np.concatenate([np.broadcast_to(kinds, (len(sites), len(kinds))).ravel() for sites, kinds in blocks])
-    rank = np.repeat(np.arange(len(blocks)), sizes)
-    order = np.lexsort((kind, rank, position))
-    number = np.empty(len(order), dtype=np.int64)
-    number[order] = np.arange(len(order)) + 1
-    tss, start, donor, acceptor, stop, tts = np.split(number, np.cumsum(sizes)[:-1])
-    n = len(order) + 2
-    all_kind = np.empty(n, dtype=np.int64)
-    all_position = np.empty(n, dtype=np.int64)
-    all_kind[0], all_kind[-1], all_position[0], all_position[-1] = _BEGIN, _END, 0, length
-    all_kind[1:-1], all_position[1:-1] = kind[order], position[order]
+    blocks = (candidates.tss, candidates.start, candidates.donor, candidates.acceptor, stops, candidates.tts)
+    kinds = (_ONLY_TSS, _ONLY_START, _DONOR_STATES, _ACCEPTOR_STATES, _ONLY_STOP, _ONLY_TTS)
+    n = 2
+    for b in range(len(blocks)):
+        n += len(blocks[b]) * len(kinds[b])
+    kind, position = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    kind[0], kind[-1], position[0], position[-1] = _BEGIN, _END, 0, length
+    tss, start, donor, acceptor, stop, tts = _number(blocks, kinds, kind, position)
     split = np.zeros(n, dtype=np.int64)
     split[start] = candidates.split
     stop_state = np.full(length + 1, -1, dtype=np.int64)
     stop_state[stops] = stop
     strong = candidates.strong
+    min_intron, max_intron, min_exon, max_utr_exon, near = limits
     return Layout(
-        codes, following, begins, ends, all_kind, all_position, split, stop_state,
+        codes, following, donor_pair, acceptor_pair, kind, position, split, stop_state,
         _site_list(candidates.tss, tss, strong),
         _site_list(candidates.start, start, strong),
-        _site_list(candidates.donor, donor[:: len(_DONOR_STATES)], strong),
-        _site_list(candidates.acceptor, acceptor[:: len(_ACCEPTOR_STATES)], strong),
+        _site_list(candidates.donor, donor, strong),
+        _site_list(candidates.acceptor, acceptor, strong),
         _site_list(candidates.tts, tts, strong),
-        grammar.min_intron, grammar.max_intron, grammar.min_exon, grammar.max_utr_exon, near,
+        min_intron, max_intron, min_exon, max_utr_exon, near,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -29,6 +30,7 @@ from transgenic_tools.model.vocabulary import N_SITES
 
 HISTORY_FEATURES = 5
 MAX_ORDINAL = 7
+_SITE = np.array(SITE_OF_KIND)
 
 
 @dataclass(frozen=True)
@@ -50,26 +52,53 @@ class SiteGraph:
     features: npt.NDArray[np.float32]
 
 
+@numba.njit(cache=True, nogil=True)
+def _join_sites(site, position):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Site of every state, -1 for none, and the first state of every site; sites are sorted by (position, type).
+
+    Args:
+        site: (N,) type of the state's site, negative for none; position: (N,), rising.
+    """
+    n, count = len(site), 0
+    order = np.empty(n, dtype=np.int64)
+    for state in range(n):  # states of one position are few and nearly in order
+        if site[state] < 0:
+            continue
+        at = count
+        while at > 0 and (position[order[at - 1]], site[order[at - 1]]) > (position[state], site[state]):
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = state
+        count += 1
+    site_of_state, firsts = np.full(n, -1, dtype=np.int64), np.empty(count, dtype=np.int64)
+    sites = 0
+    for at in range(count):
+        state = order[at]
+        before = order[at - 1]
+        if at == 0 or position[before] != position[state] or site[before] != site[state]:
+            firsts[sites] = state
+            sites += 1
+        site_of_state[state] = sites - 1
+    return site_of_state, firsts[:sites]
+
+
 def site_graph(graph: Graph, features: Tensor) -> SiteGraph:
     """Join a graph with the trunk's features.
 
     Args:
         features: (C, L) of the window, on any device.
     """
-    kind_site = np.array(SITE_OF_KIND)[graph.kind]
-    inner = np.flatnonzero(kind_site >= 0)
-    keys = graph.position[inner] * N_SITES + kind_site[inner]
-    unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    site_of_state = np.full(graph.n_states, -1, dtype=np.int64)
-    site_of_state[inner] = inverse
-    position, site_type = unique // N_SITES, unique % N_SITES
+    site = _SITE[graph.kind]
+    site_of_state, first = _join_sites(site, graph.position)
+    position = graph.position[first]
+    own = features.t()[torch.from_numpy(position).to(features.device)]
     return SiteGraph(
         graph,
         site_of_state,
-        site_type,
-        graph.logit[inner][first].astype(np.float32),
+        site[first],
+        graph.logit[first].astype(np.float32),
         position,
-        features[:, torch.from_numpy(position).to(features.device)].t().float().contiguous().cpu().numpy(),
+        own.float().contiguous().cpu().numpy(),
     )
 
 
