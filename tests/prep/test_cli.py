@@ -69,3 +69,20 @@ def test_help_and_version_load_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
     assert tg_prep("--version").stdout.startswith("transgenic_tools ")
     assert "samplesheet" in tg_prep("--help").stdout
+
+
+def test_a_run_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    unused = (
+        "{'pandas', 'numpy.ma', 'pyarrow._s3fs', 'pyarrow.dataset', 'pyarrow.compute', 'rich', 'matplotlib', 'torch'}"
+    )
+    text = (
+        "import os, sys\n"
+        "leave = os._exit\n"
+        f"os._exit = lambda code: (print(sorted({unused} & set(sys.modules)), flush=True), leave(code))\n"
+        "from transgenic_tools.cli.prep import main\n"
+        "main()\n"
+    )
+    argv = ["genes", "--fasta", FASTA, "--annotation", GFF3, "--outdir", tmp_path / "out", "-q"]
+    done = subprocess.run([sys.executable, "-c", text, *map(str, argv)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "[]\n"

@@ -8,7 +8,6 @@ more than twice as fast as zlib.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -19,14 +18,13 @@ _BUFFER = 1 << 18
 
 def _unzipped(handle: IO[bytes]) -> IO[bytes]:
     """igzip's reader writes into the caller's memory; through `GzipFile` each byte is copied twice more."""
-    reader: Callable[..., io.RawIOBase]
     try:
-        from isal.igzip import _IGzipReader as reader
+        from isal.igzip import _IGzipReader
     except ImportError:  # no wheel for this machine, or one that has no such reader
         from gzip import GzipFile
 
         return io.BufferedReader(GzipFile(fileobj=handle), _BUFFER)
-    return io.BufferedReader(reader(handle, _BUFFER), _BUFFER)
+    return io.BufferedReader(_IGzipReader(handle, _BUFFER), _BUFFER)
 
 
 def open_text(path: Path) -> IO[bytes]:
