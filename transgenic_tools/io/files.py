@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, BinaryIO
 
 from transgenic_tools.errors import BadInputError, MissingInputError
 
 _BUFFER = 1 << 18
 
 
-def _unzipped(handle: IO[bytes]) -> IO[bytes]:
+def _unzipped(handle: BinaryIO) -> IO[bytes]:
     """igzip's reader writes into the caller's memory; through `GzipFile` each byte is copied twice more."""
     try:
         from isal.igzip import _IGzipReader
@@ -24,7 +24,8 @@ def _unzipped(handle: IO[bytes]) -> IO[bytes]:
         from gzip import GzipFile
 
         return io.BufferedReader(GzipFile(fileobj=handle), _BUFFER)
-    return io.BufferedReader(_IGzipReader(handle, _BUFFER), _BUFFER)
+    raw: Any = _IGzipReader(handle, _BUFFER)
+    return io.BufferedReader(raw, _BUFFER)
 
 
 def open_text(path: Path) -> IO[bytes]:
