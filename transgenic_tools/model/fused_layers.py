@@ -26,6 +26,8 @@ from transgenic_tools.model.compiled import add_and_normalise, join_heads, plain
 Layer = Callable[[Tensor], Tensor]
 Singles = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
+#: Rows of a very long window that go through a feed-forward at once.
+PIECE = 1024
 
 
 def padded_length(rows: int, *, least: int = 32) -> int:
@@ -91,6 +93,19 @@ class Rotary:
             cosine, sine = rotary_angles(padded_length(places, least=1024), self.size, device=torch.device("cpu"))
             self._tables = tables = (cosine.numpy(), sine.numpy())
         return tables
+
+
+def in_pieces(compute: Callable[[slice], Tensor], rows: Tensor) -> Tensor:
+    """What `compute` gives for all rows; a long window's in pieces, so that what lies between stays in the cache."""
+    if len(rows) <= 2 * PIECE:
+        return compute(slice(None))
+    pieces = [slice(at, at + PIECE) for at in range(0, len(rows), PIECE)]
+    first = compute(pieces[0])
+    out = torch.empty(len(rows), *first.shape[1:], dtype=first.dtype)
+    out[pieces[0]] = first
+    for piece in pieces[1:]:
+        out[piece] = compute(piece)
+    return out
 
 
 @dataclass(frozen=True)
@@ -201,4 +216,4 @@ class FusedLayer:
         """Take what is to be added to the stream, give what is to be added next."""
         if self.attention is not None and self.attention_norm is not None:
             more = self.attention(self.attention_norm(x, more, pack.keep), pack)
-        return self.down(self.up(self.ffn_norm(x, more, pack.keep)))
+        return in_pieces(lambda rows: self.down(self.up(self.ffn_norm(x[rows], more[rows], pack.keep[rows]))), x)
