@@ -9,7 +9,7 @@ either by the type of its array.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -275,6 +275,8 @@ def _softmax(values):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 #: Tokens that attend together.
 _TOGETHER = 4
+#: Rows and columns that `add_linear` computes side by side.
+ROWS, _COLUMNS = 4, 64
 _LANES = ir.VectorType(ir.FloatType(), 16)
 
 
@@ -401,6 +403,159 @@ def attend_tokens(qkv, rows, at, slots, table, heads, band, cosine, sine, keys, 
     for i in range(0, len(rows), _TOGETHER):
         some = slice(i, min(i + _TOGETHER, len(rows)))
         _attend(qkv[some], rows[some], at[some], table, band, keys.reshape(-1), values.reshape(-1), scores, out[some])
+
+
+def panels(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Matrices (..., D, E) as `add_linear` reads them: (..., E / 64, D, 64), the last columns filled up with 0."""
+    *before, dim, size = weight.shape
+    padded = np.zeros((*before, dim, size + -size % _COLUMNS), dtype=np.float32)
+    padded[..., :size] = weight
+    split = padded.reshape(*before, dim, -1, _COLUMNS)
+    return np.ascontiguousarray(np.moveaxis(split, -2, -3))
+
+
+@intrinsic
+def _add_tile(typing_context, x, i, step, panel, k, dim, out):  # type: ignore[no-untyped-def]
+    """`out[r * 64 : (r + 1) * 64] += x[i + r * step : ... + dim] @ panel[k :].reshape(dim, 64)` for 4 rows r."""
+    lanes, rows, vectors = _LANES, ROWS, _COLUMNS // 16
+
+    def compute(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        x_at, stride, panel_at, length = values[1], values[2], values[4], values[5]
+        whole = values[1].type
+
+        def pointer(array, index):  # type: ignore[no-untyped-def]
+            data = context.make_array(signature.args[array])(context, builder, values[array]).data
+            return builder.gep(data, [index])
+
+        def many(array, index):  # type: ignore[no-untyped-def]
+            return builder.bitcast(pointer(array, index), lanes.as_pointer())
+
+        def place(r, v):  # type: ignore[no-untyped-def]
+            return many(6, ir.Constant(whole, r * _COLUMNS + v * 16))
+
+        sums = [[cgutils.alloca_once(builder, lanes) for _ in range(vectors)] for _ in range(rows)]
+        for r in range(rows):
+            for v in range(vectors):
+                builder.store(builder.load(place(r, v), align=4), sums[r][v])
+        nothing = ir.Constant(lanes, ir.Undefined)
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16)
+        with cgutils.for_range(builder, length) as loop:
+            line = builder.add(panel_at, builder.mul(loop.index, ir.Constant(whole, _COLUMNS)))
+            weights = [
+                builder.load(many(3, builder.add(line, ir.Constant(whole, v * 16))), align=4) for v in range(vectors)
+            ]
+            for r in range(rows):
+                at = builder.add(builder.add(x_at, loop.index), builder.mul(stride, ir.Constant(whole, r)))
+                first = builder.insert_element(nothing, builder.load(pointer(0, at)), ir.Constant(ir.IntType(32), 0))
+                factor = builder.shuffle_vector(first, nothing, everywhere)
+                for v in range(vectors):
+                    product = builder.fmul(factor, weights[v], flags=["fast"])
+                    builder.store(builder.fadd(builder.load(sums[r][v]), product, flags=["fast"]), sums[r][v])
+        for r in range(rows):
+            for v in range(vectors):
+                builder.store(builder.load(sums[r][v]), place(r, v), align=4)
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, types.intp, panel, types.intp, types.intp, out), compute
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def add_linear(x, weight, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`out += x @ weight`; every row by the same instructions, whatever is in the others and however many there are.
+
+    Args:
+        x: (M, D), M a multiple of 4; weight: `panels` of (D, E); out: (M, E).
+    """
+    rows, dim = x.shape
+    size, flat, tile = out.shape[1], x.reshape(-1), np.empty(4 * _COLUMNS, dtype=np.float32)
+    for p in range(len(weight)):
+        panel, low = weight[p].reshape(-1), p * _COLUMNS
+        columns = min(_COLUMNS, size - low)
+        for r in range(0, rows, 4):
+            for i in range(4):
+                for j in range(columns):
+                    tile[i * _COLUMNS + j] = out[r + i, low + j]
+            _add_tile(flat, r * dim, dim, panel, 0, dim, tile)
+            for i in range(4):
+                for j in range(columns):
+                    out[r + i, low + j] = tile[i * _COLUMNS + j]
+
+
+class StepWeights(NamedTuple):
+    """Of all layers (N of them) over the tokens of a step; matrices are `panels`.
+
+    Attributes:
+        attention_norm, ffn_norm: (N, D).
+        qkv, out, up, down: (N, ...).
+        up_bias, down_bias: (N, ...).
+        norm: (D,) of the norm behind the last layer.
+        query: Of the projection to scaled queries.
+    """
+
+    attention_norm: npt.NDArray[np.float32]
+    qkv: npt.NDArray[np.float32]
+    out: npt.NDArray[np.float32]
+    ffn_norm: npt.NDArray[np.float32]
+    up: npt.NDArray[np.float32]
+    up_bias: npt.NDArray[np.float32]
+    down: npt.NDArray[np.float32]
+    down_bias: npt.NDArray[np.float32]
+    norm: npt.NDArray[np.float32]
+    query: npt.NDArray[np.float32]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _normalise(x, weight, epsilon, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """RMS norm of every row."""
+    rows, dim = x.shape
+    for r in range(rows):
+        total = np.float32(0.0)
+        for i in range(dim):
+            total += x[r, i] * x[r, i]
+        factor = np.float32(1.0) / np.float32(math.sqrt(total / dim + epsilon))
+        for i in range(dim):
+            out[r, i] = x[r, i] * factor * weight[i]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def run_step(x, weights, rows, at, slots, table, heads, band, epsilon, cosine, sine, store):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """All layers over the tokens of a step.
+
+    Args:
+        x: (M, D) fp32, M a multiple of 4, changed; tokens beyond `len(rows)` are padding.
+        rows, at, slots, table, cosine, sine: See `attend_tokens`.
+        epsilon: (N, 2) of the norms of each layer; the last one's second serves the norm behind it too.
+        store: (N, 2, stored, D) keys and values.
+
+    Returns:
+        Hidden states and scaled queries, (M, D) each.
+    """
+    count, dim = x.shape
+    normed, mixed = np.zeros((count, dim), dtype=np.float32), np.zeros((count, dim), dtype=np.float32)
+    qkv = np.empty((count, 3 * dim), dtype=np.float32)
+    wide = np.empty((count, weights.up_bias.shape[1]), dtype=np.float32)
+    for layer in range(len(store)):
+        _normalise(x, weights.attention_norm[layer], epsilon[layer, 0], normed)
+        qkv[:] = np.float32(0.0)
+        add_linear(normed, weights.qkv[layer], qkv)
+        attend_tokens(qkv, rows, at, slots, table, heads, band, cosine, sine, store[layer, 0], store[layer, 1], mixed)
+        add_linear(mixed, weights.out[layer], x)
+        _normalise(x, weights.ffn_norm[layer], epsilon[layer, 1], normed)
+        for r in range(count):
+            for j in range(wide.shape[1]):
+                wide[r, j] = weights.up_bias[layer, j]
+        add_linear(normed, weights.up[layer], wide)
+        for r in range(count):
+            for j in range(wide.shape[1]):
+                wide[r, j] = gelu(wide[r, j])
+        for r in range(count):
+            for j in range(dim):
+                x[r, j] += weights.down_bias[layer, j]
+        add_linear(wide, weights.down[layer], x)
+    _normalise(x, weights.norm, epsilon[-1, 1], normed)
+    mixed[:] = np.float32(0.0)
+    add_linear(normed, weights.query, mixed)
+    return normed, mixed
 
 
 @numba.njit(cache=True, nogil=True)

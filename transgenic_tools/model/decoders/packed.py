@@ -13,19 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from transgenic_tools.model.compiled import attend_tokens, follow_parents, plain, write_tokens
+from transgenic_tools.model.compiled import ROWS, StepWeights, follow_parents, panels, run_step, write_tokens
 from transgenic_tools.model.decoders.pointer import Layer, PointerDecoder, SiteGraph
-from transgenic_tools.model.fused_layers import (
-    FusedLayer,
-    Norm,
-    Rotary,
-    lay_out,
-    neighbours,
-    packed_linear,
-    padded_length,
-)
+from transgenic_tools.model.fused_layers import FusedLayer, Rotary, lay_out, neighbours, packed_linear
 
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -39,17 +31,32 @@ def table_of(tensor: Tensor) -> Singles:
     return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
 
 
-class _StepLayer:
-    """One layer over the tokens of one step, in fp32."""
+def _epsilon(norm: nn.RMSNorm) -> float:
+    return float(torch.finfo(torch.float32).eps if norm.eps is None else norm.eps)
 
-    def __init__(self, layer: Layer) -> None:
-        attention, dtype = layer.attention, torch.float32
-        self.heads, self.band = attention.heads, attention.band
-        self.attention_norm, self.ffn_norm = Norm(layer.attention_norm, dtype), Norm(layer.ffn_norm, dtype)
-        self.qkv = packed_linear(attention.qkv.weight, None, dtype)
-        self.out = packed_linear(attention.out.weight, None, dtype)
-        self.up = packed_linear(layer.up.weight, layer.up.bias, dtype, gelu=True)
-        self.down = packed_linear(layer.down.weight, layer.down.bias, dtype)
+
+def _step_weights(decoder: PointerDecoder) -> tuple[StepWeights, npt.NDArray[np.float32]]:
+    """The layers over the tokens of a step as `compiled.run_step` reads them, and the epsilons of their norms."""
+    layers = [layer for layer in decoder.layers if isinstance(layer, Layer)]
+
+    def stacked(parts: list[Tensor]) -> Singles:
+        return np.stack([table_of(part) for part in parts])
+
+    weights = StepWeights(
+        stacked([layer.attention_norm.weight for layer in layers]),
+        panels(stacked([layer.attention.qkv.weight.t() for layer in layers])),
+        panels(stacked([layer.attention.out.weight.t() for layer in layers])),
+        stacked([layer.ffn_norm.weight for layer in layers]),
+        panels(stacked([layer.up.weight.t() for layer in layers])),
+        stacked([layer.up.bias for layer in layers]),
+        panels(stacked([layer.down.weight.t() for layer in layers])),
+        stacked([layer.down.bias for layer in layers]),
+        table_of(decoder.norm.weight),
+        panels(table_of(decoder.query.weight.t()) * np.float32(decoder.config.dim**-0.5)),
+    )
+    epsilon = [[_epsilon(layer.attention_norm), _epsilon(layer.ffn_norm)] for layer in layers]
+    epsilon.append([0.0, _epsilon(decoder.norm)])
+    return weights, np.array(epsilon, dtype=np.float32)
 
 
 class PackedDecoder:
@@ -65,11 +72,9 @@ class PackedDecoder:
         self.site_in = packed_linear(decoder.site_in.weight, decoder.site_in.bias, dtype)
         self.site_type, self.site_logit = decoder.site_type, decoder.site_logit
         self.site_layers = [FusedLayer(layer, dtype) for layer in decoder.site_layers if isinstance(layer, Layer)]
-        self.layers = [_StepLayer(layer) for layer in decoder.layers if isinstance(layer, Layer)]
+        self.weights, self.epsilon = _step_weights(decoder)
         self.kind, self.ordinal = table_of(decoder.kind.weight), table_of(decoder.ordinal.weight)
-        self.norm = Norm(decoder.norm, torch.float32)
         self.key = packed_linear(decoder.key.weight, None, torch.float32)
-        self.query = packed_linear(decoder.query.weight * decoder.config.dim**-0.5, None, torch.float32)
         self.more, self.more_bias = table_of(decoder.more.weight[0]), float(table_of(decoder.more.bias)[0])
 
     def encode_sites(self, genes: Sequence[SiteGraph]) -> tuple[Tensor, Singles]:
@@ -115,7 +120,7 @@ class PackedState:
     ) -> None:  # fmt: skip
         self.decoder, self.beams = decoder, beams
         self.sites, self.site_of_state, self.kind = sites.numpy(), site_of_state, kind
-        self.store = [np.empty((2, room, decoder.config.dim), dtype=np.float32) for _ in decoder.layers]
+        self.store = np.empty((decoder.config.layers, 2, room, decoder.config.dim), dtype=np.float32)
         self.owner = np.full(room, _FREE)
         self.table = np.zeros((genes * beams, 64), dtype=np.int32)
         self.best = np.zeros((genes, 64), dtype=np.int32)
@@ -135,8 +140,8 @@ class PackedState:
             last = np.cumsum(lengths) - 1
             at = np.arange(len(own)) - np.repeat(last + 1 - lengths - self.kept[genes], lengths)
             ordinals = np.concatenate([o[len(o) - n :] for (_, o), n in zip(prefixes, lengths, strict=True)])
-            hidden = self._run(np.concatenate(new), ordinals, own * self.beams, at, own)
-            logit = (hidden.numpy()[last[written]] * self.decoder.more).sum(1) + self.decoder.more_bias
+            hidden, _ = self._run(np.concatenate(new), ordinals, own * self.beams, at, own)
+            logit = (hidden[last[written]] * self.decoder.more).sum(1) + self.decoder.more_bias
             probability[written] = 1.0 / (1.0 + np.exp(-logit.astype(np.float64)))
             for gene, n in zip(genes[written].tolist(), lengths[written].tolist(), strict=True):
                 end = int(self.kept[gene]) + n
@@ -157,7 +162,7 @@ class PackedState:
         free = np.flatnonzero(self.owner == _FREE)[: len(owners)]
         while len(free) < len(owners):
             have = len(self.owner)
-            self.store = [np.concatenate([s, np.empty_like(s)], axis=1) for s in self.store]
+            self.store = np.concatenate([self.store, np.empty_like(self.store)], axis=2)
             self.owner = np.concatenate([self.owner, np.full(have, _FREE)])
             free = np.flatnonzero(self.owner == _FREE)[: len(owners)]
         self.owner[free] = owners
@@ -165,36 +170,27 @@ class PackedState:
             self.table, self.best = (np.concatenate([t, np.zeros_like(t)], axis=1) for t in (self.table, self.best))
         return free.astype(np.int32)
 
-    def _run(self, states: Ints, ordinals: Ints, rows: Ints, at: Ints, owners: Ints) -> Tensor:
-        """Hidden states (>= n, D) after new tokens; those of one row stand in their order."""
+    def _run(self, states: Ints, ordinals: Ints, rows: Ints, at: Ints, owners: Ints) -> tuple[Singles, Singles]:
+        """Hidden states and queries (>= n, D) after new tokens; those of one row stand in their order."""
         decoder, n, steps = self.decoder, len(states), int(at.max()) + 1
         slots = self._places(owners, steps)
         self.table[rows, at] = slots
-        # few rows, as of one very long gene, cost a third of what 32 do
-        x = torch.zeros(8 if n <= 8 else 16 if n <= 16 else padded_length(n), decoder.config.dim)
-        write_tokens(
-            states, ordinals, self.site_of_state, self.kind, self.sites, decoder.kind, decoder.ordinal, x.numpy()
-        )
-        keep = np.zeros(len(x), dtype=np.bool_)
-        keep[:n] = True
-        angles = decoder.rotary.reach(steps)
-        more = torch.zeros_like(x)
-        for layer, (keys, values) in zip(decoder.layers, self.store, strict=True):
-            qkv, mixed = layer.qkv(layer.attention_norm(x, more, keep)), torch.zeros_like(x)
-            attend_tokens(
-                plain(qkv), rows, at, slots, self.table, layer.heads, layer.band, *angles, keys, values, plain(mixed)
-            )
-            more = layer.down(layer.up(layer.ffn_norm(x, layer.out(mixed), keep)))
-        return decoder.norm(x, more, keep)
+        x = np.zeros((n + -n % ROWS, decoder.config.dim), dtype=np.float32)
+        write_tokens(states, ordinals, self.site_of_state, self.kind, self.sites, decoder.kind, decoder.ordinal, x)
+        config, angles = decoder.config, decoder.rotary.reach(steps)
+        return run_step(
+            x, decoder.weights, rows, at, slots, self.table, config.heads, config.band, decoder.epsilon, *angles,
+            self.store,
+        )  # fmt: skip
 
     def step(self, states: Ints, ordinals: Ints, at: Ints, live: npt.NDArray[np.bool_]) -> Singles:
         """See `engine.EngineState.step`."""
         rows = np.flatnonzero(live)
         owners = rows // self.beams
-        hidden = self._run(states[rows], ordinals[rows], rows, at[rows], owners)
+        _, query = self._run(states[rows], ordinals[rows], rows, at[rows], owners)
         self.end[owners] = at[rows] + 1
-        out = np.empty((len(live), hidden.shape[1]), dtype=np.float32)
-        out[rows] = self.decoder.query(hidden)[: len(rows)].numpy()
+        out = np.empty((len(live), query.shape[1]), dtype=np.float32)
+        out[rows] = query[: len(rows)]
         return out
 
     def go_on(self, genes: Ints, parents: Ints, ended: Ints) -> None:
