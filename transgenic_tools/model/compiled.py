@@ -273,110 +273,106 @@ def _softmax(values):  # type: ignore[no-untyped-def]  # pragma: no cover
         values[t] *= share
 
 
-#: Tokens that attend together.
-_TOGETHER = 4
 #: Rows and columns that `add_linear` computes side by side.
 ROWS, _COLUMNS = 4, 64
 _LANES = ir.VectorType(ir.FloatType(), 16)
 
 
-def _lanes(context: Any, builder: Any, signature: Any, values: Any, array: int, piece: int) -> Any:
-    """Pointer to 16 numbers of argument `array`, from the index that is the argument after it on."""
+def _pointer(context: Any, builder: Any, signature: Any, values: Any, array: int, index: Any) -> Any:
+    """Where a number of argument `array` lies."""
     data = context.make_array(signature.args[array])(context, builder, values[array]).data
-    index = builder.add(values[array + 1], ir.Constant(values[array + 1].type, 16 * piece))
-    return builder.bitcast(builder.gep(data, [index]), _LANES.as_pointer())
+    return builder.gep(data, [index])
+
+
+def _many(context: Any, builder: Any, signature: Any, values: Any, array: int, index: Any) -> Any:
+    """Pointer to 16 numbers of argument `array`, from `index` on."""
+    return builder.bitcast(_pointer(context, builder, signature, values, array, index), _LANES.as_pointer())
+
+
+def _everywhere(builder: Any, number: Any) -> Any:
+    """One number 16 times."""
+    nothing = ir.Constant(_LANES, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16))
+
+
+def _plus(builder: Any, index: Any, number: int) -> Any:
+    return builder.add(index, ir.Constant(index.type, number))
 
 
 @intrinsic
-def _dot32(typing_context, a, i, b, j):  # type: ignore[no-untyped-def]
-    """Dot product of `a[i : i + 32]` and `b[j : j + 32]`; LLVM vectorises no loop as short as that."""
+def _score32(typing_context, q, i, keys, seen, dim, first, out):  # type: ignore[no-untyped-def]
+    """`out[t] = q[i : i + 32] . keys[seen[t] * dim + first :][: 32]` for all of `seen`: one head of 32 channels.
+
+    LLVM vectorises no loop as short as that.
+    """
 
     def compute(context, builder, signature, values):  # type: ignore[no-untyped-def]
-        total = None
-        for piece in range(2):
-            left, right = (builder.load(_lanes(context, builder, signature, values, k, piece), align=4) for k in (0, 2))
-            product = builder.fmul(left, right, flags=["fast"])
-            total = product if total is None else builder.fadd(total, product, flags=["fast"])
+        own = (context, builder, signature, values)
+        count = context.make_array(signature.args[3])(context, builder, values[3])
+        left = [builder.load(_many(*own, 0, _plus(builder, values[1], 16 * v)), align=4) for v in range(2)]
         kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), _LANES])
         add_up = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
-        return builder.call(add_up, [ir.Constant(ir.FloatType(), -0.0), total], fastmath=["fast"])
+        with cgutils.for_range(builder, builder.extract_value(count.shape, 0)) as loop:
+            place = builder.sext(builder.load(_pointer(*own, 3, loop.index)), values[4].type)
+            at = builder.add(builder.mul(place, values[4]), values[5])
+            right = [builder.load(_many(*own, 2, _plus(builder, at, 16 * v)), align=4) for v in range(2)]
+            products = [builder.fmul(a, b, flags=["fast"]) for a, b in zip(left, right, strict=True)]
+            total = builder.fadd(*products, flags=["fast"])
+            total = builder.call(add_up, [ir.Constant(ir.FloatType(), -0.0), total], fastmath=["fast"])
+            builder.store(total, _pointer(*own, 6, loop.index))
+        return context.get_dummy_value()
 
-    return types.float32(a, types.intp, b, types.intp), compute
+    return types.void(q, types.intp, keys, seen, types.intp, types.intp, out), compute
 
 
 @intrinsic
-def _add32(typing_context, out, i, a, j, share):  # type: ignore[no-untyped-def]
-    """`out[i : i + 32] += share * a[j : j + 32]`."""
+def _mix32(typing_context, out, i, values, seen, dim, first, shares):  # type: ignore[no-untyped-def]
+    """`out[i : i + 32] = sum of shares[t] * values[seen[t] * dim + first :][: 32]` over all of `seen`."""
 
-    def compute(context, builder, signature, values):  # type: ignore[no-untyped-def]
-        nothing = ir.Constant(_LANES, ir.Undefined)
-        first = builder.insert_element(nothing, values[4], ir.Constant(ir.IntType(32), 0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16)
-        factor = builder.shuffle_vector(first, nothing, everywhere)
-        for piece in range(2):
-            to = _lanes(context, builder, signature, values, 0, piece)
-            more = builder.load(_lanes(context, builder, signature, values, 2, piece), align=4)
-            more = builder.fmul(factor, more, flags=["fast"])
-            builder.store(builder.fadd(builder.load(to, align=4), more, flags=["fast"]), to, align=4)
+    def compute(context, builder, signature, given):  # type: ignore[no-untyped-def]
+        own = (context, builder, signature, given)
+        count = context.make_array(signature.args[3])(context, builder, given[3])
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(_LANES, [0.0] * 16)) for _ in range(2)]
+        with cgutils.for_range(builder, builder.extract_value(count.shape, 0)) as loop:
+            place = builder.sext(builder.load(_pointer(*own, 3, loop.index)), given[4].type)
+            at = builder.add(builder.mul(place, given[4]), given[5])
+            share = _everywhere(builder, builder.load(_pointer(*own, 6, loop.index)))
+            for v in range(2):
+                more = builder.load(_many(*own, 2, _plus(builder, at, 16 * v)), align=4)
+                more = builder.fmul(share, more, flags=["fast"])
+                builder.store(builder.fadd(builder.load(sums[v]), more, flags=["fast"]), sums[v])
+        for v in range(2):
+            builder.store(builder.load(sums[v]), _many(*own, 0, _plus(builder, given[1], 16 * v)), align=4)
         return context.get_dummy_value()
 
-    return types.void(out, types.intp, a, types.intp, types.float32), compute
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _score(q, key, keys, size, t, scores):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Dot products of the heads of q (D,) and of `keys[key : key + D]`, in column t of scores (H, T)."""
-    whole = size - size % 32
-    for h in range(len(scores)):
-        first = h * size
-        total = np.float32(0.0)
-        for j in range(first, first + whole, 32):
-            total += _dot32(q, j, keys, key + j)
-        for j in range(first + whole, first + size):
-            total += q[j] * keys[key + j]
-        scores[h, t] = total
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
-def _mix(out, value, values, size, t, scores):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Add `values[value : value + D]` to out (D,), each head by its share in column t of scores (H, T)."""
-    whole = size - size % 32
-    for h in range(len(scores)):
-        first, share = h * size, scores[h, t]
-        for j in range(first, first + whole, 32):
-            _add32(out, j, values, value + j, share)
-        for j in range(first + whole, first + size):
-            out[j] += share * values[value + j]
+    return types.void(out, types.intp, values, seen, types.intp, types.intp, shares), compute
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _attend(qkv, rows, at, table, band, keys, values, scores, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """A few tokens, step by step: those of one gene see nearly the same, which is then near.
-
-    Args:
-        keys, values: (stored * D,).
-        scores: (tokens, H, band + 1).
-    """
-    dim, heads = out.shape[1], scores.shape[1]
-    size = dim // heads
+def _attend(q, first, size, seen, keys, values, scores, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """One head of one token: its channels are `first : first + size` of q, out (D,), keys and values (stored * D,)."""
+    dim = len(q)
+    if size == 32:
+        _score32(q, first, keys, seen, dim, first, scores)
+    else:
+        for t in range(len(seen)):
+            total = np.float32(0.0)
+            for j in range(first, first + size):
+                total += q[j] * keys[seen[t] * dim + j]
+            scores[t] = total
     scale = np.float32(1.0 / math.sqrt(size))
-    most = min(at.max(), band) + 1
-    for t in range(most):
-        for i in range(len(rows)):
-            if t <= min(at[i], band):
-                _score(qkv[i], table[rows[i], max(0, at[i] - band) + t] * dim, keys, size, t, scores[i])
-    for i in range(len(rows)):
-        for h in range(heads):
-            own = scores[i, h, : min(at[i], band) + 1]
-            for t in range(len(own)):
-                own[t] *= scale
-            _softmax(own)
-        for j in range(dim):
-            out[i, j] = 0.0
-    for t in range(most):
-        for i in range(len(rows)):
-            if t <= min(at[i], band):
-                _mix(out[i], table[rows[i], max(0, at[i] - band) + t] * dim, values, size, t, scores[i])
+    for t in range(len(seen)):
+        scores[t] *= scale
+    _softmax(scores)
+    if size == 32:
+        _mix32(out, first, values, seen, dim, first, scores)
+        return
+    for j in range(first, first + size):
+        out[j] = 0.0
+    for t in range(len(seen)):
+        for j in range(first, first + size):
+            out[j] += scores[t] * values[seen[t] * dim + j]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -399,10 +395,12 @@ def attend_tokens(qkv, rows, at, slots, table, heads, band, cosine, sine, keys, 
         for j in range(dim):
             keys[slots[i], j] = qkv[i, dim + j]
             values[slots[i], j] = qkv[i, 2 * dim + j]
-    scores = np.empty((_TOGETHER, heads, band + 1), dtype=np.float32)
-    for i in range(0, len(rows), _TOGETHER):
-        some = slice(i, min(i + _TOGETHER, len(rows)))
-        _attend(qkv[some], rows[some], at[some], table, band, keys.reshape(-1), values.reshape(-1), scores, out[some])
+    scores = np.empty(band + 1, dtype=np.float32)
+    all_keys, all_values = keys.reshape(-1), values.reshape(-1)
+    for h in range(heads):
+        for i in range(len(rows)):
+            seen = table[rows[i], max(0, at[i] - band) : at[i] + 1]
+            _attend(qkv[i, :dim], h * size, size, seen, all_keys, all_values, scores[: len(seen)], out[i])
 
 
 def panels(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -417,42 +415,29 @@ def panels(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 @intrinsic
 def _add_tile(typing_context, x, i, step, panel, k, dim, out):  # type: ignore[no-untyped-def]
     """`out[r * 64 : (r + 1) * 64] += x[i + r * step : ... + dim] @ panel[k :].reshape(dim, 64)` for 4 rows r."""
-    lanes, rows, vectors = _LANES, ROWS, _COLUMNS // 16
+    vectors = range(_COLUMNS // 16)
 
     def compute(context, builder, signature, values):  # type: ignore[no-untyped-def]
-        x_at, stride, panel_at, length = values[1], values[2], values[4], values[5]
-        whole = values[1].type
-
-        def pointer(array, index):  # type: ignore[no-untyped-def]
-            data = context.make_array(signature.args[array])(context, builder, values[array]).data
-            return builder.gep(data, [index])
-
-        def many(array, index):  # type: ignore[no-untyped-def]
-            return builder.bitcast(pointer(array, index), lanes.as_pointer())
+        own, index = (context, builder, signature, values), values[1].type
 
         def place(r, v):  # type: ignore[no-untyped-def]
-            return many(6, ir.Constant(whole, r * _COLUMNS + v * 16))
+            return _many(*own, 6, ir.Constant(index, r * _COLUMNS + v * 16))
 
-        sums = [[cgutils.alloca_once(builder, lanes) for _ in range(vectors)] for _ in range(rows)]
-        for r in range(rows):
-            for v in range(vectors):
+        sums = [[cgutils.alloca_once(builder, _LANES) for _ in vectors] for _ in range(ROWS)]
+        for r in range(ROWS):
+            for v in vectors:
                 builder.store(builder.load(place(r, v), align=4), sums[r][v])
-        nothing = ir.Constant(lanes, ir.Undefined)
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16)
-        with cgutils.for_range(builder, length) as loop:
-            line = builder.add(panel_at, builder.mul(loop.index, ir.Constant(whole, _COLUMNS)))
-            weights = [
-                builder.load(many(3, builder.add(line, ir.Constant(whole, v * 16))), align=4) for v in range(vectors)
-            ]
-            for r in range(rows):
-                at = builder.add(builder.add(x_at, loop.index), builder.mul(stride, ir.Constant(whole, r)))
-                first = builder.insert_element(nothing, builder.load(pointer(0, at)), ir.Constant(ir.IntType(32), 0))
-                factor = builder.shuffle_vector(first, nothing, everywhere)
-                for v in range(vectors):
+        with cgutils.for_range(builder, values[5]) as loop:
+            line = builder.add(values[4], builder.mul(loop.index, ir.Constant(index, _COLUMNS)))
+            weights = [builder.load(_many(*own, 3, _plus(builder, line, v * 16)), align=4) for v in vectors]
+            for r in range(ROWS):
+                at = builder.add(values[1], builder.mul(values[2], ir.Constant(index, r)))
+                factor = _everywhere(builder, builder.load(_pointer(*own, 0, builder.add(at, loop.index))))
+                for v in vectors:
                     product = builder.fmul(factor, weights[v], flags=["fast"])
                     builder.store(builder.fadd(builder.load(sums[r][v]), product, flags=["fast"]), sums[r][v])
-        for r in range(rows):
-            for v in range(vectors):
+        for r in range(ROWS):
+            for v in vectors:
                 builder.store(builder.load(sums[r][v]), place(r, v), align=4)
         return context.get_dummy_value()
 
