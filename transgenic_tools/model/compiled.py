@@ -141,44 +141,46 @@ def gelu_of_sum(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no co
                 x[r, i] = 0
 
 
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _turned(row, begin, half, factor, cosine, sine, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(half):
+        left, right = _wide(row[begin + i]) * factor, _wide(row[begin + half + i]) * factor
+        out[i] = _stored(left * cosine[i] - right * sine[i], out)
+        out[half + i] = _stored(left * sine[i] + right * cosine[i], out)
+
+
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def split_heads(mixed, first, places, margin, cosine, sine, q, k, v):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Queries and keys turned by their place, and values, of one window; what has no place becomes 0.
+def split_heads(mixed, first, places, begin, margin, cosine, sine, q, k, v):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Queries and keys turned by their place, and values, of a part of one window; what has no place becomes 0.
 
     Args:
-        mixed: (M, 3 D), the window's rows from `first` on.
-        places: P; margin: rows before the first place in k and v.
+        mixed: (M, 3 D), the window's rows from `first` on; places: P.
+        begin: Place of the first query; keys begin `margin` places before it.
         cosine, sine: (>= P, S / 2) fp32.
         q: (H, Q, S), divided by the root of S; k, v: (H, K, S).
     """
     heads, queries, size = q.shape
-    keys, half, dim = k.shape[1], size // 2, heads * size
-    scale = np.float32(1.0 / math.sqrt(size))
+    half, dim = size // 2, heads * size
+    scale, one = np.float32(1.0 / math.sqrt(size)), np.float32(1.0)
     for h in range(heads):
-        for t in range(places):
-            row = mixed[first + t]
-            a, b, c = h * size, dim + h * size, 2 * dim + h * size
-            for i in range(half):
-                left, right = _wide(row[a + i]) * scale, _wide(row[a + half + i]) * scale
-                q[h, t, i] = _stored(left * cosine[t, i] - right * sine[t, i], q)
-                q[h, t, half + i] = _stored(left * sine[t, i] + right * cosine[t, i], q)
-            for i in range(half):
-                left, right = _wide(row[b + i]), _wide(row[b + half + i])
-                k[h, margin + t, i] = _stored(left * cosine[t, i] - right * sine[t, i], k)
-                k[h, margin + t, half + i] = _stored(left * sine[t, i] + right * cosine[t, i], k)
-            for i in range(size):
-                v[h, margin + t, i] = row[c + i]
-        for t in range(places, queries):
-            for i in range(size):
-                q[h, t, i] = 0
-        for t in range(margin):
-            for i in range(size):
-                k[h, t, i] = 0
-                v[h, t, i] = 0
-        for t in range(margin + places, keys):
-            for i in range(size):
-                k[h, t, i] = 0
-                v[h, t, i] = 0
+        for t in range(queries):
+            place = begin + t
+            if place < places:
+                _turned(mixed[first + place], h * size, half, scale, cosine[place], sine[place], q[h, t])
+            else:
+                for i in range(size):
+                    q[h, t, i] = 0
+        for t in range(k.shape[1]):
+            place = begin - margin + t
+            if 0 <= place < places:
+                row = mixed[first + place]
+                _turned(row, dim + h * size, half, one, cosine[place], sine[place], k[h, t])
+                for i in range(size):
+                    v[h, t, i] = row[2 * dim + h * size + i]
+            else:
+                for i in range(size):
+                    k[h, t, i] = 0
+                    v[h, t, i] = 0
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

@@ -26,7 +26,7 @@ from transgenic_tools.model.compiled import add_and_normalise, join_heads, plain
 Layer = Callable[[Tensor], Tensor]
 Singles = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
-#: Rows of a very long window that go through a feed-forward at once.
+#: Rows of a very long window that go through a feed-forward, or ask in an attention, at once.
 PIECE = 1024
 
 
@@ -184,18 +184,20 @@ class FusedAttention:
     def _attend(self, mixed: Tensor, first: int, places: int, pack: Pack, out: Tensor) -> None:
         block = max(self.band // 2, 1)
         whole = places <= block + 2 * self.band
-        queries = padded_length(places) if whole else places + -places % block
-        step, margin = (queries, 0) if whole else (block, self.band)
+        step, margin = (padded_length(places), 0) if whole else (block, self.band)
+        part = step if whole else PIECE + -PIECE % block  # queries, keys and values of a part stay in the cache
         size = out.shape[1] // self.heads
-        q = torch.empty(self.heads, queries, size, dtype=out.dtype)
-        k, v = torch.empty(2, self.heads, queries + 2 * margin, size, dtype=out.dtype)
-        split_heads(plain(mixed), first, places, margin, pack.cosine, pack.sine, plain(q), plain(k), plain(v))
-        for at in range(0, queries, step):
-            seen = slice(at, at + step + 2 * margin)
-            scores = torch.bmm(q[:, at : at + step], k[:, seen].transpose(1, 2))
-            softmax_of_band(plain(scores), at, at - margin, places, self.band)
-            found = torch.bmm(scores, v[:, seen])
-            join_heads(plain(found), at, min(step, places - at), first, plain(out))
+        q = torch.empty(self.heads, part, size, dtype=out.dtype)
+        k, v = torch.empty(2, self.heads, part + 2 * margin, size, dtype=out.dtype)
+        for begin in range(0, places, part):
+            split_heads(
+                plain(mixed), first, places, begin, margin, pack.cosine, pack.sine, plain(q), plain(k), plain(v)
+            )
+            for at in range(begin, min(begin + part, places), step):
+                own, seen = slice(at - begin, at - begin + step), slice(at - begin, at - begin + step + 2 * margin)
+                scores = torch.bmm(q[:, own], k[:, seen].transpose(1, 2))
+                softmax_of_band(plain(scores), at, at - margin, places, self.band)
+                join_heads(plain(torch.bmm(scores, v[:, seen])), at, min(step, places - at), first, plain(out))
 
 
 class FusedLayer:

@@ -120,13 +120,18 @@ def viterbi(gene: GeneSearch) -> Found:
 
 
 def _pair_weights(decoder: PointerDecoder) -> Pair:
-    def plain(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
-        return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
+    """Hidden units are filled up with idle ones: LLVM vectorises loops of 64 fp32 numbers, not those of fewer."""
+
+    def padded(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
+        array = tensor.detach().float().cpu().numpy()
+        out = np.zeros((*array.shape[:-1], array.shape[-1] + -array.shape[-1] % 64), dtype=np.float32)
+        out[..., : array.shape[-1]] = array
+        return out
 
     return Pair(
-        plain(decoder.pair_in.weight.t()),
-        plain(decoder.pair_in.bias),
-        plain(decoder.pair_out.weight[0]),
+        padded(decoder.pair_in.weight.t()),
+        padded(decoder.pair_in.bias),
+        padded(decoder.pair_out.weight[0]),
         float(decoder.base_scale.detach()),
     )
 
