@@ -207,18 +207,25 @@ def _emit_introns(target, edges, layout, kind, donor):  # type: ignore[no-untype
 
 @numba.njit(cache=True, nogil=True)
 def walk(layout, first):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Targets (M,) of the edges of all states in order; `first` (N + 1,) gets where each state's edges begin."""
+    """Targets (M,) of the edges of all states in order; `first` (N + 1,) gets where each state's edges begin.
+
+    States that no way from BEGIN leads to have none.
+    """
     most = 3 + len(layout.tss.state) + len(layout.start.state) + len(layout.donor.state)
     most += len(layout.acceptor.state) + len(layout.tts.state)  # no state has more edges
     target = np.empty(most + 64 * len(layout.kind), dtype=np.int32)
+    reached = np.zeros(len(layout.kind), dtype=np.bool_)
+    reached[0] = True
     edges = 0
     for state in range(len(layout.kind)):
+        first[state] = edges
+        if not reached[state]:
+            continue
         if edges + most > len(target):
             longer = np.empty(2 * len(target) + most, dtype=np.int32)
             for i in range(edges):
                 longer[i] = target[i]
             target = longer
-        first[state] = edges
         k, p = layout.kind[state], layout.position[state]
         if k == _BEGIN:
             edges = _emit(target, edges, layout.tss, 0, 0, _NEVER, _NEVER)
@@ -245,6 +252,8 @@ def walk(layout, first):  # type: ignore[no-untyped-def]  # pragma: no cover
         if k in (_STOP, _TTS):
             target[edges] = len(layout.kind) - 1
             edges += 1
+        for edge in range(first[state], edges):
+            reached[target[edge]] = True
     first[len(layout.kind)] = edges
     return target[:edges]
 
