@@ -64,22 +64,21 @@ def _carried(kind):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @numba.njit(cache=True, nogil=True)
-def _acceptor_kind(codes, donor_kind, donor, after):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Kind of the acceptor that a coding donor leads to, or -1 where a split start codon would be wrong."""
-    length = len(codes)
-    if donor_kind == _D0:
-        return _A0
-    if donor_kind == _D1:
-        return _A1T if codes[donor - 1] == 3 else _A1
-    if donor_kind == _D2:
-        if codes[donor - 2] == 3 and codes[donor - 1] == 0:
-            return _A2TA
-        if codes[donor - 2] == 3 and codes[donor - 1] == 2:
-            return _A2TG
-        return _A2
-    if donor_kind == _DS1:
-        return _A1 if after + 1 < length and codes[after] == 3 and codes[after + 1] == 2 else -1
-    return _A2 if after < length and codes[after] == 2 else -1
+def _landing(codes, kind, donor):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Which of the acceptor's states (in the order of _ACCEPTOR_STATES) a donor leads to."""
+    if kind == _D5:
+        return 0
+    if kind == _D3:
+        return 7
+    if kind == _D0:
+        return _A0 - _A0 + 1
+    if kind == _D1 and codes[donor - 1] == 3:
+        return _A1T - _A0 + 1
+    if kind == _D2 and codes[donor - 2] == 3 and codes[donor - 1] == 0:
+        return _A2TA - _A0 + 1
+    if kind == _D2 and codes[donor - 2] == 3 and codes[donor - 1] == 2:
+        return _A2TG - _A0 + 1
+    return (_A1 if kind in (_D1, _DS1) else _A2) - _A0 + 1
 
 
 class SiteList(NamedTuple):
@@ -132,18 +131,19 @@ class Layout(NamedTuple):
 @numba.njit(cache=True, nogil=True, inline="always")
 def _emit(target, edges, sites, shift, low, high, near):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Edges to `state + shift` of sites in [low, high): the `near` nearest, then as many strong ones."""
-    count = len(sites.position)
-    i = np.searchsorted(sites.position, low)
+    position, states, following = sites.position, sites.state, sites.next_strong  # looked up once: it costs an edge
+    count = len(position)
+    i = np.searchsorted(position, low)
     close, far = near, near
-    while i < count and sites.position[i] < high:
+    while i < count and position[i] < high:
         if close == 0:
-            i = sites.next_strong[i]
-            if far == 0 or i >= count or sites.position[i] >= high:
+            i = following[i]
+            if far == 0 or i >= count or position[i] >= high:
                 break
             far -= 1
         else:
             close -= 1
-        target[edges] = sites.state[i] + shift
+        target[edges] = states[i] + shift
         edges += 1
         i += 1
     return edges
@@ -156,10 +156,10 @@ def _emit_coding(target, edges, layout, kind, position):  # type: ignore[no-unty
     carried = _carried(kind)
     stop, is_split = _coding_stop(layout.codes, layout.following, after, carried, kind)
     if not is_split:
-        donors = layout.donor.position
+        donors, states = layout.donor.position, layout.donor.state
         i = np.searchsorted(donors, after + (3 if kind == _START else layout.min_exon))
         while i < len(donors) and donors[i] <= stop:
-            target[edges] = layout.donor.state[i] + 1 + (donors[i] - after + carried) % 3
+            target[edges] = states[i] + 1 + (donors[i] - after + carried) % 3
             edges += 1
             i += 1
     if stop < _NEVER:
@@ -169,38 +169,45 @@ def _emit_coding(target, edges, layout, kind, position):  # type: ignore[no-unty
 
 
 @numba.njit(cache=True, nogil=True)
-def _landing(codes, kind, donor, after):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Which of the acceptor's states (in the order of _ACCEPTOR_STATES) a donor leads to, -1 for none."""
-    if kind == _D5:
-        return 0
-    if kind == _D3:
-        return 7
-    coding = _acceptor_kind(codes, kind, donor, after)
-    return coding - _A0 + 1 if coding >= 0 else -1
+def _classes(codes, acceptor_pair, acceptors):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """What a donor asks of each acceptor, as bits: 1 ends in AC, 2 TG follows, 4 G follows."""
+    length = len(codes)
+    found = np.zeros(len(acceptors), dtype=np.uint8)
+    for i in range(len(acceptors)):
+        after = acceptors[i] + 1
+        if acceptor_pair[acceptors[i]] == AC:
+            found[i] |= 1
+        if after + 1 < length and codes[after] == 3 and codes[after + 1] == 2:
+            found[i] |= 2
+        if after < length and codes[after] == 2:
+            found[i] |= 4
+    return found
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _emit_introns(target, edges, layout, kind, donor):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _emit_introns(target, edges, layout, classes, kind, donor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Edges from a donor to the acceptors that end its intron; GT and GC go with AG, AT with AC."""
     sites = layout.acceptor
-    count = len(sites.position)
-    i = np.searchsorted(sites.position, donor + layout.min_intron - 1)
+    position, states, following = sites.position, sites.state, sites.next_strong
+    count, high = len(position), donor + layout.max_intron
+    need = 2 if kind == _DS1 else 4 if kind == _DS2 else 0  # the rest of a split ATG
+    mask = need | 1
+    value = need | (1 if layout.donor_pair[donor] == AT else 0)
+    shift = _landing(layout.codes, kind, donor)
+    i = np.searchsorted(position, donor + layout.min_intron - 1)
     close = far = layout.near
     while i < count and far > 0:
         if close == 0:
-            i = sites.next_strong[i]
-        if i >= count or sites.position[i] + 1 - donor > layout.max_intron:
+            i = following[i]
+        if i >= count or position[i] >= high:
             break
-        acceptor = sites.position[i]
-        if (layout.donor_pair[donor] == AT) == (layout.acceptor_pair[acceptor] == AC):
-            to = _landing(layout.codes, kind, donor, acceptor + 1)
-            if to >= 0:
-                target[edges] = sites.state[i] + to
-                edges += 1
-                if close > 0:
-                    close -= 1
-                else:
-                    far -= 1
+        if classes[i] & mask == value:
+            target[edges] = states[i] + shift
+            edges += 1
+            if close > 0:
+                close -= 1
+            else:
+                far -= 1
         i += 1
     return edges
 
@@ -214,10 +221,12 @@ def walk(layout, first):  # type: ignore[no-untyped-def]  # pragma: no cover
     most = 3 + len(layout.tss.state) + len(layout.start.state) + len(layout.donor.state)
     most += len(layout.acceptor.state) + len(layout.tts.state)  # no state has more edges
     target = np.empty(most + 64 * len(layout.kind), dtype=np.int32)
-    reached = np.zeros(len(layout.kind), dtype=np.bool_)
+    classes = _classes(layout.codes, layout.acceptor_pair, layout.acceptor.position)
+    kind, position = layout.kind, layout.position
+    reached = np.zeros(len(kind), dtype=np.bool_)
     reached[0] = True
     edges = 0
-    for state in range(len(layout.kind)):
+    for state in range(len(kind)):
         first[state] = edges
         if not reached[state]:
             continue
@@ -226,7 +235,7 @@ def walk(layout, first):  # type: ignore[no-untyped-def]  # pragma: no cover
             for i in range(edges):
                 longer[i] = target[i]
             target = longer
-        k, p = layout.kind[state], layout.position[state]
+        k, p = kind[state], position[state]
         if k == _BEGIN:
             edges = _emit(target, edges, layout.tss, 0, 0, _NEVER, _NEVER)
             edges = _emit(target, edges, layout.start, 0, 0, _NEVER, _NEVER)
@@ -248,39 +257,33 @@ def walk(layout, first):  # type: ignore[no-untyped-def]  # pragma: no cover
             edges = _emit(target, edges, layout.donor, 6, p + 1 + gap, high, layout.near)
             edges = _emit(target, edges, layout.tts, 0, p + 1, high, layout.near)
         elif k not in (_TTS, _END):
-            edges = _emit_introns(target, edges, layout, k, p)
+            edges = _emit_introns(target, edges, layout, classes, k, p)
         if k in (_STOP, _TTS):
-            target[edges] = len(layout.kind) - 1
+            target[edges] = len(kind) - 1
             edges += 1
         for edge in range(first[state], edges):
             reached[target[edge]] = True
-    first[len(layout.kind)] = edges
+    first[len(kind)] = edges
     return target[:edges]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _segment(kind, p, to_kind, q, sums):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """(sum of content log-probabilities, bases) of the segment between two states."""
+@numba.njit(cache=True, nogil=True)
+def _way_out(kind, p, sums):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Cumulative content of the segments that begin at a state, and their first base."""
     outside, five, coding, intron, three = sums
-    length = len(outside) - 1
     if kind == _BEGIN:
-        return outside[q] - outside[0], q
-    if to_kind == _END:
-        return outside[length] - outside[p + 1], length - p - 1
-    end = q + 1 if (to_kind in (_STOP, _TTS, _A5, _A3) or _A0 <= to_kind <= _A2TG) else q
+        return outside, 0
     if kind == _TSS:
-        return five[end] - five[p], end - p
+        return five, p
     if kind == _A5:
-        return five[end] - five[p + 1], end - p - 1
+        return five, p + 1
     if kind == _START:
-        frame = p % 3
-        return coding[frame, end] - coding[frame, p], end - p
+        return coding[p % 3], p
     if _A0 <= kind <= _A2TG:
-        frame = (p + 1 - _carried(kind)) % 3
-        return coding[frame, end] - coding[frame, p + 1], end - p - 1
+        return coding[(p + 1 - _carried(kind)) % 3], p + 1
     if kind in (_STOP, _A3):
-        return three[end] - three[p + 1], end - p - 1
-    return intron[end] - intron[p], end - p
+        return three, p + 1
+    return intron, p
 
 
 @numba.njit(cache=True, nogil=True)
@@ -298,18 +301,32 @@ def score_edges(  # type: ignore[no-untyped-def]  # pragma: no cover
     bases,
     score,
 ):
-    """Content, bases and score of every edge. `sums_of` are the cumulative contents that `_segment` reads."""
-    for state in range(len(kind)):
+    """Content, bases and score of every edge. `sums_of` are the cumulative contents that `_way_out` picks from."""
+    last = len(kind) - 1
+    end = position.copy()  # of a segment that goes to a state
+    for state in range(last):
+        k = kind[state]
+        if k in (_STOP, _TTS, _A5, _A3) or _A0 <= k <= _A2TG:
+            end[state] += 1
+    outside = sums_of[0]
+    for state in range(last):
+        k = kind[state]
+        sums, begin = _way_out(k, position[state], sums_of)
+        before = sums[begin]
         for edge in range(first[state], first[state + 1]):
             to = target[edge]
-            sums, size = _segment(kind[state], position[state], kind[to], position[to], sums_of)
-            content[edge], bases[edge] = sums, size
+            if to == last:
+                begin = position[state] + 1
+                total = outside[end[to]] - outside[begin]
+            else:
+                total = sums[end[to]] - before
+            content[edge], bases[edge] = total, end[to] - begin
             extra = 0.0
-            if kind[state] == _BEGIN and kind[to] == _START:
+            if k == _BEGIN and kind[to] == _START:
                 extra = no_five
-            if kind[state] == _STOP and kind[to] == _END:
+            if k == _STOP and to == last:
                 extra = no_three
-            score[edge] = weight * sums + entry[to] + extra
+            score[edge] = weight * total + entry[to] + extra
 
 
 _DONOR_STATES = np.array([_D5, _D0, _D1, _D2, _DS1, _DS2, _D3])
