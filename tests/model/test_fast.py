@@ -11,11 +11,13 @@ import torch
 from tests.model.tiny import random_text
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.model.attention import band_attention, band_mask
+from transgenic_tools.model.compiled import add_linear, panels
 from transgenic_tools.model.config_parts import EmbeddedEncoderConfig, PointerDecoderConfig
 from transgenic_tools.model.decoders.engine import Embedded, Engine, PackedEngine, build_engine
 from transgenic_tools.model.decoders.pointer import PointerDecoder, SiteGraph
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
 from transgenic_tools.model.encoders.fused import FusedTrunk
+from transgenic_tools.model.fused_layers import neighbours
 from transgenic_tools.model.grammar import N_KINDS
 from transgenic_tools.model.head import BaseHead
 
@@ -234,3 +236,22 @@ def test_sites_of_many_genes_are_encoded_together(counts: tuple[int, ...]) -> No
     packed, plain = (engine.encode_sites(genes) for engine in (build_engine(decoder), Engine(decoder)))
     for a, b in zip(packed, plain, strict=True):
         np.testing.assert_allclose(a, b, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("rows", "dim", "size"), [(4, 16, 13), (8, 33, 64), (12, 128, 100), (40, 7, 384)])
+def test_the_matrix_product_of_a_step(rows: int, dim: int, size: int) -> None:
+    rng = np.random.default_rng(rows)
+    x, weight, out = (
+        rng.standard_normal(shape).astype(np.float32) for shape in ((rows, dim), (dim, size), (rows, size))
+    )
+    expected = out + x @ weight
+    add_linear(x, panels(weight), out)
+    np.testing.assert_allclose(out, expected, atol=1e-4, rtol=1e-5)
+    both = panels(np.stack([weight, 2 * weight]))
+    np.testing.assert_array_equal(both[1], 2 * panels(weight))
+
+
+def test_windows_that_are_read_together_fill_a_pack() -> None:
+    places = [5, 4, 1, 20, 3, 3]
+    found = [places[some] for some in neighbours(places, most=10, gap=1)]
+    assert found == [[5, 4], [1], [20], [3, 3]]
