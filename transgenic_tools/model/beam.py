@@ -166,14 +166,14 @@ def path_hash(states: tuple[int, ...]) -> int:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _pointed(query, keys, kind, site):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _pointed(query, kinds, sites, kind, site):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Dot product of a query with the key of a state."""
-    total, own = np.float32(0.0), keys.kind[kind]
+    total, own = np.float32(0.0), kinds[kind]
     if site < 0:
         for i in range(len(query)):
             total += query[i] * own[i]
         return total
-    key = keys.site[site]
+    key = sites[site]
     for i in range(len(query)):
         total += query[i] * (key[i] + own[i])
     return total
@@ -244,22 +244,26 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
     written = past.written[gene]
     share = np.float32(1.0 / max(written, 1))
     features[EDGE_FEATURES + 4] = min(written, 4) / 4.0
+    target_of, score_of, content_of, length_of = edges.target, edges.score, edges.content, edges.length
+    logit_of, beta_of, kind_of, site_of = edges.logit, edges.beta, edges.kind, edges.site
+    used_last, used, visited = past.edge_last, past.edge_count, past.state_count
+    weight, bias, out = pair.weight, pair.bias, pair.out
+    kind_keys, site_keys = keys.kind, keys.site
     at = 0
     for row in range(low, low + choice.beams):
         if beams.score[row] == -np.inf:
             continue
+        own = query[row]
         begin, state = at, beams.state[row]
         for edge in range(edges.first[state], edges.end[state]):
-            target = edges.target[edge]
-            base = describe_edge(
-                state, edge, edges.target, edges.score, edges.content, edges.length, edges.logit, edges.beta, features
-            )
-            features[EDGE_FEATURES] = past.edge_last[edge]
-            features[EDGE_FEATURES + 1] = past.edge_count[edge] * share
-            features[EDGE_FEATURES + 2] = 1.0 if past.edge_count[edge] > 0 else 0.0
-            features[EDGE_FEATURES + 3] = 1.0 if past.state_count[target] > 0 else 0.0
-            logit = pair.base_scale * base + _pointed(query[row], keys, edges.kind[target], edges.site[target])
-            logit += _pair_score(features, pair.weight, pair.bias, pair.out, hidden)
+            target = target_of[edge]
+            base = describe_edge(state, edge, target_of, score_of, content_of, length_of, logit_of, beta_of, features)
+            features[EDGE_FEATURES] = used_last[edge]
+            features[EDGE_FEATURES + 1] = used[edge] * share
+            features[EDGE_FEATURES + 2] = 1.0 if used[edge] > 0 else 0.0
+            features[EDGE_FEATURES + 3] = 1.0 if visited[target] > 0 else 0.0
+            logit = pair.base_scale * base + _pointed(own, kind_keys, site_keys, kind_of[target], site_of[target])
+            logit += _pair_score(features, weight, bias, out, hidden)
             logs[at] = logit / choice.temperature if choice.sample else logit
             edge_of[at], row_of[at] = edge, row
             at += 1

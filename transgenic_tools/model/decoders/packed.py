@@ -121,7 +121,9 @@ class PackedState:
         self.decoder, self.beams = decoder, beams
         self.sites, self.site_of_state, self.kind = sites.numpy(), site_of_state, kind
         self.store = np.empty((decoder.config.layers, 2, room, decoder.config.dim), dtype=np.float32)
+        #: Gene of each place in the store; a stack of the free ones.
         self.owner = np.full(room, _FREE)
+        self.free, self.n_free = np.arange(room, dtype=np.int32)[::-1].copy(), room
         self.table = np.zeros((genes * beams, 64), dtype=np.int32)
         self.best = np.zeros((genes, 64), dtype=np.int32)
         #: Steps of each gene that are kept, that its best path has, and that its rows have.
@@ -153,22 +155,28 @@ class PackedState:
         """The first `steps` tokens of the gene's best path stay, all others of it are forgotten."""
         stay = self.best[gene, :steps]
         self.owner[stay] = _KEPT
-        self.owner[self.owner == gene] = _FREE
+        forgotten = np.flatnonzero(self.owner == gene)
+        self.owner[forgotten] = _FREE
+        self.free[self.n_free : self.n_free + len(forgotten)] = forgotten
+        self.n_free += len(forgotten)
         self.table[gene * self.beams : (gene + 1) * self.beams, :steps] = stay
         self.kept[gene] = self.noted[gene] = self.end[gene] = steps
 
     def _places(self, owners: Ints, steps: int) -> npt.NDArray[np.int32]:
         """Free places in the store for new tokens of some genes, and room for so many steps."""
-        free = np.flatnonzero(self.owner == _FREE)[: len(owners)]
-        while len(free) < len(owners):
+        while self.n_free < len(owners):
             have = len(self.owner)
             self.store = np.concatenate([self.store, np.empty_like(self.store)], axis=2)
             self.owner = np.concatenate([self.owner, np.full(have, _FREE)])
-            free = np.flatnonzero(self.owner == _FREE)[: len(owners)]
-        self.owner[free] = owners
+            more = np.arange(have, 2 * have, dtype=np.int32)[::-1]
+            self.free = np.concatenate([self.free[: self.n_free], more, np.empty(have - self.n_free, dtype=np.int32)])
+            self.n_free += have
+        self.n_free -= len(owners)
+        found = self.free[self.n_free : self.n_free + len(owners)].copy()
+        self.owner[found] = owners
         while self.table.shape[1] < steps:
             self.table, self.best = (np.concatenate([t, np.zeros_like(t)], axis=1) for t in (self.table, self.best))
-        return free.astype(np.int32)
+        return found
 
     def _run(self, states: Ints, ordinals: Ints, rows: Ints, at: Ints, owners: Ints) -> tuple[Singles, Singles]:
         """Hidden states and queries (>= n, D) after new tokens; those of one row stand in their order."""
