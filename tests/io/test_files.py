@@ -1,14 +1,16 @@
-"""Text that may be compressed: the same bytes plain, as gzip, as bgzip of many members, and without igzip."""
+"""Text that may be compressed: the same bytes plain, as gzip, as bgzip of many members, without igzip, read ahead."""
 
 from __future__ import annotations
 
 import gzip
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from transgenic_tools.io.files import open_text
+from transgenic_tools.errors import MissingInputError
+from transgenic_tools.io.files import open_text, unzipped_ahead
 
 TEXT = b"".join(b"line %d\n" % number for number in range(100_000))
 
@@ -40,3 +42,41 @@ def test_a_cut_file_is_an_end_of_file_error(with_igzip: bool, tmp_path: Path, mo
     path.write_bytes(gzip.compress(TEXT)[:-100])
     with pytest.raises(EOFError), open_text(path) as handle:
         handle.read()
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 19, 20_000_003])
+def test_a_file_read_ahead_has_the_same_bytes(size: int, tmp_path: Path) -> None:
+    text = (TEXT * (size // len(TEXT) + 1))[:size]
+    zipped, plain = tmp_path / "text.gz", tmp_path / "text"
+    zipped.write_bytes(gzip.compress(text, 1))
+    plain.write_bytes(text)
+    with unzipped_ahead([zipped, plain]):
+        with open_text(zipped) as handle:
+            assert handle.read() == text
+            assert handle.read() == b""
+        with open_text(plain) as handle, open_text(zipped) as again:  # the second one opens the file anew
+            assert handle.read() == again.read() == text
+    assert threading.active_count() == 1
+
+
+def test_a_cut_file_that_is_read_ahead_is_an_error_where_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "text.gz"
+    path.write_bytes(gzip.compress(TEXT)[:-100])
+    with unzipped_ahead([path]), open_text(path) as handle:
+        assert handle.readline() == b"line 0\n"
+        with pytest.raises(EOFError):
+            handle.read()
+
+
+def test_what_is_read_ahead_may_be_left_unread(tmp_path: Path) -> None:
+    path, other = tmp_path / "text.gz", tmp_path / "other.gz"
+    for some in (path, other):
+        some.write_bytes(gzip.compress(TEXT * 20, 1))
+    with unzipped_ahead([path, other, tmp_path / "none.gz"]):
+        with open_text(path) as handle:
+            assert handle.readline() == b"line 0\n"
+        with pytest.raises(MissingInputError):
+            open_text(tmp_path / "none.gz")
+    assert threading.active_count() == 1
+    with open_text(other) as handle:
+        assert len(handle.read()) == 20 * len(TEXT)

@@ -78,7 +78,7 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
 def test_row_groups_are_small(tmp_path: Path) -> None:
     write_gene_shard([row(i) for i in range(500)], tmp_path / "g.parquet", provenance=MADE_BY)
     file = pq.ParquetFile(tmp_path / "g.parquet")
-    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [128, 128, 128, 116]
+    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [256, 244]
 
 
 def test_a_new_set_replaces_the_old_one_and_a_failure_leaves_it(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ A surprise: `--version` is eager and answers before any heavy import.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +32,11 @@ JsonOption = Annotated[bool, typer.Option("--json-summary", "--json", help="Prin
 OutdirOption = Annotated[Path, typer.Option("--outdir", "-o", help="Directory for the results; made if missing.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", "-t", min=1, help="CPU threads or worker processes.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice; same seed, same bytes.")]
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, as far as the system says."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_up_logging(verbose: int = 0, quiet: bool = False) -> None:

@@ -24,14 +24,15 @@ from transgenic_tools.cli._options import (
     OutdirOption,
     QuietOption,
     SeedOption,
-    ThreadsOption,
     VerboseOption,
     VersionOption,
     new_app,
     set_up_logging,
+    usable_cores,
 )
 from transgenic_tools.cli.prep_lift import lift
 from transgenic_tools.cli.prep_split import split as split_shards
+from transgenic_tools.io.files import unzipped_ahead
 from transgenic_tools.io.memory import keep_freed_memory
 
 app = new_app("Prepare genomes: FASTA and annotation (or loci) into gene shards.")
@@ -78,29 +79,35 @@ def genes(
     longest: Annotated[bool, typer.Option(help="Keep each gene's longest CDS alone.")] = False,
     shard_bases: Annotated[int, typer.Option(help="Bases of windows in one shard.")] = 50_000_000,
     strict: Annotated[bool, typer.Option(help="Fail where anything would be mended or rejected.")] = False,
-    threads: ThreadsOption = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", "-t", min=1, help="CPU threads or worker processes; 2 (of one core: 1) by default."),
+    ] = None,
     json_summary: JsonOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
 ) -> None:
     """Write OUTDIR/genes-*.parquet, rejects.tsv and prep.json for one genome."""
     set_up_logging(verbose, quiet)
-    from transgenic_tools.prep.config import Config, FilterConfig, WindowConfig
-    from transgenic_tools.prep.run import run
+    threads = threads or min(2, usable_cores())
+    large = [path for path in (annotation, regions, fasta) if path is not None]
+    with unzipped_ahead(large if threads > 1 else ()):  # imports take as long as unzipping
+        from transgenic_tools.prep.config import Config, FilterConfig, WindowConfig
+        from transgenic_tools.prep.run import run
 
-    config = Config(
-        fasta=fasta, outdir=outdir, annotation=annotation, regions=regions, sample=sample, aliases=aliases,
-        window=WindowConfig(
-            upstream=upstream if flank is None else flank, downstream=downstream if flank is None else flank,
-            jitter=jitter, seed=seed, contig_end=contig_end, routine=routine, overlap=overlap,  # type: ignore[arg-type]
-        ),
-        filters=FilterConfig(
-            clean_cds=clean_cds, biotypes=tuple(biotype or ()), min_length=min_length, max_length=max_length,
-            min_isoforms=min_isoforms, max_isoforms=max_isoforms, longest_only=longest,
-        ),
-        split=split, folds=folds, shard_bases=shard_bases, strict=strict, threads=threads,
-    )  # fmt: skip
-    _report(run(config).to_json(timed=True), json_summary)
+        config = Config(
+            fasta=fasta, outdir=outdir, annotation=annotation, regions=regions, sample=sample, aliases=aliases,
+            window=WindowConfig(
+                upstream=upstream if flank is None else flank, downstream=downstream if flank is None else flank,
+                jitter=jitter, seed=seed, contig_end=contig_end, routine=routine, overlap=overlap,  # type: ignore[arg-type]
+            ),
+            filters=FilterConfig(
+                clean_cds=clean_cds, biotypes=tuple(biotype or ()), min_length=min_length, max_length=max_length,
+                min_isoforms=min_isoforms, max_isoforms=max_isoforms, longest_only=longest,
+            ),
+            split=split, folds=folds, shard_bases=shard_bases, strict=strict, threads=threads,
+        )  # fmt: skip
+        _report(run(config).to_json(timed=True), json_summary)
 
 
 @app.command()
@@ -221,6 +228,7 @@ def _only(asked_for: str) -> None:
 def main() -> None:
     """The console script; the process ends without taking modules and records apart one by one, a tenth of its time."""
     sys.meta_path.insert(0, _Unused)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # others would wait for work, and use a core to do so
     keep_freed_memory()
     _only(*sys.argv[1:2] or [""])
     gc.set_threshold(100_000)  # imports and records hold few cycles; looking for them again and again takes time

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -27,7 +28,9 @@ from transgenic_tools.genome.window import Window
 from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
 
-ROWS_PER_GROUP = 128
+ROWS_PER_GROUP = 256
+#: Row groups that may wait for the thread that writes them.
+_PENDING = 8
 BASES_PER_GROUP = 16_000_000
 DEFAULT_SHARD_BASES = 50_000_000
 #: Flags of genes from `tg-prep lift`; `partial` ones lost a transcript on the way.
@@ -181,14 +184,14 @@ class _FileWriter(Generic[Row]):
     """One Parquet file, row groups cut by rows and bases.
 
     Args:
-        behind: Compresses and writes one row group while the next is filled; None to do it at once.
+        behind: One thread that compresses and writes row groups while the next are filled; None to do it at once.
     """
 
     def __init__(
         self, path: Path, kind: _Kind[Row], provenance: Provenance, behind: ThreadPoolExecutor | None = None
     ) -> None:
         self.behind = behind
-        self.pending: Future[None] | None = None
+        self.pending: deque[Future[None]] = deque()
         schema = with_metadata(kind.schema, kind=kind.name, provenance=provenance)
         self.writer = pq.ParquetWriter(
             path, schema, compression="zstd", compression_level=1, use_dictionary=[*_SMALL, "flags.list.element"],
@@ -224,17 +227,16 @@ class _FileWriter(Generic[Row]):
         """Write a row group."""
         if self.parts:
             table = self.parts[0] if len(self.parts) == 1 else pa.concat_tables(self.parts).combine_chunks()
-            self._wait()
+            self._wait(most=_PENDING - 1)
             if self.behind is None:
                 self.writer.write_table(table, row_group_size=table.num_rows)
             else:
-                self.pending = self.behind.submit(self.writer.write_table, table, row_group_size=table.num_rows)
+                self.pending.append(self.behind.submit(self.writer.write_table, table, row_group_size=table.num_rows))
             self.parts, self.rows, self.group_bases = [], 0, 0
 
-    def _wait(self) -> None:
-        if self.pending is not None:
-            self.pending.result()
-            self.pending = None
+    def _wait(self, most: int = 0) -> None:
+        while len(self.pending) > most:
+            self.pending.popleft().result()
 
     def close(self) -> None:
         self.flush()

@@ -109,6 +109,11 @@ class Config:
         if self.folds < 0 or self.folds == 1:
             raise UsageError(f"--folds {self.folds}", hint="give 2 or more, or 0 for none")
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The large files, in the order in which they are read."""
+        return tuple(path for path in (self.annotation, self.regions, self.fasta) if path is not None)
+
     def parameters(self) -> dict[str, Any]:
         """What decides the bytes of the result, by file name, for the provenance."""
         files = {

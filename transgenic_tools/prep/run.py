@@ -23,6 +23,7 @@ from transgenic_tools.genome.checks import ACTIONS, Finding, blocking, count_fin
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.files import unzipped_ahead
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.table import Entry, GeneTable, read_gene_table
 from transgenic_tools.io.shards import window_bases, write_gene_tables
@@ -255,30 +256,15 @@ def run(config: Config) -> Result:
         MissingInputError: an input file does not exist.
         BadInputError: an input cannot be used, no gene is left, or `strict` and something is not clean.
     """
-    with paused_collector():
+    with paused_collector(), unzipped_ahead(config.inputs if config.threads > 1 else ()):
         return _run(config)
-
-
-def _opened(config: Config) -> tuple[_Read, Fasta]:
-    """Annotation and genome, read side by side where there may be a second thread."""
-    if config.threads == 1:
-        read = _read(config)
-        return read, Fasta(config.fasta, stage_dir=config.outdir)
-    with ThreadPoolExecutor(1) as second:
-        staged = second.submit(Fasta, config.fasta, stage_dir=config.outdir)
-        try:
-            return _read(config), staged.result()
-        except BaseException:
-            if staged.exception() is None:
-                staged.result().close()
-            raise
 
 
 def _run(config: Config) -> Result:
     began = time.monotonic()
     config.outdir.mkdir(parents=True, exist_ok=True)
-    read, fasta = _opened(config)
-    with fasta:
+    read = _read(config)
+    with Fasta(config.fasta, stage_dir=config.outdir) as fasta:
         return _written(config, read, fasta, began)
 
 

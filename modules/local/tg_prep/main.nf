@@ -27,6 +27,7 @@ process TG_PREP {
         ${genes} \\
         --sample ${meta.id} \\
         --outdir ${prefix} \\
+        --threads ${task.cpus} \\
         ${args}
 
     cat <<-END_VERSIONS > versions.yml

@@ -48,8 +48,10 @@ class LazyAttributes(Mapping[str, tuple[str, ...]]):
         """The first value of the first of these plain keys that is there, without parsing the rest."""
         text = self._text
         for key in keys:
-            at = 0 if text.startswith(f"{key}=") else text.find(f";{key}=") + 1
-            if at or text.startswith(f"{key}="):
+            at = text.find(f"{key}=")
+            while at > 0 and text[at - 1] != ";":
+                at = text.find(f"{key}=", at + 1)
+            if at >= 0:
                 begin = at + len(key) + 1
                 end = text.find(";", begin)
                 return _decoded(text[begin : end if end >= 0 else None].split(",", 1)[0])

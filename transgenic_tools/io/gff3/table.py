@@ -9,11 +9,11 @@ does a plain one when it is asked for as a record: there is one place that makes
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ from transgenic_tools.io.gff3.reader import Annotation, annotation_of
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+#: An escape for a letter of "pseudo".
+_ESCAPED = re.compile("%(?:7[035]|6[45fF])")
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Entry(NamedTuple):
         """Whether one look is enough to see that the gene's line says nothing of the kind."""
         if self.plain < 0 or "pseudo" in self.text or "pseudo" in self.type.lower():
             return False
-        return "%" not in self.text or "pseudo" not in unquote(self.text)
+        return "%" not in self.text or _ESCAPED.search(self.text) is None
 
     @property
     def interval(self) -> Interval:
