@@ -229,12 +229,13 @@ def _by_turns(
     """
     bench.command(*command)
     (bench.work / "summary.json").write_text(bench.output())
-    ours, two, create = list[Cost](), list[Cost](), list[Cost]()
+    one, two, create = list[Cost](), list[Cost](), list[Cost]()
     for _ in range(rounds.number):
-        ours += [bench.command(*command) for _ in range(rounds.prep_each)]
-        two.append(bench.command(*command, "--threads", "2"))
+        for _ in range(rounds.prep_each):
+            one.append(bench.command(*command, "--threads", "1"))
+            two.append(bench.command(*command, "--threads", "2"))
         create.append(bench.step(gffutils_create, annotation, database))
-    return _median(ours), _median(two), _median(create), bench.step(gffutils_iterate, database)
+    return _median(one), _median(two), _median(create), bench.step(gffutils_iterate, database)
 
 
 def _chromosome(bench: _Bench, figures: dict[str, Any], rounds: Rounds) -> None:
