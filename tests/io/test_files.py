@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from transgenic_tools.errors import MissingInputError
+from transgenic_tools.io.ahead import THREAD_NAME
 from transgenic_tools.io.files import open_text, unzipped_ahead
 
 TEXT = b"".join(b"line %d\n" % number for number in range(100_000))
+
+
+def _left_running() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
 @pytest.mark.parametrize("with_igzip", [True, False])
@@ -56,7 +61,7 @@ def test_a_file_read_ahead_has_the_same_bytes(size: int, tmp_path: Path) -> None
             assert handle.read() == b""
         with open_text(plain) as handle, open_text(zipped) as again:  # the second one opens the file anew
             assert handle.read() == again.read() == text
-    assert threading.active_count() == 1
+    assert not _left_running()
 
 
 def test_a_cut_file_that_is_read_ahead_is_an_error_where_it_ends(tmp_path: Path) -> None:
@@ -73,10 +78,11 @@ def test_what_is_read_ahead_may_be_left_unread(tmp_path: Path) -> None:
     for some in (path, other):
         some.write_bytes(gzip.compress(TEXT * 20, 1))
     with unzipped_ahead([path, other, tmp_path / "none.gz"]):
+        assert _left_running()
         with open_text(path) as handle:
             assert handle.readline() == b"line 0\n"
         with pytest.raises(MissingInputError):
             open_text(tmp_path / "none.gz")
-    assert threading.active_count() == 1
+    assert not _left_running()
     with open_text(other) as handle:
         assert len(handle.read()) == 20 * len(TEXT)

@@ -14,6 +14,8 @@ from typing import IO, Any
 
 #: Bytes of a block, and blocks of each stream.
 _BLOCK, _BLOCKS = 1 << 19, 16
+#: What its threads are called.
+THREAD_NAME = "read-ahead"
 #: Streams take turns: there may be a second core, hardly a third.
 _turn = threading.Lock()
 
@@ -28,7 +30,7 @@ class Ahead(io.RawIOBase):
         self._changed = threading.Condition()
         self._buffer, self._at, self._end = bytearray(), 0, 0
         self._over = False
-        self._thread = threading.Thread(target=self._fill, daemon=True)
+        self._thread = threading.Thread(target=self._fill, name=THREAD_NAME, daemon=True)
         self._thread.start()
 
     def _fill(self) -> None:
