@@ -17,7 +17,7 @@ from transgenic_tools.evaluate.config import Config
 from transgenic_tools.evaluate.genes import GeneResult
 from transgenic_tools.evaluate.pairing import source_gene
 from transgenic_tools.evaluate.reads import ReadComparison
-from transgenic_tools.evaluate.run import Evaluation, Result, class_counts
+from transgenic_tools.evaluate.result import Evaluation, Result, class_counts
 from transgenic_tools.evaluate.structures import VIEWS, structure_of
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
 

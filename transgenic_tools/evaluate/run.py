@@ -8,61 +8,26 @@ stand under `comparisons` too.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.evaluate.calibration import Calibration, calibrate
-from transgenic_tools.evaluate.classify import Classified, classify
+from transgenic_tools.evaluate.classify import classify
 from transgenic_tools.evaluate.config import Config
 from transgenic_tools.evaluate.events import score_events
-from transgenic_tools.evaluate.genes import GeneResult, GeneShares, gene_results, gene_shares, strata
-from transgenic_tools.evaluate.metrics import Score, score_levels
-from transgenic_tools.evaluate.pairing import Pairing, pair
-from transgenic_tools.evaluate.reads import ReadAlignments, ReadComparison, align_reads, compare_with_reads
+from transgenic_tools.evaluate.genes import gene_results, gene_shares, strata
+from transgenic_tools.evaluate.metrics import score_levels
+from transgenic_tools.evaluate.output import write_outputs
+from transgenic_tools.evaluate.pairing import pair
+from transgenic_tools.evaluate.reads import ReadAlignments, align_reads, compare_with_reads
+from transgenic_tools.evaluate.result import Evaluation, Result
 from transgenic_tools.evaluate.selection import read_homologs, select_prediction, select_reference
-from transgenic_tools.evaluate.structures import VIEWS, Structure, View, distinct_structures, structure_of
+from transgenic_tools.evaluate.structures import VIEWS, Structure, distinct_structures, structure_of
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.io.gff3 import Annotation, read_annotation
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One prediction against one reference.
-
-    Attributes:
-        levels, events: Per view.
-        classes: Per view, class of every distinct predicted structure.
-        genes: One row a reference gene with a CDS; `shares` is their summary.
-        calibration: Of transcript scores (is the CDS exact), and of exon scores where given.
-    """
-
-    reference_path: Path
-    prediction_path: Path
-    reference: tuple[Gene, ...]
-    prediction: tuple[Gene, ...]
-    levels: Mapping[View, Mapping[str, Score]]
-    events: Mapping[View, Mapping[str, Score]]
-    classes: Mapping[View, Mapping[Structure, Classified]]
-    pairing: Pairing
-    genes: tuple[GeneResult, ...]
-    shares: GeneShares
-    strata: Mapping[str, Mapping[str, GeneShares]]
-    calibration: Calibration | None
-    exon_calibration: Calibration | None
-    structures: Mapping[View, tuple[tuple[Structure, ...], tuple[Structure, ...]]]
-    reads: ReadComparison | None
-
-
-@dataclass(frozen=True)
-class Result:
-    """All pairs, in the order reference by reference."""
-
-    evaluations: tuple[Evaluation, ...]
 
 
 def _transcripts(genes: Sequence[Gene]) -> Iterator[Transcript]:
@@ -155,15 +120,8 @@ def compare(
     )
 
 
-def class_counts(evaluation: Evaluation, view: View) -> Counter[str]:
-    """Number of distinct predicted structures in each class."""
-    return Counter(row.kind for row in evaluation.classes[view].values())
-
-
 def run(config: Config) -> Result:
     """Evaluate every pair and write the outputs."""
-    from transgenic_tools.evaluate.output import write_outputs
-
     references = [read_annotation(path) for path in config.references]
     predictions = [read_annotation(path) for path in config.predictions]
     homologs = None if config.homologs is None else read_homologs(config.homologs)
@@ -172,7 +130,7 @@ def run(config: Config) -> Result:
         alignments = align_reads(config.reads, config.fasta)
         log.info("aligned %d of %d reads", alignments.aligned, alignments.reads)
     result = Result(
-        tuple(
+        evaluations=tuple(
             compare(reference, prediction, config, homologs=homologs, alignments=alignments)
             for reference in references
             for prediction in predictions

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from transgenic_tools.evaluate.metrics import LEVELS
-from transgenic_tools.evaluate.run import Evaluation, Result
+from transgenic_tools.evaluate.result import Evaluation, Result
 
 
 def summary_json(result: Result) -> dict[str, Any]:
