@@ -12,13 +12,13 @@ import torch
 from tests.model.tiny import DECODERS, ENCODERS, random_text, windows
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.sequence import encode
+from transgenic_tools.lattice.grammar import path_to_transcript
+from transgenic_tools.lattice.site_graph import SiteGraph
+from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.model.config import TransgenicConfig
-from transgenic_tools.model.decoders.pointer import SiteGraph
 from transgenic_tools.model.decoding import DecodingConfig
-from transgenic_tools.model.grammar import path_to_transcript
 from transgenic_tools.model.search import search, start_search
 from transgenic_tools.model.transgenic import TransgenicModel
-from transgenic_tools.model.vocabulary import Site
 from transgenic_tools.train.decoding import DecoderExample, decoder_loss, gold_steps
 
 CPU = torch.device("cpu")

@@ -10,15 +10,16 @@ import torch
 
 from tests.model.tiny import random_text
 from transgenic_tools.genome.sequence import encode
+from transgenic_tools.lattice.grammar import N_KINDS
+from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.model.attention import band_attention, band_mask
 from transgenic_tools.model.compiled import add_linear, panels
 from transgenic_tools.model.config_parts import EmbeddedEncoderConfig, PointerDecoderConfig
 from transgenic_tools.model.decoders.engine import Embedded, Engine, PackedEngine, build_engine
-from transgenic_tools.model.decoders.pointer import PointerDecoder, SiteGraph
+from transgenic_tools.model.decoders.pointer import PointerDecoder
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
 from transgenic_tools.model.encoders.fused import FusedTrunk
 from transgenic_tools.model.fused_layers import neighbours
-from transgenic_tools.model.grammar import N_KINDS
 from transgenic_tools.model.head import BaseHead
 
 SIZES = {"stem": 8, "channels": 8, "dim": 16, "blocks": 2, "heads": 2, "patch": 6}
@@ -227,12 +228,15 @@ def test_sites_of_many_genes_are_encoded_together(counts: tuple[int, ...]) -> No
     rng = np.random.default_rng(0)
     genes = [
         SiteGraph(
-            None,  # type: ignore[arg-type]
-            np.zeros(0, dtype=np.int64), rng.integers(0, 6, n), rng.standard_normal(n).astype(np.float32),
-            np.arange(n), rng.standard_normal((n, 8)).astype(np.float32),
+            graph=None,  # type: ignore[arg-type]
+            site_of_state=np.zeros(0, dtype=np.int64),
+            site_type=rng.integers(0, 6, n),
+            site_logit=rng.standard_normal(n).astype(np.float32),
+            site_position=np.arange(n),
+            features=rng.standard_normal((n, 8)).astype(np.float32),
         )
         for n in counts
-    ]  # fmt: skip
+    ]
     packed, plain = (engine.encode_sites(genes) for engine in (build_engine(decoder), Engine(decoder)))
     for a, b in zip(packed, plain, strict=True):
         np.testing.assert_allclose(a, b, atol=2e-5, rtol=1e-4)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from transgenic_tools.genome.sequence import encode
-from transgenic_tools.model.vocabulary import PAD_CODE
+from transgenic_tools.lattice.vocabulary import PAD_CODE
 
 ENCODERS: dict[str, dict[str, Any]] = {
     "embedded": {"stem": 8, "channels": 8, "dim": 12, "blocks": 2, "heads": 1},

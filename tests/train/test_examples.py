@@ -7,14 +7,14 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.model.test_graph import few_candidates, paths_of, random_window
+from tests.lattice.test_graph import few_candidates, paths_of, random_window
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import encode
-from transgenic_tools.model.config_parts import GrammarConfig, ScoringConfig
-from transgenic_tools.model.graph import build_graph
-from transgenic_tools.model.paths import Path
-from transgenic_tools.model.vocabulary import IGNORE, Content, Site
+from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
+from transgenic_tools.lattice.graph import build_graph
+from transgenic_tools.lattice.paths import Path
+from transgenic_tools.lattice.vocabulary import IGNORE, Content, Site
 from transgenic_tools.train.calibration import expected_calibration_error, logistic_regression
 from transgenic_tools.train.examples import Example, crop_labels, label_window
 from transgenic_tools.train.scoring import N_WEIGHTS, edge_features, fit_scoring, gold_graph, mean_loss

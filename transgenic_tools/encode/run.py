@@ -21,11 +21,11 @@ from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.sequence import encode as base_codes
 from transgenic_tools.io.encodings import EncodingStore, Header, StoredEncoding, write_encodings
 from transgenic_tools.io.shards import GeneRow, expand_shards, read_shard
+from transgenic_tools.lattice.vocabulary import PAD_CODE
 from transgenic_tools.model.encoders.tokens import TokenEncoder
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.model.stored import compress, header_of, token_encoder
 from transgenic_tools.model.transgenic import load_model
-from transgenic_tools.model.vocabulary import PAD_CODE
 from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)

@@ -21,12 +21,12 @@ from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.shards import GeneRow, PredictionRow
+from transgenic_tools.lattice.paths import exact_sites, find_paths
+from transgenic_tools.lattice.site_graph import SiteGraph
+from transgenic_tools.lattice.vocabulary import PAD_CODE
 from transgenic_tools.model.confidence import Scores, found_transcript, score
-from transgenic_tools.model.decoders.pointer import SiteGraph
 from transgenic_tools.model.network import Network
-from transgenic_tools.model.paths import exact_sites, find_paths
 from transgenic_tools.model.search import GeneSearch, Searcher, start_search
-from transgenic_tools.model.vocabulary import PAD_CODE
 
 NO_TRANSCRIPT = "no_valid_transcript"
 PROMPT_LOST = "prompt_outside_grammar"

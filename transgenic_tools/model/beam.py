@@ -15,8 +15,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.lattice.graph import EDGE_FEATURES, describe_edge
 from transgenic_tools.model.compiled import gelu
-from transgenic_tools.model.graph import EDGE_FEATURES, describe_edge
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

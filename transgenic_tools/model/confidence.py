@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.model.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind, path_to_transcript
-from transgenic_tools.model.graph import Graph
+from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind, path_to_transcript
+from transgenic_tools.lattice.graph import Graph
+from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.model.search import Found, GeneSearch
-from transgenic_tools.model.vocabulary import Site
 
 #: Order of `transcript_features`.
 FEATURES = (

@@ -11,8 +11,8 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
+from transgenic_tools.lattice.vocabulary import VOCABULARY_VERSION
 from transgenic_tools.model.config_parts import build_part
-from transgenic_tools.model.vocabulary import VOCABULARY_VERSION
 
 
 class TransgenicConfig(PretrainedConfig):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from transgenic_tools.model.vocabulary import N_CONTENTS, N_SITES
+from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
 
 
 class BaseScores(NamedTuple):

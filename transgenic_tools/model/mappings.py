@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from transgenic_tools.lattice.vocabulary import PAD_CODE
 from transgenic_tools.model.config_parts import MappingConfig
-from transgenic_tools.model.vocabulary import PAD_CODE
 
 
 class Stem(nn.Module):

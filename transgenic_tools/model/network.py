@@ -22,16 +22,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
-from transgenic_tools.model.candidates import choose_candidates
+from transgenic_tools.lattice.candidates import choose_candidates
+from transgenic_tools.lattice.graph import Graph, build_graph
+from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
+from transgenic_tools.lattice.vocabulary import VOCABULARY_VERSION, Site
 from transgenic_tools.model.config_parts import SavedSettings, Settings, build_part
 from transgenic_tools.model.decoders.factory import build_decoder
-from transgenic_tools.model.decoders.pointer import SiteGraph, site_graph
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.encoders.fused import FusedTrunk
-from transgenic_tools.model.graph import Graph, build_graph
 from transgenic_tools.model.head import BaseHead, BaseScores
-from transgenic_tools.model.vocabulary import VOCABULARY_VERSION, Site
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -126,7 +126,13 @@ class Network(nn.Module):
             graph = self._build(codes, sites, contents, forced, every_start=True)
         if graph is None:
             return None, sites
-        return site_graph(graph, scores.features[row, :, :length]), sites
+
+        def features_at(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+            features = scores.features[row, :, :length]
+            at_sites = features.t()[torch.from_numpy(positions).to(features.device)]
+            return at_sites.float().contiguous().cpu().numpy()
+
+        return site_graph(graph, features_at), sites
 
     def _build(
         self,

@@ -22,6 +22,10 @@ import numpy.typing as npt
 import torch
 
 from transgenic_tools.genome.hashing import stable_rng
+from transgenic_tools.lattice.grammar import Kind
+from transgenic_tools.lattice.graph import best_path
+from transgenic_tools.lattice.paths import Path
+from transgenic_tools.lattice.site_graph import History, SiteGraph
 from transgenic_tools.model.beam import (
     SEED,
     Choice,
@@ -37,11 +41,8 @@ from transgenic_tools.model.beam import (
     trace,
 )
 from transgenic_tools.model.decoders.engine import Embedded, Engine, build_engine
-from transgenic_tools.model.decoders.pointer import History, PointerDecoder, SiteGraph
+from transgenic_tools.model.decoders.pointer import PointerDecoder
 from transgenic_tools.model.decoding import DecodingConfig
-from transgenic_tools.model.grammar import Kind
-from transgenic_tools.model.graph import best_path
-from transgenic_tools.model.paths import Path
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -100,7 +101,7 @@ class GeneSearch:
 
 def start_search(key: str, sites: SiteGraph, prompt: Sequence[Path] = ()) -> GeneSearch:
     """A fresh search; `key` seeds sampling."""
-    gene = GeneSearch(key, sites, [], History(len(sites.graph.target), sites.graph.n_states))
+    gene = GeneSearch(key, sites, [], History.of(sites.graph))
     for path in prompt:
         steps = tuple(sites.graph.log_probability(path.states[:-1], path.edges).tolist())
         gene.write(Found(path, sum(steps), steps, 1.0, prompt=True))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.model.vocabulary import IGNORE, N_SITES, PAD_CODE, allowed_sites
+from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, allowed_sites
 from transgenic_tools.train.examples import Example, Examples, Outline, crop_labels, draw_crop, label_window
 from transgenic_tools.train.stream import StreamedExamples
 

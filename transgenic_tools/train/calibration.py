@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS
 from transgenic_tools.model.confidence import (
     boundary_probabilities,
     calibration_name,
@@ -24,7 +25,6 @@ from transgenic_tools.model.confidence import (
     transcript_features,
 )
 from transgenic_tools.model.decoding import DecodingConfig
-from transgenic_tools.model.grammar import ACCEPTOR_KINDS, DONOR_KINDS
 from transgenic_tools.model.search import search, start_search
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.decoding import crop_transcripts

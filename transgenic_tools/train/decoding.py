@@ -17,8 +17,9 @@ from torch import Tensor
 
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.window import Window
-from transgenic_tools.model.decoders.pointer import History, PointerDecoder, SiteGraph, segment_log_softmax
-from transgenic_tools.model.paths import Path, exact_sites, find_paths
+from transgenic_tools.lattice.paths import Path, exact_sites, find_paths
+from transgenic_tools.lattice.site_graph import History, SiteGraph
+from transgenic_tools.model.decoders.pointer import PointerDecoder, segment_log_softmax
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.examples import Example
 
@@ -60,7 +61,7 @@ class DecoderExample:
 def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> DecoderExample:
     """Lay out the gold paths of one gene."""
     graph = sites.graph
-    history = History(len(graph.target), graph.n_states)
+    history = History.of(graph)
     tokens: list[int] = []
     ordinals: list[int] = []
     parts: dict[str, list[npt.NDArray[np.generic]]] = {k: [] for k in ("token", "target", "base", "pair")}

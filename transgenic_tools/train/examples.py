@@ -18,7 +18,7 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.shards import GeneRow
-from transgenic_tools.model.vocabulary import IGNORE, N_SITES, Content, Site
+from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Content, Site
 
 #: TSS and TTS are fuzzy: a base at distance d from an annotated one has the target exp(-(d / 8)^2).
 FUZZ = 8.0
@@ -118,7 +118,7 @@ def contents_of(transcript: Transcript, length: int) -> npt.NDArray[np.int64]:
 
 
 def site_positions(transcript: Transcript) -> dict[Site, list[int]]:
-    """Index of every site of a transcript (conventions in `model.vocabulary`)."""
+    """Index of every site of a transcript (conventions in `lattice.vocabulary`)."""
     positions: dict[Site, list[int]] = {site: [] for site in Site}
     if transcript.five_prime_utr:
         positions[Site.TSS].append(transcript.interval.start)

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Site
 from transgenic_tools.model.head import BaseScores
-from transgenic_tools.model.vocabulary import IGNORE, N_SITES, Site
 from transgenic_tools.train.batches import TrunkBatch
 
 #: TSS and TTS are annotated loosely, so they weigh less.

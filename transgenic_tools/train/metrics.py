@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 
 from transgenic_tools.genome.hashing import stable_rng
+from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.model.transgenic import TransgenicModel
-from transgenic_tools.model.vocabulary import Site
 from transgenic_tools.train.batches import Item, collate_trunk, pack
 from transgenic_tools.train.examples import Example, draw_crop
 from transgenic_tools.train.losses import trunk_loss

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import UsageError
-from transgenic_tools.model.config_parts import ScoringConfig
-from transgenic_tools.model.paths import exact_sites, find_paths
+from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.model.transgenic import TransgenicModel, load_model
 from transgenic_tools.provenance import Provenance
 from transgenic_tools.train.calibration import calibrate

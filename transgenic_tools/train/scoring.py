@@ -16,11 +16,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.model.config_parts import ScoringConfig
-from transgenic_tools.model.grammar import SITE_OF_KIND, Kind
-from transgenic_tools.model.graph import Graph, backward
-from transgenic_tools.model.paths import Path
-from transgenic_tools.model.vocabulary import N_SITES
+from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.lattice.grammar import SITE_OF_KIND, Kind
+from transgenic_tools.lattice.graph import Graph, backward
+from transgenic_tools.lattice.paths import Path
+from transgenic_tools.lattice.vocabulary import N_SITES
 
 logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]

@@ -18,8 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.model.decoders.packed import PackedDecoder, PackedState, table_of
-from transgenic_tools.model.decoders.pointer import PointerDecoder, SiteGraph
+from transgenic_tools.model.decoders.pointer import PointerDecoder
 
 Ints = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]

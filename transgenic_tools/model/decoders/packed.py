@@ -15,8 +15,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.model.compiled import ROWS, StepWeights, follow_parents, panels, run_step, write_tokens
-from transgenic_tools.model.decoders.pointer import Layer, PointerDecoder, SiteGraph
+from transgenic_tools.model.decoders.pointer import Layer, PointerDecoder
 from transgenic_tools.model.fused_layers import FusedLayer, Rotary, lay_out, neighbours, packed_linear
 
 Singles = npt.NDArray[np.float32]

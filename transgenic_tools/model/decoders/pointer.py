@@ -11,135 +11,20 @@ correction to it. Untrained, the decoder samples from the semi-Markov model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
-import numba
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from transgenic_tools.lattice.grammar import N_KINDS
+from transgenic_tools.lattice.graph import EDGE_FEATURES
+from transgenic_tools.lattice.site_graph import HISTORY_FEATURES
+from transgenic_tools.lattice.vocabulary import N_SITES
 from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
 from transgenic_tools.model.config_parts import PointerDecoderConfig
-from transgenic_tools.model.grammar import N_KINDS, SITE_OF_KIND
-from transgenic_tools.model.graph import EDGE_FEATURES, Graph
-from transgenic_tools.model.vocabulary import N_SITES
 
-HISTORY_FEATURES = 5
 MAX_ORDINAL = 7
-_SITE = np.array(SITE_OF_KIND)
-
-
-@dataclass(frozen=True)
-class SiteGraph:
-    """A graph with what the trunk says at its sites.
-
-    Attributes:
-        graph: States and edges of one window.
-        site_of_state: (N,) index of the state's site, -1 for BEGIN and END.
-        site_type, site_logit, site_position: (S,).
-        features: (S, C) trunk features.
-    """
-
-    graph: Graph
-    site_of_state: npt.NDArray[np.int64]
-    site_type: npt.NDArray[np.int64]
-    site_logit: npt.NDArray[np.float32]
-    site_position: npt.NDArray[np.int64]
-    features: npt.NDArray[np.float32]
-
-
-@numba.njit(cache=True, nogil=True)
-def _join_sites(site, position):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    """Site of every state, -1 for none, and the first state of every site; sites are sorted by (position, type).
-
-    Args:
-        site: (N,) type of the state's site, negative for none; position: (N,), rising.
-    """
-    n, count = len(site), 0
-    order = np.empty(n, dtype=np.int64)
-    for state in range(n):  # states of one position are few and nearly in order
-        if site[state] < 0:
-            continue
-        at = count
-        while at > 0 and (position[order[at - 1]], site[order[at - 1]]) > (position[state], site[state]):
-            order[at] = order[at - 1]
-            at -= 1
-        order[at] = state
-        count += 1
-    site_of_state, firsts = np.full(n, -1, dtype=np.int64), np.empty(count, dtype=np.int64)
-    sites = 0
-    for at in range(count):
-        state = order[at]
-        before = order[at - 1]
-        if at == 0 or position[before] != position[state] or site[before] != site[state]:
-            firsts[sites] = state
-            sites += 1
-        site_of_state[state] = sites - 1
-    return site_of_state, firsts[:sites]
-
-
-def site_graph(graph: Graph, features: Tensor) -> SiteGraph:
-    """Join a graph with the trunk's features.
-
-    Args:
-        features: (C, L) of the window, on any device.
-    """
-    site = _SITE[graph.kind]
-    site_of_state, first = _join_sites(site, graph.position)
-    position = graph.position[first]
-    own = features.t()[torch.from_numpy(position).to(features.device)]
-    return SiteGraph(
-        graph,
-        site_of_state,
-        site[first],
-        graph.logit[first].astype(np.float32),
-        position,
-        own.float().contiguous().cpu().numpy(),
-    )
-
-
-@dataclass
-class History:
-    """Which edges and states of one graph the transcripts written so far have used."""
-
-    n_edges: int
-    n_states: int
-    transcripts: int = 0
-    edge_count: npt.NDArray[np.float32] = field(init=False)
-    edge_last: npt.NDArray[np.float32] = field(init=False)
-    state_count: npt.NDArray[np.float32] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.edge_count = np.zeros(self.n_edges, dtype=np.float32)
-        self.edge_last = np.zeros(self.n_edges, dtype=np.float32)
-        self.state_count = np.zeros(self.n_states, dtype=np.float32)
-
-    def add(self, edges: Sequence[int], states: Sequence[int]) -> None:
-        """Note one finished transcript."""
-        self.edge_last[:] = 0
-        self.edge_last[list(edges)] = 1
-        self.edge_count[list(edges)] += 1
-        self.state_count[list(states)] += 1
-        self.transcripts += 1
-
-    def features(self, edges: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """(E, HISTORY_FEATURES) for some edges and the states they enter."""
-        written = max(self.transcripts, 1)
-        ordinal = np.full(len(edges), min(self.transcripts, 4) / 4, dtype=np.float32)
-        return np.stack(
-            [
-                self.edge_last[edges],
-                self.edge_count[edges] / written,
-                (self.edge_count[edges] > 0).astype(np.float32),
-                (self.state_count[targets] > 0).astype(np.float32),
-                ordinal,
-            ],
-            axis=1,
-        )
 
 
 class Attention(nn.Module):

@@ -23,9 +23,9 @@ from transformers.models.longt5.modeling_longt5 import LongT5Stack
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from transgenic_tools.errors import UsageError
+from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.model.config_parts import PointerDecoderConfig, Seq2SeqDecoderConfig
 from transgenic_tools.model.decoders.pointer import DecoderState, PointerDecoder
-from transgenic_tools.model.vocabulary import Site
 
 NEXT, EOS = 0, 1
 _GLOBAL_CHOICES = ("none", "sites")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from transgenic_tools.lattice.vocabulary import N_SITES
 from transgenic_tools.model.compiled import add_kept, clear, gelu_of_sum, plain
 from transgenic_tools.model.encoders.embedded import Block, EmbeddedEncoder
 from transgenic_tools.model.fused_layers import (
@@ -31,7 +32,6 @@ from transgenic_tools.model.fused_layers import (
     rows_of,
 )
 from transgenic_tools.model.head import BaseHead, BaseScores
-from transgenic_tools.model.vocabulary import N_SITES
 
 #: Patches of a pack; a longer window is read alone.
 PACK = 1024

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from transgenic_tools.lattice.vocabulary import PAD_CODE
 from transgenic_tools.model.encoders.kmer import Tokenizer, cut_segments, tokenize
 from transgenic_tools.model.mappings import BaseMapping
-from transgenic_tools.model.vocabulary import PAD_CODE
 
 
 class Backbone(Protocol):

@@ -19,7 +19,7 @@ from enum import IntEnum
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval, merge
-from transgenic_tools.model.vocabulary import Site
+from transgenic_tools.lattice.vocabulary import Site
 
 
 class Kind(IntEnum):

@@ -14,8 +14,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.model.config_parts import GrammarConfig
-from transgenic_tools.model.vocabulary import AC, AG, AT, GC, GT, Site, dinucleotides
+from transgenic_tools.lattice.config import GrammarConfig
+from transgenic_tools.lattice.vocabulary import AC, AG, AT, GC, GT, Site, dinucleotides
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

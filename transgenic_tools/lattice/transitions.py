@@ -13,8 +13,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.model.grammar import Kind
-from transgenic_tools.model.vocabulary import AC, AT
+from transgenic_tools.lattice.grammar import Kind
+from transgenic_tools.lattice.vocabulary import AC, AT
 
 Ints = npt.NDArray[np.int64]
 

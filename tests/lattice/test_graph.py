@@ -12,12 +12,12 @@ import pytest
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, encode, translate
-from transgenic_tools.model.candidates import Candidates, choose_candidates
-from transgenic_tools.model.config_parts import GrammarConfig, ScoringConfig
-from transgenic_tools.model.grammar import Kind, path_to_transcript, transcript_to_path
-from transgenic_tools.model.graph import Graph, best_path, build_graph
-from transgenic_tools.model.paths import exact_sites, find_path
-from transgenic_tools.model.vocabulary import N_CONTENTS, N_SITES, Site
+from transgenic_tools.lattice.candidates import Candidates, choose_candidates
+from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
+from transgenic_tools.lattice.grammar import Kind, path_to_transcript, transcript_to_path
+from transgenic_tools.lattice.graph import Graph, best_path, build_graph
+from transgenic_tools.lattice.paths import exact_sites, find_path
+from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES, Site
 
 GRAMMAR = GrammarConfig(min_intron=6, min_probability=1e-6, noncanonical_probability=0.01)
 

@@ -19,11 +19,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.model.candidates import Candidates
-from transgenic_tools.model.config_parts import GrammarConfig, ScoringConfig
-from transgenic_tools.model.grammar import SITE_OF_KIND
-from transgenic_tools.model.transitions import lay_out, next_stops, score_edges, walk
-from transgenic_tools.model.vocabulary import Content, dinucleotides, stop_codons
+from transgenic_tools.lattice.candidates import Candidates
+from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
+from transgenic_tools.lattice.grammar import SITE_OF_KIND
+from transgenic_tools.lattice.transitions import lay_out, next_stops, score_edges, walk
+from transgenic_tools.lattice.vocabulary import Content, dinucleotides, stop_codons
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -64,6 +64,10 @@ class Graph:
     @property
     def n_states(self) -> int:
         return len(self.kind)
+
+    @property
+    def n_edges(self) -> int:
+        return len(self.target)
 
     def log_probability(self, states: Sequence[int], edges: Sequence[int]) -> Floats:
         """Conditional log-probability of edges, each given the state that it leaves."""

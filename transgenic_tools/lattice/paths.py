@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.model.grammar import SITE_OF_KIND, Kind, transcript_to_path
-from transgenic_tools.model.graph import Graph
-from transgenic_tools.model.vocabulary import Site
+from transgenic_tools.lattice.grammar import SITE_OF_KIND, Kind, transcript_to_path
+from transgenic_tools.lattice.graph import Graph
+from transgenic_tools.lattice.vocabulary import Site
 
 _SITE = np.array(SITE_OF_KIND)
 _TSS, _TTS = int(Kind.TSS), int(Kind.TTS)
