@@ -30,7 +30,7 @@ def run_demo(
     site.write_text(site.read_text() + options + "\n")
     return nextflow.run(
         "-profile", profiles, "-c", str(site), "--thin_image", image, "--torch_image", image, *arguments,
-        launch_dir=folder, env=env, timeout=590,
+        launch_dir=folder, env=env, quiet_s=590,
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def test_torch_image_is_complete(torch_image: str) -> None:
 @pytest.mark.all_engines
 def test_podman_with_the_images_as_they_are(torch_image: str, tmp_path: Path, site: Path) -> None:
     """No mount of this machine's .venv: the images by the names that the profile has."""
-    done = nextflow.run("-profile", "test,podman", "-c", str(site), launch_dir=tmp_path, timeout=590)
+    done = nextflow.run("-profile", "test,podman", "-c", str(site), launch_dir=tmp_path, quiet_s=590)
     check(done)
     assert all(f" transgenic-tools:{__version__} " in text for text in scripts_of(done, "TG_GENERATE"))
     assert all(f" transgenic-tools:{__version__}-thin " in text for text in scripts_of(done, "TG_BACKMAP"))

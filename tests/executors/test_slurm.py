@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import progress
 from tests.executors import slurm
 from tests.pipeline import nextflow
 from tests.pipeline.conftest import write_tiny_sheet
@@ -92,7 +93,7 @@ process {
         slurm.cancel(victim)
         wait_for(lambda: victim not in slurm.jobs("TG_GENERATE", below=tmp_path))
         go.touch()
-        text, _ = process.communicate(timeout=300)
+        text, _ = progress.finish(process, quiet_s=300)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
@@ -128,7 +129,7 @@ def test_a_killed_head_goes_on_where_it_stopped(tmp_path: Path, site: Path) -> N
 @pytest.mark.slow
 @pytest.mark.all_engines  # on every push the demo runs on SLURM with podman: test_engines.py
 def test_the_demo_runs_on_slurm(tmp_path: Path, site: Path) -> None:
-    done = nextflow.run("-profile", "test,slurm", "-c", str(site), launch_dir=tmp_path, timeout=600)
+    done = nextflow.run("-profile", "test,slurm", "-c", str(site), launch_dir=tmp_path, quiet_s=600)
     assert done.code == 0, done.text
     assert done.count()["TG_GENERATE"] >= 3
     assert all(task.native_id.isdigit() for task in done.tasks)
@@ -167,7 +168,7 @@ def test_the_pipeline_trains_on_two_nodes(tmp_path: Path, site: Path) -> None:
     done = nextflow.run(
         *SLURM, "-c", str(site), "--input", str(sheet), "--mode", "train", "--split", "fraction:60/10/30",
         "--preset", str(preset), "--use_gpu", "true", "--gpu_queue", "wide", "--train_nodes", "2",
-        launch_dir=tmp_path, timeout=590,
+        launch_dir=tmp_path, quiet_s=590,
     )  # fmt: skip
     assert done.code == 0, done.text
     script = task_script(done, "TG_TRAIN")

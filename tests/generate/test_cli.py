@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import progress
 from transgenic_tools.errors import EXIT_DATA, EXIT_NO_INPUT, EXIT_USAGE
 from transgenic_tools.io.shards import read_shard, write_gene_shard
 from transgenic_tools.provenance import Provenance
@@ -17,7 +18,7 @@ from transgenic_tools.provenance import Provenance
 def tg_generate(*flags: object) -> subprocess.CompletedProcess[str]:
     code = "from transgenic_tools.cli.generate import main; main()"
     command = [sys.executable, "-c", code, *map(str, flags)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return progress.run(command)
 
 
 @pytest.fixture(scope="module")
@@ -75,4 +76,4 @@ def test_help_and_version_do_not_load_torch() -> None:
         "assert CliRunner().invoke(app, ['--version']).exit_code == 0\n"
         "assert 'torch' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import os
 import re
-import signal
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import progress
 
 ROOT = Path(__file__).resolve().parents[2]
 NEXTFLOW = ROOT / "bin" / "nextflow"
@@ -106,17 +107,12 @@ def run(
     launch_dir: Path,
     outdir: Path | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = 420,
+    quiet_s: float = 240,
 ) -> Run:
-    """`nextflow run <root> --outdir <outdir> <arguments>`, to its end."""
+    """`nextflow run <root> --outdir <outdir> <arguments>`, to its end; see `tests.progress` for `quiet_s`."""
     where = outdir or launch_dir / "results"
     process = start(*arguments, launch_dir=launch_dir, outdir=where, env=env)
-    try:
-        text, _ = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGTERM)
-        text, _ = process.communicate(timeout=60)
-        raise AssertionError(f"nextflow did not end within {timeout} s:\n{text}") from None
+    text, _ = progress.finish(process, quiet_s=quiet_s)
     return Run(process.returncode, text, where, launch_dir)
 
 

@@ -23,7 +23,7 @@ GOLDEN = Path(__file__).parent / "golden" / "demo.json"
 def demo(tmp_path_factory: pytest.TempPathFactory) -> nextflow.Run:
     if reason := nextflow.missing():
         pytest.skip(reason)
-    return nextflow.run("-profile", "test", launch_dir=tmp_path_factory.mktemp("demo"), timeout=900)
+    return nextflow.run("-profile", "test", launch_dir=tmp_path_factory.mktemp("demo"))
 
 
 def summary(run: nextflow.Run) -> dict[str, object]:
@@ -95,7 +95,7 @@ def test_reports_and_versions_are_there(demo: nextflow.Run) -> None:
 
 def test_resumed_with_other_shards_the_annotation_is_the_same_bytes(demo: nextflow.Run) -> None:
     """A second run does no work; one with larger shards does, and ends at the same bytes."""
-    again = nextflow.run("-profile", "test", "-resume", launch_dir=demo.launch_dir, timeout=300)
+    again = nextflow.run("-profile", "test", "-resume", launch_dir=demo.launch_dir)
     assert again.code == 0, again.text
     assert not again.count()
     assert sum(again.count("CACHED").values()) == len(demo.tasks)
@@ -103,7 +103,7 @@ def test_resumed_with_other_shards_the_annotation_is_the_same_bytes(demo: nextfl
     before = demo.file(f"annotation/{SAMPLE}.gff3").read_bytes()
     other = nextflow.run(
         "-profile", "test", "-resume", "--shard_bases", "1000000",
-        launch_dir=demo.launch_dir, outdir=demo.launch_dir / "other", timeout=600,
+        launch_dir=demo.launch_dir, outdir=demo.launch_dir / "other",
     )  # fmt: skip
     assert other.code == 0, other.text
     assert other.count()["TG_GENERATE"] == 1

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests import progress
 from tests.pipeline import nextflow
 from tests.pipeline.conftest import write_tiny_sheet
 from tests.pipeline.nextflow import ROOT
@@ -100,9 +100,7 @@ def test_commands_marked_run_do_run(page: str, tmp_path: Path) -> None:
     ]
     assert commands
     for command in commands:
-        done = subprocess.run(
-            shlex.split(command), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600, check=False
-        )
+        done = progress.run(shlex.split(command), cwd=tmp_path, env=env)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
@@ -117,9 +115,9 @@ def test_commands_marked_pipeline_do_run(page: str, tmp_path: Path) -> None:
     for command in commands:
         words = shlex.split(command)
         assert words[:3] in (["nextflow", "run", "."], ["bin/nextflow", "run", "."]), command
-        done = subprocess.run(
-            [str(nextflow.NEXTFLOW), "run", str(ROOT), "-ansi-log", "false", "-stub-run", *words[3:]],
-            cwd=tmp_path, env=nextflow.environment(), capture_output=True, text=True, timeout=300, check=False,
+        done = progress.run(
+            [nextflow.NEXTFLOW, "run", ROOT, "-ansi-log", "false", "-stub-run", *words[3:]],
+            cwd=tmp_path, env=nextflow.environment(),
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}"
 

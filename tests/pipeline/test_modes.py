@@ -46,7 +46,7 @@ def sheet(tmp_path: Path) -> Path:
 def run(sheet: Path, *arguments: str) -> nextflow.Run:
     done = nextflow.run(
         "-c", str(sheet.parent / "site.config"), "--input", str(sheet), *arguments,
-        launch_dir=sheet.parent, timeout=590,
+        launch_dir=sheet.parent,
     )  # fmt: skip
     assert done.code == 0, done.text
     return done

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests import progress
 from tests.pipeline import nextflow
 from tests.pipeline.conftest import write_tiny_sheet
 
@@ -227,7 +228,7 @@ def test_three_large_genomes_fit_a_small_head_process(tmp_path: Path) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    text, _ = process.communicate(timeout=400)
+    text, _ = progress.finish(process)
     watcher.join()
     assert process.returncode == 0, text
     done = nextflow.Run(process.returncode, text, outdir, tmp_path)

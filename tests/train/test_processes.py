@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 
+from tests import progress
 from tests.train.builders import shards
 from tests.train.test_run import TINY, assert_equal_weights, config, records, weights_of
 from transgenic_tools.errors import UsageError
@@ -55,7 +56,7 @@ def torchrun(script: Path, *arguments: object, **environment: str) -> subprocess
 
 def start(command: list[Any], **environment: str) -> subprocess.CompletedProcess[str]:
     own = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", **environment}
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=own, timeout=400, check=False)
+    return progress.run(command, env=own)
 
 
 ZERO = """

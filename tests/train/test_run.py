@@ -17,6 +17,7 @@ import yaml
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from tests import progress
 from tests.model.tiny import DECODERS, ENCODERS
 from tests.train.builders import shards
 from transgenic_tools.cli.train import app
@@ -122,7 +123,7 @@ def launch(directory: Path, code: str, *, processes: int) -> subprocess.Complete
     script.write_text(code)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", script]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": os.getcwd()}
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment, timeout=300)
+    return progress.run(command, env=environment)
 
 
 SCRIPT = """

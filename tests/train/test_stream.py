@@ -1,4 +1,4 @@
-"""Streaming from row groups: the same genes, each process its own groups, resumed in mid-epoch to the same weights."""
+"""Streaming from shards: the same genes, each process its own sections, resumed in mid-epoch to the same weights."""
 
 from __future__ import annotations
 
@@ -21,15 +21,19 @@ from transgenic_tools.train.tasks import TrunkTask
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
-    """24 genes in row groups of three."""
+    """24 genes in row groups of five, so that sections of three begin and end within them."""
+    return shards_of_groups(tmp_path_factory.mktemp("shards"), 5)
+
+
+def shards_of_groups(folder: Path, rows: int) -> tuple[Path, ...]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shard_files, "ROWS_PER_GROUP", 3)
-        return shards(tmp_path_factory.mktemp("shards"), n_train=24, n_validation=3)
+        patch.setattr(shard_files, "ROWS_PER_GROUP", rows)
+        return shards(folder, n_train=24, n_validation=3)
 
 
 def streamed(data: tuple[Path, ...], outdir: Path, **changes: Any) -> Config:
-    """Blocks of two row groups, two lanes."""
-    return config(data, outdir, stream=True, stream_groups=2, **changes)
+    """Blocks of two sections of three genes, two lanes."""
+    return config(data, outdir, stream=True, stream_genes=3, stream_sections=2, **changes)
 
 
 def open_stream(config: Config) -> StreamedExamples:
@@ -65,7 +69,21 @@ def test_an_epoch_holds_every_gene_once_and_windows_of_like_length_together(
     assert len({tuple(order) for order in orders}) == 3
 
 
-def test_every_process_reads_its_own_row_groups_once(data: tuple[Path, ...], tmp_path: Path) -> None:
+def test_the_layout_of_files_changes_nothing(data: tuple[Path, ...], tmp_path: Path) -> None:
+    """Row groups of 5 or 256 genes: the same batches in every epoch, of the same genes."""
+    other = shards_of_groups(tmp_path / "other", 256)
+    plans = []
+    for paths in (data, other):
+        settings = streamed(paths, tmp_path)
+        examples = open_stream(settings)
+        task = TrunkTask(settings, examples, [])
+        plans.append(
+            [[(examples[i.index].gene_id, i.crop) for i in batch] for epoch in (0, 1) for batch in task.plan(epoch)]
+        )
+    assert plans[0] == plans[1]
+
+
+def test_every_process_reads_its_own_sections_once(data: tuple[Path, ...], tmp_path: Path) -> None:
     """As long as both lanes last; what the longer one has left is shared out."""
     turns = 8
     read: list[set[int]] = []
@@ -79,8 +97,8 @@ def test_every_process_reads_its_own_row_groups_once(data: tuple[Path, ...], tmp
             assert (loaded is not None) == (number % 2 == rank)
             if loaded is not None:
                 batches[number] = loaded.codes
-        read.append(set(examples._rows))
-        assert examples.read == len(examples._rows)
+        read.append(set(examples._sections))
+        assert examples.read == len(examples._sections)
     assert all(read)
     assert not read[0] & read[1]
     alone = feed(TrunkTask(settings, open_stream(settings), []), Share(0, 0, 1), workers=0)

@@ -27,8 +27,9 @@ class Config:
         genes_per_batch: Genes of one micro-batch of the decoder.
         encodings: Directory of `tg-encode`. Whole windows are learned then (their encodings cannot be cropped), and the
             encoder stays as it is.
-        stream: Leave the training sequences in their shards and read them row group by row group.
-        stream_groups: Row groups of one block of shuffling (128 genes each, as tg-prep writes them).
+        stream: Leave the training sequences in their shards and read them section by section.
+        stream_genes: Genes of one section, wherever files and row groups end.
+        stream_sections: Sections of one block of shuffling.
         workers: Processes that read and lay out micro-batches ahead; 0 for none.
         augment: Shards of `tg-prep lift` that the trunk learns beside the others, but for genes flagged `partial`.
         augment_share: How many of them are drawn anew each epoch, as a share of the training genes.
@@ -65,7 +66,8 @@ class Config:
     crops: int = 2
     genes_per_batch: int = 16
     stream: bool = False
-    stream_groups: int = 16
+    stream_genes: int = 128
+    stream_sections: int = 16
     workers: int = 0
     folds: int | None = None
     fold: int | None = None

@@ -60,7 +60,13 @@ def load_examples(config: Config) -> tuple[Sequence[Example] | StreamedExamples,
     learn, measure = _by_fold(config) if config.folds else _by_split()
     train: Sequence[Example] | StreamedExamples
     if config.stream:
-        train = StreamedExamples(config.shards, learn, groups_at_once=config.stream_groups, lanes=config.accumulate)
+        train = StreamedExamples(
+            config.shards,
+            learn,
+            section_genes=config.stream_genes,
+            sections_at_once=config.stream_sections,
+            lanes=config.accumulate,
+        )
         validation = [example_from_row(row) for row in read_shard(config.shards) if row.gsf and measure(row)]
     else:
         rows = [row for row in read_shard(config.shards) if row.gsf]

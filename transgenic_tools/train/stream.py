@@ -1,16 +1,18 @@
 """Training examples that stay in their Parquet files.
 
-In: gene shards and which rows are wanted. Out: a sequence of `Example`s that is read row group by row group.
+In: gene shards and which rows are wanted. Out: a sequence of `Example`s that is read section by section: so many
+neighbouring genes in the order of the shards, wherever row groups and files end.
 Of every gene only an `Outline` is held in memory (name, locus, length: what a plan of batches needs); sequences of the
-row groups in use are kept, and dropped when others are needed.
-A surprise: row groups are dealt to as many lanes as a step has micro-batches, and each lane is shuffled within blocks
-of row groups. Micro-batch m of a step comes from lane m, which belongs to one process, so every process reads its own
-row groups, and how many processes there are changes nothing. A set that fits into one block gives the batches of a
+sections in use are kept, and dropped when others are needed.
+A surprise: sections are dealt to as many lanes as a step has micro-batches, and each lane is shuffled within blocks
+of sections. Micro-batch m of a step comes from lane m, which belongs to one process, so every process reads its own
+sections, and how many processes there are changes nothing. A set that fits into one block gives the batches of a
 run in memory.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -35,57 +37,76 @@ class StreamedExamples:
     """See the module docstring.
 
     Attributes:
-        groups_at_once: Row groups of one block.
-        read: How often a row group was read.
+        section_genes: Genes of one section, which are read together.
+        sections_at_once: Sections of one block.
+        read: How often a section was read.
     """
 
     def __init__(
-        self, shards: tuple[Path, ...], wanted: Callable[[GeneRow], bool], *, groups_at_once: int, lanes: int
+        self,
+        shards: tuple[Path, ...],
+        wanted: Callable[[GeneRow], bool],
+        *,
+        section_genes: int,
+        sections_at_once: int,
+        lanes: int,
     ) -> None:
-        self.groups_at_once, self.lanes = groups_at_once, lanes
-        self.groups: list[RowGroup] = []
-        self.members: list[list[int]] = []
+        self.section_genes, self.sections_at_once, self.lanes = section_genes, sections_at_once, lanes
         self.outlines: list[Outline] = []
-        self._where: list[tuple[int, int]] = []
+        self._where: list[tuple[RowGroup, int]] = []
         self.read = 0
-        self._rows: OrderedDict[int, list[GeneRow]] = OrderedDict()
+        self._sections: OrderedDict[int, list[GeneRow]] = OrderedDict()
         for group in row_groups(shards):
             rows = read_row_group(group, _COLUMNS)
-            own = [number for number, row in enumerate(rows) if row.gsf and wanted(row)]
-            if own:
-                self.members.append(list(range(len(self.outlines), len(self.outlines) + len(own))))
-                self._where += [(len(self.groups), number) for number in own]
-                self.outlines += [_outline(rows[number]) for number in own]
-                self.groups.append(group)
+            members = [number for number, row in enumerate(rows) if row.gsf and wanted(row)]
+            self._where += [(group, number) for number in members]
+            self.outlines += [_outline(rows[number]) for number in members]
 
     def __len__(self) -> int:
         return len(self.outlines)
+
+    @property
+    def n_sections(self) -> int:
+        return -(-len(self) // self.section_genes)
 
     def outline(self, index: int) -> Outline:
         """What is known of a gene without reading it."""
         return self.outlines[index]
 
     def __getitem__(self, index: int) -> Example:
-        group, number = self._where[index]
-        if group not in self._rows:
-            while len(self._rows) >= self.groups_at_once * self.lanes + 1:
-                self._rows.popitem(last=False)
-            self._rows[group] = read_row_group(self.groups[group])
+        section, number = divmod(index, self.section_genes)
+        if section not in self._sections:
+            while len(self._sections) >= self.sections_at_once * self.lanes + 1:
+                self._sections.popitem(last=False)
+            self._sections[section] = self._read_section(section)
             self.read += 1
-        self._rows.move_to_end(group)
-        return example_from_row(self._rows[group][number])
+        self._sections.move_to_end(section)
+        return example_from_row(self._sections[section][number])
+
+    def _members(self, section: int) -> range:
+        return range(section * self.section_genes, min((section + 1) * self.section_genes, len(self)))
+
+    def _read_section(self, section: int) -> list[GeneRow]:
+        """Rows of a section; row groups that it begins or ends in are read for it alone."""
+        places = [self._where[index] for index in self._members(section)]
+        rows: list[GeneRow] = []
+        for group, members in itertools.groupby(places, key=lambda place: place[0]):
+            read = read_row_group(group)
+            rows += [read[number] for _, number in members]
+        return rows
 
     def order(self, rng: np.random.Generator) -> list[list[list[int]]]:
         """Lanes of blocks of genes, for one epoch."""
-        if len(self.groups) <= self.groups_at_once:
+        if self.n_sections <= self.sections_at_once:
             return [[rng.permutation(len(self)).tolist()]]
-        dealt = rng.permutation(len(self.groups)).tolist()
+        dealt = rng.permutation(self.n_sections).tolist()
         lanes = []
         for lane in range(self.lanes):
-            own = dealt[lane :: self.lanes]
+            sections = dealt[lane :: self.lanes]
             blocks = []
-            for start in range(0, len(own), self.groups_at_once):
-                genes = [gene for group in own[start : start + self.groups_at_once] for gene in self.members[group]]
+            for start in range(0, len(sections), self.sections_at_once):
+                block = sections[start : start + self.sections_at_once]
+                genes = [gene for section in block for gene in self._members(section)]
                 blocks.append([genes[i] for i in rng.permutation(len(genes)).tolist()])
             lanes.append(blocks)
         return lanes

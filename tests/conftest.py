@@ -1,0 +1,14 @@
+"""Settings of all tests: hypothesis without a clock, and without chance where CI is.
+
+A surprise: a deadline of hypothesis measures the neighbours on the machine, not the code, so there is none.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("house", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "house")

@@ -1,0 +1,1 @@
+"""Tests of the house itself: its checks, its packaging, what its pages say in numbers."""
