@@ -13,10 +13,11 @@ import pytest
 from tests.evaluate.builders import Pairs, parts, structure
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.evaluate.config import Config, Region
-from transgenic_tools.evaluate.reads import ReadAlignments, ReadChain, align_reads, compare_with_reads
+from transgenic_tools.evaluate.reads import compare_with_reads
 from transgenic_tools.evaluate.run import run
 from transgenic_tools.genome.interval import Interval, gaps
 from transgenic_tools.genome.sequence import reverse_complement
+from transgenic_tools.io.long_reads import ReadAlignments, ReadChain, align_reads
 
 FULL = [(0, 10), (20, 30), (40, 50), (60, 70)]
 

@@ -20,12 +20,13 @@ from transgenic_tools.evaluate.genes import gene_results, gene_shares, strata
 from transgenic_tools.evaluate.metrics import score_levels
 from transgenic_tools.evaluate.output import write_outputs
 from transgenic_tools.evaluate.pairing import pair
-from transgenic_tools.evaluate.reads import ReadAlignments, align_reads, compare_with_reads
+from transgenic_tools.evaluate.reads import compare_with_reads
 from transgenic_tools.evaluate.result import Evaluation, Result
 from transgenic_tools.evaluate.selection import read_homologs, select_prediction, select_reference
 from transgenic_tools.evaluate.structures import VIEWS, Structure, distinct_structures, structure_of
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.io.gff3 import Annotation, read_annotation
+from transgenic_tools.io.long_reads import ReadAlignments, align_reads
 
 log = logging.getLogger(__name__)
 

@@ -21,13 +21,14 @@ import pyarrow as pa
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import ACTIONS, Finding, blocking, count_findings, ordered_codes
 from transgenic_tools.genome.gene import Gene
+from transgenic_tools.io.aliases import read_aliases
 from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.files import unzipped_ahead
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.table import Entry, GeneTable, read_gene_table
 from transgenic_tools.io.shards import window_bases, write_gene_tables
-from transgenic_tools.prep.choose import check_places, choose, read_aliases, rename_seqids
+from transgenic_tools.prep.choose import check_places, choose, rename_seqids
 from transgenic_tools.prep.config import Config
 from transgenic_tools.prep.progress import track
 from transgenic_tools.prep.rows import Chunk, TableTask, Task, chunk_of, prepare, prepare_table, suits_table
