@@ -25,7 +25,8 @@ from typing import Any
 from benchmarks.data import THALIANA_SPLIT, thaliana, tool
 from benchmarks.table import grid
 from transgenic_tools.errors import TransgenicError
-from transgenic_tools.io.shards import GeneRow, read_shard, write_gene_shards
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import read_shard, write_gene_shards
 from transgenic_tools.provenance import Provenance, write_aside
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.data import tool
 from benchmarks.measure import NO_LIMITS, Cost, Limits, run_measured
 from benchmarks.windows import write_shards
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.rows import GeneRow
 
 
 def run_ours(windows: Sequence[GeneRow], gff3: Path, *, work: Path, model: Path | None) -> Cost:

@@ -22,7 +22,7 @@ from transgenic_tools.errors import MissingInputError
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, span
 from transgenic_tools.io.gff3.writer import sort_key, write_genes
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.provenance import Provenance, file_sha256, write_aside
 
 SNAP_HMM = Path("/usr/share/snap/HMM/A.thaliana.hmm")

@@ -129,7 +129,8 @@ def access(shards: Path, database: Path) -> None:
 def access_table(fasta: Path, shards: Path) -> None:
     """A shard set of ACCESS_GENES genes, windows of real DNA."""
     from transgenic_tools.io.fasta import Fasta
-    from transgenic_tools.io.shards import GeneRow, write_gene_shards
+    from transgenic_tools.io.rows import GeneRow
+    from transgenic_tools.io.shards import write_gene_shards
 
     rng = random.Random(7)
     with Fasta(fasta) as opened:

@@ -21,7 +21,7 @@ from benchmarks.ours import generate
 from benchmarks.windows import Windows, read_windows, sample_evenly, tiles, total_bases
 from transgenic_tools.errors import TransgenicError
 from transgenic_tools.io.fasta import Fasta
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.rows import GeneRow
 
 log = logging.getLogger(__name__)
 LENGTHS = (1_000, 5_000, 20_000, 100_000, 1_000_000)

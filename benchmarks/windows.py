@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from transgenic_tools.errors import MissingInputError
-from transgenic_tools.io.shards import GeneRow, read_shard, write_gene_shards
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import read_shard, write_gene_shards
 from transgenic_tools.provenance import Provenance, write_aside
 
 Windows = tuple[GeneRow, ...]

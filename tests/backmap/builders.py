@@ -10,7 +10,8 @@ from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Strand, span
 from transgenic_tools.genome.window import Window
 from transgenic_tools.gsf import write
-from transgenic_tools.io.shards import PredictionRow, write_prediction_shard
+from transgenic_tools.io.rows import PredictionRow
+from transgenic_tools.io.shards import write_prediction_shard
 from transgenic_tools.provenance import Provenance
 
 TEST = Provenance("test")

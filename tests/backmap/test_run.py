@@ -20,7 +20,8 @@ from transgenic_tools.backmap.run import Result, run
 from transgenic_tools.errors import MissingInputError, UsageError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.gff3 import read_annotation, write_genes
-from transgenic_tools.io.shards import PredictionRow, write_prediction_shard
+from transgenic_tools.io.rows import PredictionRow
+from transgenic_tools.io.shards import write_prediction_shard
 from transgenic_tools.provenance import Provenance
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.peers import PEERS, parse_augustus, parse_snap, peer_genes
 from benchmarks.windows import sample_evenly, tiles, total_bases, write_fasta
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.rows import GeneRow
 
 AUGUSTUS = """\
 # This output was generated with AUGUSTUS (version 3.5.0).

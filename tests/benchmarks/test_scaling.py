@@ -12,7 +12,7 @@ from benchmarks import scaling
 from benchmarks.measure import Cost, Limits
 from benchmarks.windows import tiles
 from transgenic_tools.errors import TransgenicError
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.rows import GeneRow
 
 
 def test_scale_goes_on_after_a_length_that_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

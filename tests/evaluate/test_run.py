@@ -15,7 +15,8 @@ from transgenic_tools.errors import EXIT_DATA, EXIT_NO_INPUT, EXIT_USAGE, Transg
 from transgenic_tools.evaluate.config import Config, Region
 from transgenic_tools.evaluate.metrics import LEVELS
 from transgenic_tools.evaluate.run import run
-from transgenic_tools.io.shards import GeneRow, write_gene_shards
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.provenance import Provenance
 
 LONG, SHORT = [(0, 10), (20, 30), (40, 50)], [(0, 10), (40, 50)]

@@ -12,7 +12,8 @@ from tests.generate.conftest import DEMO
 from tests.generate.test_predict import predictor
 from transgenic_tools.cli.prep import app as prep_app
 from transgenic_tools.genome.sequence import reverse_complement
-from transgenic_tools.io.shards import GeneRow, read_shard
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import read_shard
 from transgenic_tools.model.transgenic import TransgenicModel
 
 

@@ -11,7 +11,7 @@ from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.predict import NO_TRANSCRIPT, Predictor
 from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, translate
 from transgenic_tools.gsf import parse
-from transgenic_tools.io.shards import GeneRow, PredictionRow
+from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.model.decoding import DecodingConfig
 from transgenic_tools.model.transgenic import TransgenicModel
 

@@ -15,7 +15,8 @@ from transgenic_tools.cli.prep import app as prep_app
 from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, reverse_complement
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
-from transgenic_tools.io.shards import GeneRow, read_shard, write_prediction_shard
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import read_shard, write_prediction_shard
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.provenance import Provenance
 

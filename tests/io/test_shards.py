@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.io import shards
+from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
-    GeneRow,
-    PredictionRow,
     ShardIndex,
     read_predictions,
     read_shard,

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from tests.prep.test_split import _coding
 from transgenic_tools.cli.prep import app
 from transgenic_tools.errors import BadInputError, UsageError
-from transgenic_tools.io.shards import GeneRow, read_shard, write_gene_shards
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import read_shard, write_gene_shards
 from transgenic_tools.prep.families import Config, protein_of, run
 from transgenic_tools.provenance import Provenance
 

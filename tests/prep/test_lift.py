@@ -19,7 +19,8 @@ from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import reverse_complement, translate
 from transgenic_tools.gsf import write
-from transgenic_tools.io.shards import GeneRow, read_shard, write_gene_shards
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import read_shard, write_gene_shards
 from transgenic_tools.prep.lift import LiftConfig, LiftResult, Occupied, run
 from transgenic_tools.prep.lift_align import (
     REASONS,

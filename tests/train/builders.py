@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from transgenic_tools.io.shards import GeneRow, write_gene_shards
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.provenance import Provenance
 
 _SENSE = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT" if a + b + c not in ("TAA", "TAG", "TGA")]

@@ -10,7 +10,8 @@ import pytest
 from tests.train.builders import planted_row
 from tests.train.test_run import assert_equal_weights, config, weights_of
 from transgenic_tools.errors import UsageError
-from transgenic_tools.io.shards import LIFTED, PARTIAL, write_gene_shards
+from transgenic_tools.io.rows import LIFTED, PARTIAL
+from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.provenance import Provenance
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.run import Trainer, run

@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from transgenic_tools.io.shards import PredictionRow, read_predictions, write_prediction_shard
+from transgenic_tools.io.rows import PredictionRow
+from transgenic_tools.io.shards import read_predictions, write_prediction_shard
 from transgenic_tools.provenance import Provenance
 
 

@@ -17,7 +17,7 @@ from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import span
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.gff3.writer import sort_key
-from transgenic_tools.io.shards import PredictionRow
+from transgenic_tools.io.rows import PredictionRow
 
 
 def _known(score: float | None) -> float | None:

@@ -24,7 +24,8 @@ from transgenic_tools.backmap.sites import SiteTrack
 from transgenic_tools.io.exports import GeneWriter, bed_writer, fasta_writer
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.writer import create_text, gff3_writer, gtf_writer
-from transgenic_tools.io.shards import PredictionRow, expand_shards, read_predictions
+from transgenic_tools.io.rows import PredictionRow
+from transgenic_tools.io.shards import expand_shards, read_predictions
 from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from transgenic_tools.genome.site import splice_sites
 from transgenic_tools.gsf import parse
-from transgenic_tools.io.shards import PredictionRow
+from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.provenance import write_aside
 
 

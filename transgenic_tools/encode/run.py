@@ -20,7 +20,8 @@ from transgenic_tools.encode.config import Config
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.sequence import encode as base_codes
 from transgenic_tools.io.encodings import EncodingStore, Header, StoredEncoding, write_encodings
-from transgenic_tools.io.shards import GeneRow, expand_shards, read_shard
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import expand_shards, read_shard
 from transgenic_tools.lattice.vocabulary import PAD_CODE
 from transgenic_tools.model.encoders.tokens import TokenEncoder
 from transgenic_tools.model.network import pick_device
@@ -60,7 +61,7 @@ class _Progress:
 
     def add(self, rows: list[GeneRow]) -> None:
         self.genes += len(rows)
-        self.bases += sum(row.bases for row in rows)
+        self.bases += sum(len(row.sequence) for row in rows)
         now = time.perf_counter()
         if now - self.last >= _SECONDS_BETWEEN_LINES or self.genes == self.total:
             self.last = now
@@ -157,7 +158,7 @@ def _encoded(
 ) -> Iterator[StoredEncoding]:
     group: list[GeneRow] = []
     for row in read_shard(shard):
-        longest = max([row.bases, *(other.bases for other in group)])
+        longest = max(len(one.sequence) for one in (row, *group))
         if group and longest * (len(group) + 1) > config.batch_bases:
             yield from _encode_group(encoder, header, group)
             progress.add(group)

@@ -35,7 +35,7 @@ def compile_kernels() -> None:
     from transgenic_tools.generate.config import Config
     from transgenic_tools.generate.predict import Predictor
     from transgenic_tools.genome.hashing import stable_rng
-    from transgenic_tools.io.shards import GeneRow
+    from transgenic_tools.io.rows import GeneRow
     from transgenic_tools.model.network import load_network
 
     rng = stable_rng("kernels")

@@ -19,8 +19,8 @@ import torch
 from transgenic_tools.generate.config import Config
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.sequence import encode
-from transgenic_tools.gsf import parse, write
-from transgenic_tools.io.shards import GeneRow, PredictionRow
+from transgenic_tools.gsf import write
+from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.lattice.vocabulary import PAD_CODE
@@ -36,11 +36,6 @@ PROMPT_LOST = "prompt_outside_grammar"
 class _Written:
     transcript: Transcript
     scores: Scores
-
-
-def known_transcripts(row: GeneRow) -> tuple[Transcript, ...]:
-    """The row's transcripts in window coordinates; none where its gene sentence is null."""
-    return parse(row.gsf, gene_id=row.gene_id).transcripts if row.gsf else ()
 
 
 class Predictor:
@@ -63,7 +58,7 @@ class Predictor:
 
     def _predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
         codes = [encode(row.sequence) for row in rows]
-        prompts = [known_transcripts(row) if self.config.complete else () for row in rows]
+        prompts = [row.read_transcripts() if self.config.complete else () for row in rows]
         sites = self._read(codes, prompts)
         searches: list[GeneSearch | None] = []
         for row, graph, known in zip(rows, sites, prompts, strict=True):
@@ -102,6 +97,7 @@ class Predictor:
         elif sum(f.prompt for f in gene.found) < len(known):
             flags.append(PROMPT_LOST)
         scores = [one.scores for one in written]
+        placed = [row.reading.to_window(one.transcript) for one in written]
         return PredictionRow(
             gene_id=row.gene_id,
             sample=row.sample,
@@ -111,7 +107,7 @@ class Predictor:
             strand=row.strand,
             window_start=row.window_start,
             window_end=row.window_end,
-            gsf=write([row.to_window(one.transcript) for one in written], strand=row.strand) if written else None,
+            gsf=write(placed, strand=row.strand) if placed else None,
             scores=tuple(round(s.transcript, 4) for s in scores),
             exon_scores=tuple(tuple(round(v, 4) for v in s.exons) for s in scores),
             donor_scores=tuple(tuple(round(v, 4) for v in s.donors) for s in scores),

@@ -22,15 +22,8 @@ from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
 from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import announce
-from transgenic_tools.io.shards import (
-    GeneRow,
-    PredictionRow,
-    count_genes,
-    expand_shards,
-    read_shard,
-    shard_provenance,
-    write_prediction_shard,
-)
+from transgenic_tools.io.rows import GeneRow, PredictionRow
+from transgenic_tools.io.shards import count_genes, expand_shards, read_shard, shard_provenance, write_prediction_shard
 from transgenic_tools.model.network import Network, load_network, pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
 
@@ -69,11 +62,11 @@ def _chunks(rows: Iterator[GeneRow]) -> Iterator[list[GeneRow]]:
     chunk: list[GeneRow] = []
     bases = 0
     for row in rows:
-        if chunk and (len(chunk) >= GENES_AT_ONCE or bases + row.bases > BASES_AT_ONCE):
+        if chunk and (len(chunk) >= GENES_AT_ONCE or bases + len(row.sequence) > BASES_AT_ONCE):
             yield chunk
             chunk, bases = [], 0
         chunk.append(row)
-        bases += row.bases
+        bases += len(row.sequence)
     if chunk:
         yield chunk
 
@@ -99,7 +92,7 @@ class _Progress:
 
     def add(self, rows: Sequence[GeneRow]) -> None:
         self.genes += len(rows)
-        self.bases += sum(row.bases for row in rows)
+        self.bases += sum(len(row.sequence) for row in rows)
         now = time.perf_counter()
         if now - self.last >= _SECONDS_BETWEEN_LINES or self.genes == self.total:
             self.last = now

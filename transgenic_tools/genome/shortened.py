@@ -68,6 +68,13 @@ class Shortened:
         """Shortened -> window, by the first and the last base. ValueError outside the sequence."""
         return Interval(self._to_window(interval.start), self._to_window(interval.end - 1) + 1)
 
+    def covered(self, interval: Interval) -> Interval:
+        """Window -> shortened: what is kept of an interval. ValueError where nothing is."""
+        inside = [part for stretch in self.kept if (part := stretch.intersect(interval)) is not None]
+        if not inside:
+            raise ValueError(f"nothing of [{interval.start}, {interval.end}) is kept")
+        return self.to_short(Interval(inside[0].start, inside[-1].end))
+
     def transcript_to_short(self, transcript: Transcript) -> Transcript:
         """A transcript in window coordinates on the shortened sequence."""
         return replace(

@@ -21,10 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transgenic_tools.errors import BadInputError, MissingInputError
-from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.interval import Interval, Strand
-from transgenic_tools.genome.shortened import Shortened
-from transgenic_tools.genome.window import Window
+from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
 
@@ -33,107 +30,6 @@ ROWS_PER_GROUP = 256
 _PENDING = 8
 BASES_PER_GROUP = 16_000_000
 DEFAULT_SHARD_BASES = 50_000_000
-#: Flags of genes from `tg-prep lift`; `partial` ones lost a transcript on the way.
-LIFTED, PARTIAL = "lifted", "partial"
-
-
-@dataclass(frozen=True, slots=True)
-class GeneRow:
-    """One gene with its window; the columns of `schemas.GENE_SHARD` in the same order.
-
-    Attributes:
-        start, end: Locus, 0-based half-open on the plus strand.
-        window_start, window_end: Window; may leave the contig, the sequence is N there.
-        sequence: Window 5' to 3' on the gene's strand.
-        gsf: Gene sentence, None where the structure is unknown.
-        fold: Of k folds, None where none were asked for.
-        kept: None for a whole window; else start, end, start, end ... of its kept stretches, and `sequence` and `gsf`
-            are those of the shortened window (`prep.routines`).
-    """
-
-    gene_id: str
-    sample: str
-    seqid: str
-    start: int
-    end: int
-    strand: Strand
-    window_start: int
-    window_end: int
-    sequence: str
-    gsf: str | None
-    n_transcripts: int
-    primary_transcript: str | None
-    split: str | None = None
-    fold: int | None = None
-    flags: tuple[str, ...] = ()
-    kept: tuple[int, ...] | None = None
-
-    @property
-    def window(self) -> Window:
-        return Window(self.seqid, self.window_start, self.window_end, self.strand)
-
-    @property
-    def bases(self) -> int:
-        return self.window_end - self.window_start
-
-    @property
-    def shortened(self) -> Shortened | None:
-        """The map between the shortened sequence and the window; None for a whole window."""
-        if self.kept is None:
-            return None
-        return Shortened(tuple(Interval(*pair) for pair in zip(self.kept[::2], self.kept[1::2], strict=True)))
-
-    def to_window(self, transcript: Transcript) -> Transcript:
-        """A transcript on `sequence` in window coordinates; the same one where the window is whole."""
-        shortened = self.shortened
-        return transcript if shortened is None else shortened.transcript_to_window(transcript)
-
-    def transcripts(self) -> tuple[Transcript, ...]:
-        """The gene sentence's transcripts in genome coordinates; empty where `gsf` is None."""
-        from transgenic_tools.gsf import parse
-
-        if self.gsf is None:
-            return ()
-        parsed = parse(self.gsf, seqid=self.seqid, gene_id=self.gene_id)
-        return tuple(self.window.transcript_to_genome(self.to_window(t)) for t in parsed.transcripts)
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionRow:
-    """One predicted gene; the columns of `schemas.PREDICTION_SHARD` in the same order.
-
-    Attributes:
-        gsf: None where nothing could be predicted; `flags` then says why.
-        scores: One probability a transcript, in the order of the gene sentence.
-        exon_scores, donor_scores, acceptor_scores: One tuple a transcript, 5' to 3'.
-        confidence: Probability that the best transcript's CDS is exact.
-    """
-
-    gene_id: str
-    sample: str
-    seqid: str
-    start: int
-    end: int
-    strand: Strand
-    window_start: int
-    window_end: int
-    gsf: str | None
-    scores: tuple[float, ...] = ()
-    exon_scores: tuple[tuple[float, ...], ...] = ()
-    donor_scores: tuple[tuple[float, ...], ...] = ()
-    acceptor_scores: tuple[tuple[float, ...], ...] = ()
-    confidence: float | None = None
-    flags: tuple[str, ...] = ()
-    model_hash: str = ""
-
-    @property
-    def window(self) -> Window:
-        return Window(self.seqid, self.window_start, self.window_end, self.strand)
-
-    @property
-    def bases(self) -> int:
-        return self.window_end - self.window_start
-
 
 Row = TypeVar("Row", GeneRow, PredictionRow)
 
@@ -467,3 +363,32 @@ class ShardIndex:
     def close(self) -> None:
         for file in self._files:
             file.close()
+
+
+# -- single row groups -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """One row group of one gene shard."""
+
+    path: Path
+    number: int
+
+
+def row_groups(paths: str | Path | Iterable[str | Path]) -> list[RowGroup]:
+    """Row groups in the order of the shards. Raises as `read_shard`."""
+    found = []
+    for path in expand_shards(paths):
+        with _open(path, _GENES) as file:
+            found += [RowGroup(path, number) for number in range(file.num_row_groups)]
+    return found
+
+
+def read_row_group(group: RowGroup, columns: Sequence[str] | None = None) -> list[GeneRow]:
+    """Its genes, in their order."""
+    names = [f.name for f in fields(GeneRow)]
+    with _open(group.path, _GENES) as file:
+        present = set(file.schema_arrow.names)
+        wanted = [name for name in (columns or names) if name in present]
+        return list(_rows_of(file.read_row_group(group.number, columns=wanted, use_threads=False), GeneRow, names))

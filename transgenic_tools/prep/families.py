@@ -21,7 +21,8 @@ from typing import Any
 from transgenic_tools import gsf
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.sequence import translate
-from transgenic_tools.io.shards import GeneRow, expand_shards, read_shard, shard_provenance, write_gene_shard
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import expand_shards, read_shard, shard_provenance, write_gene_shard
 from transgenic_tools.prep.homology import groups_of_proteins
 from transgenic_tools.prep.split import Split, fold_of, parse_split, split_groups
 from transgenic_tools.provenance import Provenance

@@ -23,7 +23,8 @@ from transgenic_tools.genome.interval import Interval, Strand, merge, span
 from transgenic_tools.genome.window import Window
 from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.fasta import Fasta
-from transgenic_tools.io.shards import DEFAULT_SHARD_BASES, LIFTED, PARTIAL, GeneRow, read_shard, write_gene_shards
+from transgenic_tools.io.rows import LIFTED, PARTIAL, GeneRow
+from transgenic_tools.io.shards import DEFAULT_SHARD_BASES, read_shard, write_gene_shards
 from transgenic_tools.prep.lift_align import (
     REASONS,
     AlignConfig,

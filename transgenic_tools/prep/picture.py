@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.rows import GeneRow
 
 CDS, UTR, INTRON, OUTSIDE = "█", "▒", "─", " "
 LEGEND = f"{CDS} CDS  {UTR} UTR  {INTRON} intron"

@@ -21,8 +21,9 @@ from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.table import Entry, GeneTable
+from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.schemas import GENE_SHARD
-from transgenic_tools.io.shards import GeneRow, gene_table
+from transgenic_tools.io.shards import gene_table
 from transgenic_tools.prep.config import Config, FilterConfig
 from transgenic_tools.prep.plain import Ready, ready
 from transgenic_tools.prep.routines import shorten

@@ -17,7 +17,7 @@ from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Strand
 from transgenic_tools.genome.site import Site, splice_sites
-from transgenic_tools.io.shards import PredictionRow
+from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.report.compare import Row, predicted_row, reference_row
 
 

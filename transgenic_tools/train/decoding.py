@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.reading import ReadInterval
 from transgenic_tools.genome.window import Window
 from transgenic_tools.lattice.paths import Path, exact_sites, find_paths
 from transgenic_tools.lattice.site_graph import History, SiteGraph
@@ -108,7 +109,7 @@ def crop_transcripts(example: Example, crop: Interval) -> Example:
     """The example with the crop as its window; transcripts that leave the crop are dropped."""
     window = Window("window", crop.start, crop.end, "+")
     kept = tuple(window.transcript_to_window(t) for t in example.transcripts if crop.contains(t.interval))
-    locus = window.to_window(example.locus.intersect(crop) or crop)
+    locus = ReadInterval(window.to_window(example.locus.intersect(crop) or crop))  # the crop is all that is read
     return Example(example.gene_id, example.codes[crop.start : crop.end], locus, kept)
 
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.reading import ReadInterval
 from transgenic_tools.genome.sequence import encode
-from transgenic_tools.gsf import parse
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Content, Site
 
 #: TSS and TTS are fuzzy: a base at distance d from an annotated one has the target exp(-(d / 8)^2).
@@ -27,10 +27,10 @@ _FUZZ_REACH = 20
 
 @dataclass(frozen=True)
 class Outline:
-    """What a plan of batches must know of a gene: its name, its locus in the window, the window's length."""
+    """What a plan of batches must know of a gene: its name, its locus and the length of what is read."""
 
     gene_id: str
-    locus: Interval
+    locus: ReadInterval
     length: int
 
 
@@ -39,14 +39,14 @@ class Example:
     """One gene for training.
 
     Attributes:
-        codes: Base codes of the whole window, (L,) uint8.
-        locus: The gene in window coordinates.
-        transcripts: In window coordinates, longest CDS first.
+        codes: Base codes of all that is read, (L,) uint8: the window, or what a routine keeps of it.
+        locus: What is read of the gene.
+        transcripts: In the same coordinates, longest CDS first.
     """
 
     gene_id: str
     codes: npt.NDArray[np.uint8]
-    locus: Interval
+    locus: ReadInterval
     transcripts: tuple[Transcript, ...]
 
     @property
@@ -79,10 +79,8 @@ class Labels:
 
 def example_from_row(row: GeneRow) -> Example:
     """Raises BadInputError where the row's gene sentence cannot be read."""
-    window = row.window
-    transcripts = parse(row.gsf or "", gene_id=row.gene_id).transcripts
-    ordered = sorted(transcripts, key=lambda t: (-t.cds_length, -sum(map(len, t.exons)), t.exons))
-    return Example(row.gene_id, encode(row.sequence), window.to_window(Interval(row.start, row.end)), tuple(ordered))
+    ordered = sorted(row.read_transcripts(), key=lambda t: (-t.cds_length, -sum(map(len, t.exons)), t.exons))
+    return Example(row.gene_id, encode(row.sequence), row.locus, tuple(ordered))
 
 
 def draw_crop(

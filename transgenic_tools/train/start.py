@@ -14,7 +14,8 @@ from dataclasses import asdict
 import pyarrow.parquet as pq
 
 from transgenic_tools.errors import BadInputError, UsageError
-from transgenic_tools.io.shards import PARTIAL, GeneRow, expand_shards, read_shard
+from transgenic_tools.io.rows import PARTIAL, GeneRow
+from transgenic_tools.io.shards import expand_shards, read_shard
 from transgenic_tools.model.config import TransgenicConfig
 from transgenic_tools.model.config_parts import build_part
 from transgenic_tools.model.transgenic import TransgenicModel

@@ -19,18 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.row_groups import RowGroup, read_row_group, row_groups
-from transgenic_tools.io.shards import GeneRow
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import RowGroup, read_row_group, row_groups
 from transgenic_tools.train.examples import Example, Outline, example_from_row
 
 #: All that an outline is made from.
 _COLUMNS = ("gene_id", "start", "end", "strand", "seqid", "window_start", "window_end", "gsf", "split", "fold", "kept")
-
-
-def _outline(row: GeneRow) -> Outline:
-    length = row.bases if row.kept is None else sum(row.kept[1::2]) - sum(row.kept[::2])
-    return Outline(row.gene_id, row.window.to_window(Interval(row.start, row.end)), length)
 
 
 class StreamedExamples:
@@ -60,7 +54,8 @@ class StreamedExamples:
             rows = read_row_group(group, _COLUMNS)
             members = [number for number, row in enumerate(rows) if row.gsf and wanted(row)]
             self._where += [(group, number) for number in members]
-            self.outlines += [_outline(rows[number]) for number in members]
+            picked = [rows[number] for number in members]
+            self.outlines += [Outline(row.gene_id, row.locus, len(row.reading)) for row in picked]
 
     def __len__(self) -> int:
         return len(self.outlines)
