@@ -33,7 +33,8 @@ from transgenic_tools.evaluate.config import Config
 from transgenic_tools.evaluate.output import evaluation_json
 from transgenic_tools.evaluate.run import compare
 from transgenic_tools.evaluate.selection import read_gene_list, read_homologs
-from transgenic_tools.io.gff3 import Annotation, read_annotation
+from transgenic_tools.evaluate.sides import Side, side_of
+from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.provenance import write_aside
 
 log = logging.getLogger("benchmarks")
@@ -122,9 +123,11 @@ def _after_start_up(cost: Cost, windows: Windows, options: Options) -> dict[str,
     }
 
 
-def _evaluate(reference: Annotation, gff3: Path, gene_ids: Path, homologs: dict[str, bool] | None) -> dict[str, Any]:
-    config = Config((reference.path,), (gff3,), OUT / "unused.json", gene_list=gene_ids)
-    return evaluation_json(compare(reference, read_annotation(gff3), config, homologs=homologs))
+def _evaluate(reference: Side, gff3: Path, gene_ids: Path, homologs: dict[str, bool] | None) -> dict[str, Any]:
+    config = Config(
+        references=(reference.path,), predictions=(gff3,), json_path=OUT / "unused.json", gene_list=gene_ids
+    )
+    return evaluation_json(compare(reference, side_of(read_annotation(gff3)), config, homologs=homologs))
 
 
 def _write_ids(ids: Sequence[str], path: Path) -> Path:
@@ -135,7 +138,7 @@ def _write_ids(ids: Sequence[str], path: Path) -> Path:
 
 def _thaliana(options: Options, results: dict[str, Any]) -> Windows:
     """Accuracy and speed on the test split; returns the jittered windows."""
-    reference = read_annotation(data.thaliana().annotation)
+    reference = side_of(read_annotation(data.thaliana().annotation))
     homologs = dict(read_homologs(LISTS / "athaliana_test_homologs.tsv"))
     jittered: Windows = ()
     for which in data.WINDOW_FLAGS:
@@ -168,7 +171,7 @@ def _arenosa(options: Options, results: dict[str, Any]) -> None:
     rows = tuple(row for row in read_windows(data.prepare(genome, "jittered", CACHE)) if row.gene_id in kept)
     windows = sample_evenly(rows, ARENOSA_GENES)
     ids = _write_ids([row.gene_id for row in windows], CACHE / "genes.arenosa.txt")
-    reference = read_annotation(genome.annotation)
+    reference = side_of(read_annotation(genome.annotation))
     for name in options.tools:
         gff3, _ = _predict(name, windows, "arenosa", options)
         results["accuracy"].setdefault("arenosa", {})[name] = _evaluate(reference, gff3, ids, None)

@@ -10,7 +10,7 @@ workflow EVALUATE {
     predictions // [ meta, gff3 ]
 
     main:
-    TG_EVALUATE(predictions.join(genomes.map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, reads ? fasta : [], []] }))
+    TG_EVALUATE(predictions.join(genomes.map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, fasta, []] }))
 
     REPORT(
         predictions,

@@ -25,7 +25,7 @@ workflow PREDICT {
 
     references = genomes
         .filter { _meta, _fasta, annotation, _regions, _reads -> annotation } // the reference
-        .map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, reads ? fasta : [], []] }
+        .map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, fasta, []] }
     TG_EVALUATE(ANNOTATE.out.gff3.join(references))
 
     REPORT(

@@ -84,7 +84,7 @@ workflow TRAIN {
     references = genomes
         .join(prepared)
         .combine(TG_TRAIN.out.model)
-        .map { meta, _fasta, annotation, _regions, _reads, files, trained, _model -> [pair(meta, trained), annotation, [], [], files] }
+        .map { meta, fasta, annotation, _regions, _reads, files, trained, _model -> [pair(meta, trained), annotation, [], fasta, files] }
     TG_EVALUATE(ANNOTATE.out.gff3.join(references))
 
     if (params.folds) {

@@ -14,6 +14,7 @@ from transgenic_tools.errors import BadInputError
 from transgenic_tools.evaluate.config import Config
 from transgenic_tools.evaluate.output import evaluation_json
 from transgenic_tools.evaluate.run import compare
+from transgenic_tools.evaluate.sides import side_of
 from transgenic_tools.io.gff3 import Annotation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,8 +26,8 @@ def results() -> dict:
     metrics = {
         name: evaluation_json(
             compare(
-                Annotation(Path("r"), "gff3", (one,)), Annotation(Path("p"), "gff3", (other,)),
-                Config((Path("r"),), (Path("p"),), Path("o")),
+                side_of(Annotation(Path("r"), "gff3", (one,))), side_of(Annotation(Path("p"), "gff3", (other,))),
+                Config(references=(Path("r"),), predictions=(Path("p"),), json_path=Path("o")),
             )
         )
         for name, other in (("transgenic", one), ("snap", half))

@@ -103,11 +103,19 @@ def _pair_events(one: Key, two: Key, found: dict[str, set]) -> None:
 
 
 def shares(reference: Sequence[Gene], prediction: Sequence[Gene]) -> tuple[float, float, float]:
-    """gene_exact, gene_exact_primary, isoform_recall_multi; pairing by most shared coding bases on the same strand."""
+    """gene_exact, gene_exact_primary, isoform_recall_multi.
+
+    Pairing: with every gene that has the very CDS, else by most shared coding bases on the same strand.
+    """
     given: dict[str, set[Key]] = {g.id: set() for g in reference}
     for p in prediction:
         for t in p.transcripts:
             seqid, strand, bases = _key(t, "cds")
+            equal = [g.id for g in reference if (seqid, strand, bases) in {_key(u, "cds") for u in g.transcripts}]
+            for name in equal:
+                given[name].add((seqid, strand, bases))
+            if equal:
+                continue
             best = None
             for g in sorted(
                 reference,

@@ -128,14 +128,14 @@ def test_real_transcripts_support_their_own_annotation(tmp_path: Path) -> None:
     fasta, gff, rna = _slice(tmp_path)
     clean, noisy = tmp_path / "clean.json", tmp_path / "noisy.json"
     region = Region(end=END - 10_000)
-    run(Config((gff,), (gff,), clean, region=region, reads=rna, fasta=fasta))
+    run(Config(references=(gff,), predictions=(gff,), json_path=clean, region=region, reads=rna, fasta=fasta))
     reads = json.loads(clean.read_text())["reads"]
     assert reads["reads"] > 100
     assert reads["aligned"] == reads["reads"]
     assert reads["fully_supported"] > 0.95
     assert reads["chains_found"] > 0.95
     fastq = _noisy(rna, tmp_path / "noisy.fq", rate=0.03)
-    run(Config((gff,), (gff,), noisy, region=region, reads=fastq, fasta=fasta))
+    run(Config(references=(gff,), predictions=(gff,), json_path=noisy, region=region, reads=fastq, fasta=fasta))
     with_noise = json.loads(noisy.read_text())["reads"]
     assert with_noise["reads"] == reads["reads"]
     assert 0.75 < with_noise["fully_supported"] <= reads["fully_supported"]
@@ -160,7 +160,15 @@ def test_a_prediction_without_an_isoform_misses_its_chain(tmp_path: Path) -> Non
     kept.write_text("\n".join(lines) + "\n")
     out, table = tmp_path / "o.json", tmp_path / "missing.tsv"
     run(
-        Config((gff,), (kept,), out, region=Region(end=END - 10_000), reads=rna, fasta=fasta, missing_chains_path=table)
+        Config(
+            references=(gff,),
+            predictions=(kept,),
+            json_path=out,
+            region=Region(end=END - 10_000),
+            reads=rna,
+            fasta=fasta,
+            missing_chains_path=table,
+        )
     )
     reads = json.loads(out.read_text())["reads"]
     assert len(dropped) > 20

@@ -42,7 +42,7 @@ def prediction(tmp_path: Path) -> Path:
 
 def evaluate(tmp_path: Path, *references: Path, predictions: list[Path], **more: object) -> dict:
     out = tmp_path / "out.json"
-    run(Config(references, tuple(predictions), out, **more))  # type: ignore[arg-type]
+    run(Config(references=references, predictions=tuple(predictions), json_path=out, **more))  # type: ignore[arg-type]
     return json.loads(out.read_text())
 
 
@@ -196,7 +196,7 @@ def test_missing_files_and_wrong_flags(tmp_path: Path, reference: Path, predicti
     code, _ = cli("--reference", reference, "--prediction", prediction, "--json", out, "--split", "test")
     assert code == EXIT_USAGE
     with pytest.raises(UsageError, match="--fasta"):
-        Config((reference,), (prediction,), out, reads=tmp_path / "r.fa")
+        Config(references=(reference,), predictions=(prediction,), json_path=out, reads=tmp_path / "r.fa")
 
 
 def test_calibration_asked_for_and_no_scores(tmp_path: Path, reference: Path) -> None:

@@ -226,6 +226,20 @@ def test_gtf_without_stop_codons_is_completed_from_the_genome(tmp_path: Path, fa
     ]
 
 
+def test_gtf_with_some_stop_codon_lines_is_completed_where_they_lack(tmp_path: Path, fasta: Path) -> None:
+    end = 50 + len(CODING)
+    text = f"""
+        chr1 x CDS 51 53 . + 0 gene_id "g1"; transcript_id "t1";
+        chr1 x CDS 84 {end - 3} . + 0 gene_id "g1"; transcript_id "t1";
+        chr1 x stop_codon {end - 2} {end} . + 0 gene_id "g1"; transcript_id "t1";
+        chr1 x CDS 154 159 . - 0 gene_id "g2"; transcript_id "t2";
+        chr1 x CDS 190 {150 + len(CODING)} . - 0 gene_id "g2"; transcript_id "t2";
+        """
+    result = _prep(tmp_path, fasta, text, name="a.gtf")
+    assert result.counts["mended"]["stop_added"] == 1
+    assert [(row.start, row.end) for row in read_shard(tmp_path / "out")] == [(50, end), (150, 150 + len(CODING))]
+
+
 def test_regions(tmp_path: Path, fasta: Path) -> None:
     bed = tmp_path / "r.bed"
     bed.write_text("chr1\t50\t95\tg1\t0\t+\nchr2\t10\t20\n")

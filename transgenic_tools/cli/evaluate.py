@@ -44,7 +44,10 @@ def evaluate(
         bool, typer.Option("--all-transcripts", help="Count transcripts without CDS too.")
     ] = False,
     reads: Annotated[Path | None, typer.Option("--reads", help="Long reads, FASTA or FASTQ; needs --fasta.")] = None,
-    fasta: Annotated[Path | None, typer.Option("--fasta", help="Genome that the reads are aligned to.")] = None,
+    fasta: Annotated[
+        Path | None,
+        typer.Option("--fasta", help="Genome: for --reads, and for the stop codons of GTF without stop_codon lines."),
+    ] = None,
     min_reads: Annotated[int, typer.Option("--min-reads", min=1, help="Reads that make a chain count.")] = 1,
     missing_chains: Annotated[
         Path | None, typer.Option("--missing-chains", help="Table of supported chains that no prediction has.")
@@ -64,9 +67,10 @@ def evaluate(
     from transgenic_tools.evaluate.summary import summary_json, summary_text
 
     config = Config(
-        tuple(reference), tuple(prediction), json_path, tsv, genes, transcripts, Region(seqid, start, end),
-        tuple(shards or ()), split, gene_list, homologs, all_transcripts, reads, fasta, min_reads, missing_chains,
-        calibration,
+        references=tuple(reference), predictions=tuple(prediction), json_path=json_path, tsv_path=tsv,
+        genes_path=genes, transcripts_path=transcripts, region=Region(seqid, start, end), shards=tuple(shards or ()),
+        split=split, gene_list=gene_list, homologs=homologs, all_transcripts=all_transcripts, reads=reads, fasta=fasta,
+        min_reads=min_reads, missing_chains_path=missing_chains, calibration=calibration,
     )  # fmt: skip
     result = run(config)
     typer.echo(json.dumps(summary_json(result)) if json_summary else summary_text(result), err=False)

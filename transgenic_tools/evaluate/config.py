@@ -32,7 +32,7 @@ class Region:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Parameters of one evaluation.
 
@@ -46,7 +46,8 @@ class Config:
         gene_list: A text file of gene IDs, first column, that restricts the reference further.
         homologs: TSV with columns `gene_id` and `has_homolog` (yes/no), for the strata.
         all_transcripts: Count transcripts without CDS too.
-        reads, fasta: Long reads and the genome for them; `min_reads` supports a chain that counts as missing.
+        fasta: The genome, for reads and for the stop codons of GTF without stop_codon lines.
+        reads: Long reads; `min_reads` supports a chain that counts as missing.
         missing_chains_path: TSV of supported chains that no prediction has.
         calibration: Refuse to go on where the predictions carry no scores in [0, 1].
     """
@@ -72,7 +73,7 @@ class Config:
     def __post_init__(self) -> None:
         if not self.references or not self.predictions:
             raise UsageError("a reference and a prediction are needed", hint="give --reference and --prediction")
-        if (self.reads is None) != (self.fasta is None):
-            raise UsageError("--reads and --fasta go together", hint="give the genome that the reads come from")
+        if self.reads is not None and self.fasta is None:
+            raise UsageError("--reads needs --fasta", hint="give the genome that the reads come from")
         if self.split is not None and not self.shards:
             raise UsageError(f"--split {self.split} needs --shards", hint="give the shards that tg-prep wrote")

@@ -64,6 +64,9 @@ def _counts(evaluation: Evaluation) -> dict[str, Any]:
         "predicted_cds_per_gene": round(evaluation.shares.predicted_per_gene, 6),
         "genes_with_prediction": sum(row.predicted > 0 for row in evaluation.genes),
         "unpaired_transcripts": len(evaluation.pairing.unpaired),
+        "left_out": evaluation.left_out,
+        "mended": evaluation.mended,
+        "stop_codons": {name: stops.to_json() for name, stops in evaluation.stops.items()},
     }
 
 
@@ -138,7 +141,9 @@ _TRANSCRIPT_COLUMNS = (
 
 
 def _transcript_rows(evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
-    paired = {id(t): gene for gene, rows in evaluation.pairing.by_gene.items() for t in rows}
+    paired: dict[int, str] = {}
+    for name, rows in evaluation.pairing.by_gene.items():
+        paired |= {id(t): f"{paired[id(t)]},{name}" if id(t) in paired else name for t in rows}
     for gene in evaluation.prediction:
         for t in gene.transcripts:
             cds, whole = structure_of(t, "cds"), structure_of(t, "transcript")

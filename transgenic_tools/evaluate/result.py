@@ -17,6 +17,7 @@ from transgenic_tools.evaluate.genes import GeneResult, GeneShares
 from transgenic_tools.evaluate.metrics import Score
 from transgenic_tools.evaluate.pairing import Pairing
 from transgenic_tools.evaluate.reads import ReadComparison
+from transgenic_tools.evaluate.sides import Stops
 from transgenic_tools.evaluate.structures import Structure, View
 from transgenic_tools.genome.gene import Gene
 
@@ -26,6 +27,8 @@ class Evaluation:
     """One prediction against one reference.
 
     Attributes:
+        left_out, mended: "reference" and "prediction" -> what the reader could not use, or changed, of the whole file.
+        stops: "reference" and "prediction" -> how the stop codons of a GTF were read.
         levels, events: Per view.
         classes: Per view, class of every distinct predicted structure.
         genes: One row a reference gene with a CDS; `shares` is their summary.
@@ -36,6 +39,9 @@ class Evaluation:
     prediction_path: Path
     reference: tuple[Gene, ...]
     prediction: tuple[Gene, ...]
+    left_out: Mapping[str, Mapping[str, Mapping[str, int]]]
+    mended: Mapping[str, Mapping[str, int]]
+    stops: Mapping[str, Stops]
     levels: Mapping[View, Mapping[str, Score]]
     events: Mapping[View, Mapping[str, Score]]
     classes: Mapping[View, Mapping[Structure, Classified]]

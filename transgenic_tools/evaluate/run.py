@@ -22,10 +22,12 @@ from transgenic_tools.evaluate.output import write_outputs
 from transgenic_tools.evaluate.pairing import pair
 from transgenic_tools.evaluate.reads import compare_with_reads
 from transgenic_tools.evaluate.result import Evaluation, Result
-from transgenic_tools.evaluate.selection import read_homologs, select_prediction, select_reference
+from transgenic_tools.evaluate.selection import read_homologs, select_prediction, select_reference, takes_all
+from transgenic_tools.evaluate.sides import Side, agree_on_stops, reasons, side_of
 from transgenic_tools.evaluate.structures import VIEWS, Structure, distinct_structures, structure_of
 from transgenic_tools.genome.gene import Gene, Transcript
-from transgenic_tools.io.gff3 import Annotation, read_annotation
+from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.long_reads import ReadAlignments, align_reads
 
 log = logging.getLogger(__name__)
@@ -74,15 +76,16 @@ def _check_seqids(reference: Sequence[Gene], prediction: Sequence[Gene], path: P
 
 
 def compare(
-    reference: Annotation,
-    prediction: Annotation,
+    reference: Side,
+    prediction: Side,
     config: Config,
     *,
     homologs: Mapping[str, bool] | None = None,
     alignments: ReadAlignments | None = None,
 ) -> Evaluation:
     """One pair. Raises BadInputError where nothing can be compared."""
-    ours = select_reference(reference.genes, config, reference.path)
+    reference, prediction = agree_on_stops(reference, prediction)
+    ours = select_reference(reference, config)
     _check_seqids(ours, prediction.genes, prediction.path)
     theirs = select_prediction(prediction.genes, ours, config)
     structures = {view: (distinct_structures(ours, view), distinct_structures(theirs, view)) for view in VIEWS}
@@ -101,6 +104,12 @@ def compare(
     return Evaluation(
         reference_path=reference.path,
         prediction_path=prediction.path,
+        left_out={
+            "reference": _left_out(reference, all_transcripts=config.all_transcripts),
+            "prediction": _left_out(prediction, all_transcripts=takes_all(prediction.genes, config)),
+        },
+        mended={"reference": reference.mended, "prediction": prediction.mended},
+        stops={"reference": reference.stops, "prediction": prediction.stops},
         reference=ours,
         prediction=theirs,
         levels={view: score_levels(*structures[view]) for view in VIEWS},
@@ -121,10 +130,31 @@ def compare(
     )
 
 
+def _left_out(side: Side, *, all_transcripts: bool) -> dict[str, dict[str, int]]:
+    """What does not take part, of the whole file: the reader's reasons, and transcripts without a CDS."""
+    said = reasons(side.left_out)
+    if said:
+        log.warning("%s: left out of the comparison: %s", side.path.name, said)
+    counts = {unit: dict(codes) for unit, codes in side.left_out.items()}
+    without = 0 if all_transcripts else sum(not t.cds for t in _transcripts(side.genes))
+    counts["transcripts"] |= {"no_cds": without} if without else {}
+    return counts
+
+
+def _read(config: Config) -> tuple[list[Side], list[Side]]:
+    """References and predictions; the genome is opened where a file needs it."""
+    files = [[read_annotation(path) for path in paths] for paths in (config.references, config.predictions)]
+    if config.fasta is None or all(annotation.dialect != "gtf" for side in files for annotation in side):
+        references, predictions = ([side_of(annotation) for annotation in side] for side in files)
+    else:
+        with Fasta(config.fasta) as fasta:
+            references, predictions = ([side_of(annotation, fasta) for annotation in side] for side in files)
+    return references, predictions
+
+
 def run(config: Config) -> Result:
     """Evaluate every pair and write the outputs."""
-    references = [read_annotation(path) for path in config.references]
-    predictions = [read_annotation(path) for path in config.predictions]
+    references, predictions = _read(config)
     homologs = None if config.homologs is None else read_homologs(config.homologs)
     alignments = None
     if config.reads is not None and config.fasta is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.evaluate.config import Config, Region
 from transgenic_tools.evaluate.pairing import source_gene
+from transgenic_tools.evaluate.sides import Side, reasons
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Intervals, merge
 
@@ -78,16 +79,17 @@ def read_homologs(path: Path) -> Mapping[str, bool]:
     return out
 
 
-def select_reference(genes: Sequence[Gene], config: Config, path: Path) -> tuple[Gene, ...]:
+def select_reference(side: Side, config: Config) -> tuple[Gene, ...]:
     """The reference genes that count. Raises BadInputError where none is left."""
-    kept = keep_transcripts(genes, all_transcripts=config.all_transcripts)
+    kept = keep_transcripts(side.genes, all_transcripts=config.all_transcripts)
     if not config.region.is_whole:
         kept = tuple(g for g in kept if config.region.holds(g.seqid, g.interval.start))
     for ids in _wanted(config):
         kept = tuple(g for g in kept if g.id in ids)
     if not kept:
+        lost = reasons(side.left_out)
         raise BadInputError(
-            "no reference gene is left to compare with", path=path,
+            f"no reference gene is left to compare with{f'; left out: {lost}' if lost else ''}", path=side.path,
             hint="the annotation needs CDS lines, and the gene IDs and seqids of the filter must be the annotation's",
         )  # fmt: skip
     return kept
@@ -122,10 +124,14 @@ class _Spans:
         return last > 0 and group[last - 1].end > transcript.interval.start
 
 
+def takes_all(genes: Sequence[Gene], config: Config) -> bool:
+    """Whether predicted transcripts without a CDS count: when asked for, and where the file has no CDS at all."""
+    return config.all_transcripts or not any(gene.coding_transcripts for gene in genes)
+
+
 def select_prediction(genes: Sequence[Gene], reference: Sequence[Gene], config: Config) -> tuple[Gene, ...]:
     """The predictions that count against the kept reference genes."""
-    has_cds = any(gene.coding_transcripts for gene in genes)
-    kept = keep_transcripts(genes, all_transcripts=config.all_transcripts or not has_cds)
+    kept = keep_transcripts(genes, all_transcripts=takes_all(genes, config))
     if not is_restricted(config):
         return kept
     ids, spans, region = {g.id for g in reference}, _Spans(reference), config.region

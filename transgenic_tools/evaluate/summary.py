@@ -1,15 +1,17 @@
 """What tg-evaluate says on the terminal.
 
 In: a `Result`. Out: a small table, or the same figures as one JSON object.
-A surprise: only CDS figures and the whole-transcript F1 are shown; everything else is in the JSON report.
+A surprise: only CDS figures and the whole-transcript F1 are shown; what did not take part stands below;
+everything else is in the JSON report.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from transgenic_tools.evaluate.metrics import LEVELS
+from transgenic_tools.evaluate.metrics import LEVELS, Score
 from transgenic_tools.evaluate.result import Evaluation, Result
+from transgenic_tools.evaluate.sides import SIDES, WORDS, reasons
 
 
 def summary_json(result: Result) -> dict[str, Any]:
@@ -21,7 +23,36 @@ def summary_json(result: Result) -> dict[str, Any]:
         "isoform_recall_multi": round(first.shares.isoform_recall_multi, 4),
         "cds_f1": {level: round(first.levels["cds"][level].f1, 4) for level in LEVELS},
         "transcript_f1": {level: round(first.levels["transcript"][level].f1, 4) for level in LEVELS},
+        "left_out": first.left_out,
+        "stop_codons": {name: stops.to_json() for name, stops in first.stops.items()},
     }
+
+
+def _figures(score: Score, width: int) -> str:
+    """Sensitivity, precision, F1; `-` where neither side has an item to compare."""
+    if not score.reference and not score.prediction:
+        return f"{'-':>{width}}" * 3
+    return f"{score.sensitivity:>{width}.3f}{score.precision:>{width}.3f}{score.f1:>{width}.3f}"
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    """What did not take part, or not as it is written, file by file."""
+    lines = []
+    for name in SIDES:
+        stops = evaluation.stops[name]
+        if stops.without_line:
+            grown = f" ({stops.added} grew by their stop codon)" if stops.added else ""
+            lines.append(
+                f"{name}: {stops.without_line} coding transcripts without a stop_codon line, "
+                f"read {WORDS[stops.reading]}{grown}"
+            )
+        lost = reasons(evaluation.left_out[name])
+        if lost:
+            lines.append(f"{name}: left out {lost}")
+        mended = evaluation.mended[name]
+        if mended:
+            lines.append(f"{name}: mended while reading {', '.join(f'{n} {code}' for code, n in mended.items())}")
+    return lines
 
 
 def _table(evaluation: Evaluation) -> list[str]:
@@ -32,16 +63,14 @@ def _table(evaluation: Evaluation) -> list[str]:
     ]
     for level in LEVELS:
         cds, whole = evaluation.levels["cds"][level], evaluation.levels["transcript"][level]
-        lines.append(
-            f"{level:<14}{cds.sensitivity:>8.3f}{cds.precision:>8.3f}{cds.f1:>8.3f}"
-            f"{whole.sensitivity:>9.3f}{whole.precision:>9.3f}{whole.f1:>9.3f}"
-        )
+        lines.append(f"{level:<14}{_figures(cds, 8)}{_figures(whole, 9)}")
     shares = evaluation.shares
+    recall = f"{shares.isoform_recall_multi:.3f}" if shares.multi else "-"
     lines.append(
         f"gene_exact {shares.gene_exact:.3f}   gene_exact_primary {shares.gene_exact_primary:.3f}   "
-        f"isoform_recall_multi {shares.isoform_recall_multi:.3f} ({shares.multi} genes)"
+        f"isoform_recall_multi {recall} ({shares.multi} genes)"
     )
-    return lines
+    return lines + _notes(evaluation)
 
 
 def summary_text(result: Result) -> str:

@@ -65,7 +65,11 @@ RULES: tuple[Rule, ...] = (
     Rule("unknown_seqid", "rejected", "the FASTA has no sequence of this name"),
     Rule("past_contig_end", "rejected", "the gene reaches past the end of its sequence"),
     Rule("all_transcripts_rejected", "rejected", "no transcript of a coding gene is left"),
-    Rule("stop_added", "mended", "GTF without stop codon lines; the stop codon after the CDS is joined to it"),
+    Rule(
+        "stop_added",
+        "mended",
+        "a GTF transcript without stop_codon line; the stop codon after its CDS is joined to it",
+    ),
     # choice
     Rule("no_cds", "filtered", "a non-coding gene: no transcript has a CDS"),
     Rule("pseudogene", "filtered", "a pseudogene with a CDS"),

@@ -28,12 +28,12 @@ from transgenic_tools.io.files import unzipped_ahead
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.table import Entry, GeneTable, read_gene_table
 from transgenic_tools.io.shards import window_bases, write_gene_tables
+from transgenic_tools.io.stops import join_stops
 from transgenic_tools.prep.choose import check_places, choose, rename_seqids
 from transgenic_tools.prep.config import Config
 from transgenic_tools.prep.progress import track
 from transgenic_tools.prep.rows import Chunk, TableTask, Task, chunk_of, prepare, prepare_table, suits_table
 from transgenic_tools.prep.split import Split, assign_folds, assign_splits, parse_split
-from transgenic_tools.prep.stops import join_stops
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
 
 #: Genes handed to a worker at once.
@@ -139,12 +139,12 @@ class _Read:
     """Genes as they were read; `table` holds them where they may stay in it, `genes` is empty then.
 
     Attributes:
-        without_stops: Whether stop codons are to be looked for.
+        stop_lines: Of GTF, the transcripts whose stop codon has a line; None where none is to be looked for.
     """
 
     genes: tuple[Gene, ...]
     problems: tuple[Finding, ...]
-    without_stops: bool = False
+    stop_lines: frozenset[tuple[str, str]] | None = None
     table: GeneTable | None = None
 
 
@@ -158,7 +158,7 @@ def _read(config: Config) -> _Read:
     if isinstance(found, GeneTable):
         read, any_gene = _Read((), found.problems, table=found), bool(found.entries)
     else:
-        read = _Read(found.genes, found.problems, found.dialect == "gtf" and not found.n_stop_codons)
+        read = _Read(found.genes, found.problems, found.stop_lines if found.dialect == "gtf" else None)
         any_gene = bool(found.genes)
     if not any_gene:
         raise BadInputError(
@@ -276,8 +276,8 @@ def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
         records = list(read.genes)
         if config.aliases is not None:
             records = rename_seqids(records, read_aliases(config.aliases, fasta.names))
-        if read.without_stops:
-            records, mended = join_stops(records, fasta)
+        if read.stop_lines is not None:
+            records, mended = join_stops(records, fasta, stop_lines=read.stop_lines)
             problems = (*problems, *mended)
         genes = list(records)
     source = config.annotation or config.regions or config.fasta

@@ -6,7 +6,8 @@ process TG_EVALUATE {
     container "${params.thin_image}"
 
     input:
-    // reads and fasta: long reads and the genome they are aligned to; shards: compare their genes only. Or empty lists.
+    // reads: long reads; fasta: the genome, for reads and for GTF without stop_codon lines; shards: compare their genes
+    // only. Or empty lists.
     tuple val(meta), path(prediction, stageAs: 'prediction/*'), path(reference, stageAs: 'reference/*'), path(reads), path(fasta), path(shards, stageAs: 'shards/*')
 
     output:
@@ -19,7 +20,8 @@ process TG_EVALUATE {
 
     script:
     def args    = task.ext.args ?: ''
-    def support = reads ? "--reads ${reads} --fasta ${fasta}" : '' // long reads, where the row has some
+    def support = reads ? "--reads ${reads}" : '' // long reads, where the row has some
+    def genome  = fasta ? "--fasta ${fasta}" : ''
     def genes   = shards ? '--shards shards' : ''
     prefix      = task.ext.prefix ?: "${meta.id}"
     """
@@ -28,7 +30,7 @@ process TG_EVALUATE {
         --prediction ${prediction} \\
         --json ${prefix}.json \\
         --tsv ${prefix}.tsv \\
-        ${support} ${genes} ${args}
+        ${support} ${genome} ${genes} ${args}
 
     cat <<-END_VERSIONS > versions.yml
     "${task.process}":

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from transgenic_tools.genome.checks import Finding, count_findings
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.gff3.build import Builder
-from transgenic_tools.io.gff3.lines import Dialect, Lines, read_lines
+from transgenic_tools.io.gff3.lines import STOP, Dialect, Lines, read_lines
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Annotation:
         sequence_regions: From `##sequence-region`.
         seqids: In order of appearance.
         n_features: Feature lines read.
-        n_stop_codons: Of these, stop_codon lines.
+        stop_lines: Of GTF, (seqid, ID) of the transcripts that a stop_codon line names.
     """
 
     path: Path
@@ -39,7 +41,7 @@ class Annotation:
     sequence_regions: Mapping[str, Interval] = field(default_factory=dict)
     seqids: tuple[str, ...] = ()
     n_features: int = 0
-    n_stop_codons: int = 0
+    stop_lines: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def problem_counts(self) -> dict[str, int]:
@@ -69,5 +71,14 @@ def annotation_of(path: Path, lines: Lines) -> Annotation:
         sequence_regions=lines.regions,
         seqids=tuple(lines.seqids),
         n_features=lines.n_features,
-        n_stop_codons=lines.n_stop_codons,
+        stop_lines=_with_stop_lines(lines),
     )
+
+
+def _with_stop_lines(lines: Lines) -> frozenset[tuple[str, str]]:
+    if lines.dialect != "gtf" or not lines.n_stop_codons:
+        return frozenset()
+    at = np.concatenate(lines.part_kind) == STOP
+    seqids, keys = list(lines.seqids), list(lines.keys)
+    codes = np.unique(np.concatenate(lines.part_key)[at] * len(seqids) + np.concatenate(lines.part_seqid)[at])
+    return frozenset((seqids[code % len(seqids)], keys[code // len(seqids)].strip()) for code in codes.tolist())
