@@ -98,9 +98,6 @@ def generate(
     Example: tg-generate shards/ --outdir predictions/
     """
     set_up_logging(verbose, quiet)
-    from transgenic_tools.generate.kernels import use_shipped_kernels
-
-    use_shipped_kernels()
     from transgenic_tools.generate.config import Config
     from transgenic_tools.generate.run import run
     from transgenic_tools.model.decoding import DecodingConfig

@@ -1,33 +1,13 @@
-"""Kernels that are compiled once: numba's cache, made with an installation and found by every task.
+"""All kernels of generation, compiled ahead: an image is made with them.
 
-In: nothing, or the directory named by TRANSGENIC_KERNELS. Out: a filled cache of numba.
-A surprise: an image is read-only for most users and numba wants to write, so a task copies the image's kernels to
-NUMBA_CACHE_DIR before the first of them is imported. `python -m transgenic_tools.generate.kernels` makes them.
+In: nothing. Out: kernels in their place (see `transgenic_tools.kernels`).
+A surprise: an image is read-only for most users and numba wants to write, so a task copies the image's kernels, those
+under TRANSGENIC_KERNELS, to a place of its own. `python -m transgenic_tools.generate.kernels` makes them.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import shutil
-import tempfile
 from pathlib import Path
-
-logger = logging.getLogger(__name__)
-
-
-def use_shipped_kernels() -> None:
-    """Copy the kernels of an image to numba's cache; to be called before modules with kernels are imported."""
-    shipped, cache = os.environ.get("TRANSGENIC_KERNELS"), os.environ.get("NUMBA_CACHE_DIR")
-    if not shipped or not cache or not Path(shipped).is_dir() or Path(cache).exists():
-        return
-    try:
-        Path(cache).parent.mkdir(parents=True, exist_ok=True)
-        aside = tempfile.mkdtemp(dir=Path(cache).parent)
-        shutil.copytree(shipped, aside, dirs_exist_ok=True)
-        os.replace(aside, cache)
-    except OSError as error:  # another task was faster, or there is no room: they are compiled again
-        logger.debug("kernels of the image are not used: %s", error)
 
 
 def compile_kernels() -> None:

@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import GrammarConfig
 from transgenic_tools.lattice.vocabulary import AC, AG, AT, GC, GT, Site, dinucleotides
 
@@ -46,7 +46,7 @@ def _best(indices: Ints, scores: npt.NDArray[np.float32], most: int) -> Ints:
     return np.sort(indices[order])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _local_maxima(values, reach):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Indices whose value is not below any other within `reach`."""
     length, width = len(values), 2 * reach + 1

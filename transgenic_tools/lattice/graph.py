@@ -15,10 +15,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.candidates import Candidates
 from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
 from transgenic_tools.lattice.grammar import SITE_OF_KIND
@@ -83,7 +83,7 @@ class Graph:
         return base, features
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def describe_edge(source, edge, target, score, content, length, logit, beta, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Log-probability of an edge given its source; what the decoder sees of the edge goes into `out`."""
     to = target[edge]
@@ -97,13 +97,13 @@ def describe_edge(source, edge, target, score, content, length, logit, beta, out
     return base
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _describe_edges(source, low, target, score, content, length, logit, beta, base, features):  # type: ignore[no-untyped-def]  # pragma: no cover
     for i in range(len(base)):
         base[i] = describe_edge(source, low + i, target, score, content, length, logit, beta, features[i])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def backward(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Log-sum of path scores to the last state."""
     n = len(first) - 1
@@ -122,7 +122,7 @@ def backward(first, target, score):  # type: ignore[no-untyped-def]  # pragma: n
     return beta
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _reachable(first, target, beta):  # type: ignore[no-untyped-def]  # pragma: no cover
     """States with a way from BEGIN and to END."""
     n = len(first) - 1
@@ -136,7 +136,7 @@ def _reachable(first, target, beta):  # type: ignore[no-untyped-def]  # pragma: 
     return seen
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def best_path(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover
     """States of the path with the highest score (Viterbi 1967); ties go to the first edge."""
     n = len(first) - 1
@@ -154,7 +154,7 @@ def best_path(first, target, score):  # type: ignore[no-untyped-def]  # pragma: 
     return np.array(path)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _cumulative(contents):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Sums of log-probabilities from the left, (L + 1,) each, as `transitions.score_edges` reads them.
 
@@ -175,7 +175,7 @@ def _cumulative(contents):  # type: ignore[no-untyped-def]  # pragma: no cover
     return outside, five, coding, intron, three
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _entry_scores(kind, position, sites, scale, bias):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(site logit, `scale * logit + bias`) of every state."""
     logit, entry = np.zeros(len(kind)), np.zeros(len(kind))
@@ -187,7 +187,7 @@ def _entry_scores(kind, position, sites, scale, bias):  # type: ignore[no-untype
     return logit, entry
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _keep_edges(keep, number, first, target, score, content, length, new_first):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Move the edges between kept states to the front of their arrays; returns how many there are."""
     edges, state = 0, 0
@@ -206,7 +206,7 @@ def _keep_edges(keep, number, first, target, score, content, length, new_first):
     return edges
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _assemble(layout, sites, contents, scale, bias, extra):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Arrays of a `Graph`: only states that lie on some whole path, and the edges between them."""
     weight, no_five, no_three = extra
@@ -231,7 +231,7 @@ def _assemble(layout, sites, contents, scale, bias, extra):  # type: ignore[no-u
     )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _build(codes, sites, contents, candidates, pairs, stops, limits, scale, bias, extra):  # type: ignore[no-untyped-def]  # pragma: no cover
     """All of it in one call, because handing arrays over takes as long as computing them."""
     layout = lay_out(codes, candidates, pairs[0], pairs[1], next_stops(stops), limits)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.grammar import SITE_OF_KIND
 from transgenic_tools.lattice.graph import Graph
 
@@ -41,7 +41,7 @@ class SiteGraph:
     features: npt.NDArray[np.float32]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _join_sites(site, position):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Site of every state, -1 for none, and the first state of every site; sites are sorted by (position, type).
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.grammar import Kind
 from transgenic_tools.lattice.vocabulary import AC, AT
 
@@ -25,7 +25,7 @@ _A0, _A1, _A1T, _A2, _A2TA, _A2TG = (int(k) for k in (Kind.A0, Kind.A1, Kind.A1T
 _STOP, _D3, _A3, _TTS, _END = (int(k) for k in (Kind.STOP, Kind.D3, Kind.A3, Kind.TTS, Kind.END))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def next_stops(stops):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """For every base the first base of the next stop codon in its frame, at or after it."""
     length = len(stops)
@@ -35,7 +35,7 @@ def next_stops(stops):  # type: ignore[no-untyped-def]  # pragma: no cover (comp
     return following
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _coding_stop(codes, following, start, carried, kind):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(last base of the only reachable stop, True where it is a split codon) of a coding exon from `start`."""
     length = len(codes)
@@ -54,7 +54,7 @@ def _coding_stop(codes, following, start, carried, kind):  # type: ignore[no-unt
     return (stop + 2 if stop < _NEVER else _NEVER), False
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _carried(kind):  # type: ignore[no-untyped-def]  # pragma: no cover
     if kind in (_A1, _A1T):
         return 1
@@ -63,7 +63,7 @@ def _carried(kind):  # type: ignore[no-untyped-def]  # pragma: no cover
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _landing(codes, kind, donor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Which of the acceptor's states (in the order of _ACCEPTOR_STATES) a donor leads to."""
     if kind == _D5:
@@ -128,7 +128,7 @@ class Layout(NamedTuple):
     near: int
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _emit(target, edges, sites, shift, low, high, near):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Edges to `state + shift` of sites in [low, high): the `near` nearest, then as many strong ones."""
     position, states, following = sites.position, sites.state, sites.next_strong  # looked up once: it costs an edge
@@ -149,7 +149,7 @@ def _emit(target, edges, sites, shift, low, high, near):  # type: ignore[no-unty
     return edges
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _emit_coding(target, edges, layout, kind, position):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Edges of a coding exon: to donors before its only reachable stop, by frame, and to that stop."""
     after = position if kind == _START else position + 1
@@ -168,7 +168,7 @@ def _emit_coding(target, edges, layout, kind, position):  # type: ignore[no-unty
     return edges
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _classes(codes, acceptor_pair, acceptors):  # type: ignore[no-untyped-def]  # pragma: no cover
     """What a donor asks of each acceptor, as bits: 1 ends in AC, 2 TG follows, 4 G follows."""
     length = len(codes)
@@ -184,7 +184,7 @@ def _classes(codes, acceptor_pair, acceptors):  # type: ignore[no-untyped-def]  
     return found
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _emit_introns(target, edges, layout, classes, kind, donor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Edges from a donor to the acceptors that end its intron; GT and GC go with AG, AT with AC."""
     sites = layout.acceptor
@@ -212,7 +212,7 @@ def _emit_introns(target, edges, layout, classes, kind, donor):  # type: ignore[
     return edges
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk(layout, first):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Targets (M,) of the edges of all states in order; `first` (N + 1,) gets where each state's edges begin.
 
@@ -267,7 +267,7 @@ def walk(layout, first):  # type: ignore[no-untyped-def]  # pragma: no cover
     return target[:edges]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _way_out(kind, p, sums):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Cumulative content of the segments that begin at a state, and their first base."""
     outside, five, coding, intron, three = sums
@@ -286,7 +286,7 @@ def _way_out(kind, p, sums):  # type: ignore[no-untyped-def]  # pragma: no cover
     return intron, p
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def score_edges(  # type: ignore[no-untyped-def]  # pragma: no cover
     kind,
     position,
@@ -334,7 +334,7 @@ _ACCEPTOR_STATES = np.array([_A5, _A0, _A1, _A1T, _A2, _A2TA, _A2TG, _A3])
 _ONLY_TSS, _ONLY_START, _ONLY_STOP, _ONLY_TTS = (np.array([k]) for k in (_TSS, _START, _STOP, _TTS))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mark_stops(codes, following, starts, acceptors, marked):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Mark the last base of every stop codon that some coding exon leads to."""
     for start in starts:
@@ -348,7 +348,7 @@ def _mark_stops(codes, following, starts, acceptors, marked):  # type: ignore[no
                 marked[stop] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _stop_positions(codes, following, candidates):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Last base of every stop codon that some coding exon leads to."""
     marked = np.zeros(len(codes) + 3, dtype=np.bool_)
@@ -356,7 +356,7 @@ def _stop_positions(codes, following, candidates):  # type: ignore[no-untyped-de
     return np.flatnonzero(marked)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _site_list(sites, state, strong):  # type: ignore[no-untyped-def]  # pragma: no cover
     count = len(sites)
     following = np.full(count + 1, count, dtype=np.int64)
@@ -365,7 +365,7 @@ def _site_list(sites, state, strong):  # type: ignore[no-untyped-def]  # pragma:
     return SiteList(sites, state, following)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _number(blocks, kinds, kind, position):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Fill kind and position of the states between BEGIN and END; gives the first state of every site of a block."""
     firsts = [np.empty(len(sites), dtype=np.int64) for sites in blocks]
@@ -387,7 +387,7 @@ def _number(blocks, kinds, kind, position):  # type: ignore[no-untyped-def]  # p
                     state += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def lay_out(codes, candidates, donor_pair, acceptor_pair, following, limits):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Number the states by (position, kind); all kinds of one donor or acceptor get neighbouring numbers.
 

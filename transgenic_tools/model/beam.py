@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.graph import EDGE_FEATURES, describe_edge
 from transgenic_tools.model.compiled import gelu
 
@@ -151,7 +151,7 @@ def no_ends(genes: int) -> Ends:
     return Ends(np.full(genes, -np.inf), step, row, edge, np.zeros(genes), now, live)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def extend_hash(path, state):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Hash of a path with one more state (FNV-1a over whole states)."""
     return (path ^ np.uint64(state + 1)) * _PRIME
@@ -165,7 +165,7 @@ def path_hash(states: tuple[int, ...]) -> int:
     return value
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _pointed(query, kinds, sites, kind, site):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Dot product of a query with the key of a state."""
     total, own = np.float32(0.0), kinds[kind]
@@ -179,7 +179,7 @@ def _pointed(query, kinds, sites, kind, site):  # type: ignore[no-untyped-def]  
     return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _pair_score(features, weight, bias, out, hidden):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Small network over the features of an edge."""
     for j in range(len(bias)):
@@ -195,7 +195,7 @@ def _pair_score(features, weight, bias, out, hidden):  # type: ignore[no-untyped
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _log_softmax(values, low, high):  # type: ignore[no-untyped-def]  # pragma: no cover
     peak = -np.inf
     for i in range(low, high):
@@ -207,7 +207,7 @@ def _log_softmax(values, low, high):  # type: ignore[no-untyped-def]  # pragma: 
         values[i] -= peak + math.log(total)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _drawn(logs, draw, top_p):  # type: ignore[no-untyped-def]  # pragma: no cover
     """One extension drawn from the nucleus of probability `top_p`."""
     order = np.argsort(-logs, kind="mergesort")
@@ -230,7 +230,7 @@ def _drawn(logs, draw, top_p):  # type: ignore[no-untyped-def]  # pragma: no cov
     return last
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Score all edges that leave the live rows of a gene.
 
@@ -272,7 +272,7 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
             total[i] = beams.score[row] + logs[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, found):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Put the best extensions into the gene's rows and its best new finished path into `ends`; returns live rows."""
     total, logs, edge_of, row_of = found
@@ -306,7 +306,7 @@ def _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, found):
     return free - low
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def advance(step, genes, edges, past, pair, choice, query, keys, beams, trail, ends):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Extend every live row of some genes by one edge and keep the best of each gene.
 
@@ -330,7 +330,7 @@ def advance(step, genes, edges, past, pair, choice, query, keys, beams, trail, e
         ends.live[gene] = _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, found)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def trace(gene, first, trail, ends):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Edges and log-probabilities of the finished path of a gene that began with step `first`."""
     count, row = ends.step[gene] - first + 1, ends.row[gene]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,6 +19,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 from torch import Tensor
+
+from transgenic_tools.kernels import kernel
 
 #: erf(x) = x P(x^2) / Q(x^2) on [0, 4], fitted by least squares here; largest error in fp32 4e-7.
 _P = tuple(
@@ -64,7 +65,7 @@ def _compile_stored(value, like):  # type: ignore[no-untyped-def]  # pragma: no 
     return lambda value, like: np.float32(value)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+@kernel(fastmath=True, error_model="numpy", inline="always")
 def gelu(x):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """x times the normal distribution function (Hendrycks and Gimpel 2016), with the rational erf above."""
     y = min(max(x * np.float32(0.70710678), np.float32(-4.0)), np.float32(4.0))
@@ -74,7 +75,7 @@ def gelu(x):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     return np.float32(0.5) * x * (np.float32(1.0) + y * p / q)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+@kernel(fastmath=True, error_model="numpy", inline="always")
 def exp(x):  # type: ignore[no-untyped-def]  # pragma: no cover
     """exp of a number not above 0: 2 to the fraction by a polynomial, to the whole part by its bits."""
     y = max(x * np.float32(1.44269504), np.float32(-125.0))
@@ -84,7 +85,7 @@ def exp(x):  # type: ignore[no-untyped-def]  # pragma: no cover
     return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def add_and_normalise(x, more, keep, weight, epsilon, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """`x += more` and its RMS norm (Zhang and Sennrich 2019); rows that are not kept become 0 in both.
 
@@ -108,7 +109,7 @@ def add_and_normalise(x, more, keep, weight, epsilon, out):  # type: ignore[no-u
                 out[r, i] = 0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def clear(x, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Rows of x (M, C) that are not kept become 0."""
     for r in range(x.shape[0]):
@@ -117,7 +118,7 @@ def clear(x, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
                 x[r, i] = 0
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def add_kept(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
     """`x += more` (M, C) in place; rows that are not kept become 0."""
     for r in range(x.shape[0]):
@@ -129,7 +130,7 @@ def add_kept(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
                 x[r, i] = 0
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def gelu_of_sum(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
     """`x = gelu(x + more)` (M, C) in place; rows that are not kept become 0."""
     for r in range(x.shape[0]):
@@ -141,7 +142,7 @@ def gelu_of_sum(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no co
                 x[r, i] = 0
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+@kernel(fastmath=True, error_model="numpy", inline="always")
 def _turned(row, begin, half, factor, cosine, sine, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for i in range(half):
         left, right = _wide(row[begin + i]) * factor, _wide(row[begin + half + i]) * factor
@@ -149,7 +150,7 @@ def _turned(row, begin, half, factor, cosine, sine, out):  # type: ignore[no-unt
         out[half + i] = _stored(left * sine[i] + right * cosine[i], out)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def split_heads(mixed, first, places, begin, margin, cosine, sine, q, k, v):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Queries and keys turned by their place, and values, of a part of one window; what has no place becomes 0.
 
@@ -183,14 +184,14 @@ def split_heads(mixed, first, places, begin, margin, cosine, sine, q, k, v):  # 
                     v[h, t, i] = 0
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def _in_order(bits):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The bits of an fp32 number as an integer of the same order, and back: the largest integer is found 20 times
     faster than the largest float."""
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def softmax_of_band(scores, at, left, places, band):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Softmax over the keys that a query sees, in place; 0 for all others.
 
@@ -225,7 +226,7 @@ def softmax_of_band(scores, at, left, places, band):  # type: ignore[no-untyped-
                 after[j] = 0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def join_heads(found, at, count, first, mixed):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The first `count` queries of found (H, Q, S) become the rows from `first + at` on of mixed (M, D)."""
     heads, _, size = found.shape
@@ -235,7 +236,7 @@ def join_heads(found, at, count, first, mixed):  # type: ignore[no-untyped-def] 
                 mixed[first + at + i, h * size + j] = found[h, i, j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def write_tokens(states, ordinals, site_of_state, kind, sites, kinds, ordinal, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Decoder input of visited states: site, kind and which transcript it belongs to, added up.
 
@@ -254,7 +255,7 @@ def write_tokens(states, ordinals, site_of_state, kind, sites, kinds, ordinal, o
                 out[i, j] += sites[site, j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+@kernel(fastmath=True, error_model="numpy", inline="always")
 def _turn(row, begin, half, cosine, sine):  # type: ignore[no-untyped-def]  # pragma: no cover
     for i in range(half):
         left, right = row[begin + i], row[begin + half + i]
@@ -262,7 +263,7 @@ def _turn(row, begin, half, cosine, sine):  # type: ignore[no-untyped-def]  # pr
         row[begin + half + i] = left * sine[i] + right * cosine[i]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _softmax(values):  # type: ignore[no-untyped-def]  # pragma: no cover
     peak, whole = np.float32(-1e30), np.float32(0.0)
     for t in range(len(values)):
@@ -351,7 +352,7 @@ def _mix32(typing_context, out, i, values, seen, dim, first, shares):  # type: i
     return types.void(out, types.intp, values, seen, types.intp, types.intp, shares), compute
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _attend(q, first, size, seen, keys, values, scores, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """One head of one token: its channels are `first : first + size` of q, out (D,), keys and values (stored * D,)."""
     dim = len(q)
@@ -377,7 +378,7 @@ def _attend(q, first, size, seen, keys, values, scores, out):  # type: ignore[no
             out[j] += scores[t] * values[seen[t] * dim + j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def attend_tokens(qkv, rows, at, slots, table, heads, band, cosine, sine, keys, values, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Store the keys and values of new tokens, then let each attend to its row up to itself, `band` steps back.
 
@@ -446,7 +447,7 @@ def _add_tile(typing_context, x, i, step, panel, k, dim, out):  # type: ignore[n
     return types.void(x, types.intp, types.intp, panel, types.intp, types.intp, out), compute
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def add_linear(x, weight, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """`out += x @ weight`; every row by the same instructions, whatever is in the others and however many there are.
 
@@ -491,7 +492,7 @@ class StepWeights(NamedTuple):
     query: npt.NDArray[np.float32]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _normalise(x, weight, epsilon, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """RMS norm of every row."""
     rows, dim = x.shape
@@ -504,7 +505,7 @@ def _normalise(x, weight, epsilon, out):  # type: ignore[no-untyped-def]  # prag
             out[r, i] = x[r, i] * factor * weight[i]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def run_step(x, weights, rows, at, slots, table, heads, band, epsilon, cosine, sine, store):  # type: ignore[no-untyped-def]  # pragma: no cover
     """All layers over the tokens of a step.
 
@@ -545,7 +546,7 @@ def run_step(x, weights, rows, at, slots, table, heads, band, epsilon, cosine, s
     return normed, mixed
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def follow_parents(table, parents, ended, best, noted, genes, beams, begin, end):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Rows of genes take the steps of their parents; what a path has stored that just ended is noted.
 

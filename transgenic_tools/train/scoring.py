@@ -12,10 +12,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.grammar import SITE_OF_KIND, Kind
 from transgenic_tools.lattice.graph import Graph, backward
@@ -61,7 +61,7 @@ def gold_graph(graph: Graph, path: Path) -> GoldGraph:
     return GoldGraph(graph.first, graph.target, features, features[list(path.edges)].sum(0))
 
 
-@numba.njit(cache=True)
+@kernel
 def _expected(first, target, score, beta, features):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Expected features of a path: forward pass over conditional edge probabilities."""
     n = len(first) - 1
