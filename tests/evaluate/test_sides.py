@@ -171,6 +171,7 @@ def whole_genes(draw: st.DrawFn) -> tuple[Gene, ...]:
 
 @settings(max_examples=60, deadline=None)
 @given(drawn=whole_genes())
+@example(drawn=(gene("g0", transcript("g0.t0", [(10, 19)]), transcript("g0.t1", [(10, 19)])),))
 def test_gtf_without_stop_lines_agrees_with_its_gff3(drawn: tuple[Gene, ...]) -> None:
     """All stop lines gone, or all but one transcript's; as reference and as prediction; no genome."""
     with TemporaryDirectory() as directory:

@@ -147,16 +147,17 @@ def _readings(side: Side) -> list[Side]:
 
 
 def agree_on_stops(reference: Side, prediction: Side) -> tuple[Side, Side]:
-    """Both sides, each by the reading in which they agree best; as written where that is no worse."""
+    """Both sides, each by the reading in which they share most structures and then differ in fewest, else as written."""
     if reference.longer is None and prediction.longer is None:
         return reference, prediction
-    best, most = (reference, prediction), -1
     known = [(side, set(distinct_structures(side.genes, "cds"))) for side in _readings(prediction)]
-    for left in _readings(reference):
-        structures = set(distinct_structures(left.genes, "cds"))
-        for right, others in known:
-            if len(structures & others) > most:
-                best, most = (left, right), len(structures & others)
+    pairs = [
+        (len(structures & others), -len(structures | others), (left, right))
+        for left in _readings(reference)
+        for structures in [set(distinct_structures(left.genes, "cds"))]
+        for right, others in known
+    ]
+    best = max(pairs, key=lambda row: row[:2])[2]
     for side in best:
         if side.longer is not None:
             log.warning(
