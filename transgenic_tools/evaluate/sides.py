@@ -147,7 +147,7 @@ def _readings(side: Side) -> list[Side]:
 
 
 def agree_on_stops(reference: Side, prediction: Side) -> tuple[Side, Side]:
-    """Both sides, each by the reading in which they share most structures and then differ in fewest, else as written."""
+    """Both sides, each by the reading with most equal structures, then with fewest differences, then as written."""
     if reference.longer is None and prediction.longer is None:
         return reference, prediction
     known = [(side, set(distinct_structures(side.genes, "cds"))) for side in _readings(prediction)]
