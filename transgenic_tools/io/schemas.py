@@ -56,6 +56,22 @@ PREDICTION_SHARD = pa.schema(
 )
 
 
+#: Rows are junctions (start to end is the intron) and chains (their span; `introns` holds start, end, start, end ...).
+#: `inputs` numbers the sources listed in the metadata, `counts` holds their reads.
+EVIDENCE = pa.schema(
+    [
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("seqid", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("strand", pa.string(), nullable=False),
+        pa.field("introns", pa.list_(pa.int64()), nullable=False),
+        pa.field("inputs", pa.list_(pa.int32()), nullable=False),
+        pa.field("counts", pa.list_(pa.int64()), nullable=False),
+    ]
+)
+
+
 def with_metadata(schema: pa.Schema, *, kind: str, provenance: Provenance) -> pa.Schema:
     """The schema with format version, coordinate convention and provenance in its metadata."""
     return schema.with_metadata(
