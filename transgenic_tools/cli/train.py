@@ -77,7 +77,7 @@ def train(
     shards: Annotated[list[Path], typer.Argument(help="Gene shards (genes-*.parquet) or directories of them.")],
     outdir: OutdirOption,
     preset: Annotated[
-        str | None, typer.Option(help="Model and settings: a name in conf/models, or a YAML file.")
+        str | None, typer.Option(help="Model and settings: a name (mini, embedded, ...), or a YAML file.")
     ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from this model directory (fine-tuning).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change the preset: part.setting=value.")] = None,

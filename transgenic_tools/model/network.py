@@ -173,9 +173,9 @@ def pick_device(name: str) -> torch.device:
 
 
 def default_model_dir() -> Path:
-    """The embedded model: $TRANSGENIC_MODEL, else `assets/model` beside the package."""
+    """The embedded model: $TRANSGENIC_MODEL, else the one inside the package."""
     named = os.environ.get("TRANSGENIC_MODEL")
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "assets" / "model"
+    return Path(named) if named else Path(__file__).resolve().parents[1] / "assets" / "model"
 
 
 def model_dir(path: str | Path | None) -> Path:

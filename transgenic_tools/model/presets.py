@@ -1,4 +1,4 @@
-"""Named configurations of the model: `conf/models/*.yaml`.
+"""Named configurations of the model: `assets/presets/*.yaml` of the package.
 
 In: a name or a path, and overrides such as `decoder.layers=4`. Out: keyword arguments of `TransgenicConfig`.
 `default` is `embedded`.
@@ -15,7 +15,7 @@ import yaml
 
 from transgenic_tools.errors import BadInputError, UsageError
 
-PRESETS = Path(__file__).resolve().parents[2] / "conf" / "models"
+PRESETS = Path(__file__).resolve().parents[1] / "assets" / "presets"
 
 
 def preset_names() -> tuple[str, ...]:
@@ -37,9 +37,11 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> dict[str, dict[str,
     try:
         parts = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
-        raise BadInputError(f"not YAML: {error}", path=path, hint="compare with conf/models/mini.yaml") from error
+        raise BadInputError(f"not YAML: {error}", path=path, hint=f"compare with {PRESETS / 'mini.yaml'}") from error
     if not isinstance(parts, dict) or not all(isinstance(part, dict) for part in parts.values()):
-        raise BadInputError("a preset holds parts with settings", path=path, hint="compare with conf/models/mini.yaml")
+        raise BadInputError(
+            "a preset holds parts with settings", path=path, hint=f"compare with {PRESETS / 'mini.yaml'}"
+        )
     for override in overrides:
         key, equals, value = override.partition("=")
         part, dot, setting = key.partition(".")

@@ -9,7 +9,7 @@ process TG_TRAIN {
 
     input:
     tuple val(meta), path(shards, stageAs: 'shards/?/*') // meta: [ id, fold ], fold null where there are no folds
-    path preset                                          // YAML: an image need not hold conf/models
+    path preset                                          // YAML: an image may hold others
     path init, stageAs: 'init'                           // model directory to start from, or an empty list
 
     output:

@@ -95,7 +95,7 @@ def faultsOfMode(List rows) {
             faults << "--train_nodes ${params.train_nodes}: there is no srun inside a container; take -profile slurm,conda, or tools on PATH"
         }
         if (!presetFile().exists()) {
-            def names = file("${projectDir}/conf/models/*.yaml").collect { path -> path.baseName }.sort()
+            def names = file("${projectDir}/transgenic_tools/assets/presets/*.yaml").collect { path -> path.baseName }.sort()
             faults << "--preset ${params.preset}: there is no such file, and the presets are: ${names.join(', ')}"
         }
     }
@@ -114,9 +114,9 @@ def faultsOfMode(List rows) {
     return faults
 }
 
-/** A name in conf/models, or a YAML file of the user's. */
+/** A name in transgenic_tools/assets/presets, or a YAML file of the user's. */
 def presetFile() {
-    return params.preset ==~ /.*\.ya?ml/ ? file(params.preset) : file("${projectDir}/conf/models/${params.preset}.yaml")
+    return params.preset ==~ /.*\.ya?ml/ ? file(params.preset) : file("${projectDir}/transgenic_tools/assets/presets/${params.preset}.yaml")
 }
 
 def predictionOf(row) {
