@@ -212,6 +212,32 @@ class EmbeddedEncoderConfig:
 
 
 @dataclass(frozen=True)
+class StrandEncoderConfig:
+    """Sizes of the strand-symmetric encoder, all for one strand; the network has them twice.
+
+    Attributes:
+        stem: Channels at 1 bp before the patches.
+        channels: Channels at 1 bp after the patches.
+        patch: Bases a patch; a multiple of 3 keeps the reading frame.
+        dim, blocks, heads, expansion, kernel: Of the patch network.
+        attention_every: Every n-th block attends.
+        band: Patches seen on each side.
+    """
+
+    name: str = "strands"
+    stem: int = 24
+    channels: int = 32
+    patch: int = 24
+    dim: int = 192
+    blocks: int = 6
+    heads: int = 3
+    expansion: int = 2
+    kernel: int = 9
+    attention_every: int = 3
+    band: int = 256
+
+
+@dataclass(frozen=True)
 class PointerDecoderConfig:
     """Sizes of the pointing decoder (see `decoders/pointer.py`).
 
@@ -234,6 +260,7 @@ class PointerDecoderConfig:
 _PARTS: dict[str, dict[str, type]] = {
     "encoder": {
         "embedded": EmbeddedEncoderConfig,
+        "strands": StrandEncoderConfig,
         "esm": EsmEncoderConfig,
         "nucleotide-transformer-v2": NucleotideTransformerV2Config,
         "hyenadna": HyenaDnaConfig,

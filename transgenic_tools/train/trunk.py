@@ -1,0 +1,294 @@
+"""Train the trunk of both strands on many species: one thread, killed and resumed at will.
+
+In: a sheet of genomes and a plan (YAML). Out: `outdir/trunk.safetensors` (averaged weights), `config.json`,
+`metrics.jsonl`, and checkpoints of tensors and JSON alone.
+Usage: python -m transgenic_tools.train.trunk PLAN.yaml --sheet genomes.yaml --outdir DIR [--steps N]
+A surprise: the learning rate is constant before its last fall, so the number of steps may be changed while it runs:
+write {"steps": N} to `outdir/plan.json`, and the fall is moved, as if it had been planned so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import yaml
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from transgenic_tools.errors import UsageError
+from transgenic_tools.model.config_parts import StrandEncoderConfig, build_part
+from transgenic_tools.model.head import BaseScores
+from transgenic_tools.model.strand_trunk import StrandTrunk
+from transgenic_tools.model.vocabulary import IGNORE, N_SITES, Site
+from transgenic_tools.train.config import Config
+from transgenic_tools.train.genomes import read_sheet, read_source
+from transgenic_tools.train.mixture import Drawer, Mixture, StrandBatch, load_step
+from transgenic_tools.train.optimizers import build_optimizers
+from transgenic_tools.train.schedule import AveragedWeights
+
+logger = logging.getLogger(__name__)
+
+#: TSS and TTS are annotated loosely, so they weigh less.
+_TYPE_WEIGHT = {Site.TSS: 0.1, Site.TTS: 0.1}
+#: Positives a kilobase below which a batch counts as if it had them; fuzzy sites have 14 positives each.
+_LEAST_POSITIVES = {Site.TSS: 1.75, Site.START: 0.125, Site.DONOR: 0.5, Site.ACCEPTOR: 0.5, Site.STOP: 0.125, Site.TTS: 1.75}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One training.
+
+    Attributes:
+        encoder: Sizes of the network.
+        mixture: How windows are drawn.
+        steps: Optimiser steps; the rate falls linearly over the last `decay` of them.
+        warmup: Steps in which the rate rises.
+        ema: Decay of the averaged weights.
+        save_seconds: Seconds between checkpoints.
+    """
+
+    encoder: StrandEncoderConfig = field(default_factory=StrandEncoderConfig)
+    mixture: Mixture = field(default_factory=Mixture)
+    seed: int = 1
+    steps: int = 6000
+    warmup: int = 100
+    decay: float = 0.33
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    ema: float = 0.999
+    precision: str = "fp32"
+    save_seconds: float = 300.0
+    log_every: int = 25
+
+
+def read_plan(path: Path) -> Plan:
+    """Raises UsageError where the file has an unknown setting."""
+    given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    known = {f.name for f in fields(Plan)}
+    if unknown := set(given) - known:
+        raise UsageError(f"{path}: unknown settings {sorted(unknown)}", hint=f"a plan has {', '.join(sorted(known))}")
+    mixture = {k: tuple(v) if isinstance(v, list) else v for k, v in given.pop("mixture", {}).items()}
+    encoder = build_part("encoder", {"name": "strands", **given.pop("encoder", {})})
+    return Plan(encoder=encoder, mixture=Mixture(**{"seed": given.get("seed", 1), **mixture}), **given)
+
+
+# -- loss --------------------------------------------------------------------------------------------------------------
+
+
+def strand_loss(scores: tuple[BaseScores, ...], batch: StrandBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Sum of the losses of sites and contents over the strands of a batch, and both alone.
+
+    A site type is normalised by its positives, at least by half of those that genes usually have in as many bases, so
+    that the negatives of a stretch without genes weigh no more than those of others.
+    """
+    sites, contents = (torch.stack([getattr(s, name) for s in scores]) for name in ("sites", "contents"))
+    each = F.binary_cross_entropy_with_logits(sites, batch.sites, reduction="none") * batch.weight
+    total, positives = each.sum((0, 1, 3)), (batch.sites * batch.weight).sum((0, 1, 3))
+    kilobases = float((batch.contents != IGNORE).sum()) / 1000
+    least = torch.tensor([_LEAST_POSITIVES[Site(i)] * kilobases for i in range(N_SITES)])
+    weights = torch.tensor([_TYPE_WEIGHT.get(Site(i), 1.0) for i in range(N_SITES)])
+    site = (weights * total / positives.maximum(least).clamp(min=1.0)).sum() / weights.sum()
+    content = F.cross_entropy(contents.flatten(0, 1), batch.contents.flatten(0, 1), ignore_index=IGNORE)
+    return site + content, {"site": site.detach(), "content": content.detach()}
+
+
+# -- windows, made in a second process ---------------------------------------------------------------------------------
+
+_drawer: Drawer | None = None
+
+
+def _start_worker(sheet: Path, mixture: Mixture) -> None:
+    global _drawer
+    torch.set_num_threads(1)
+    _drawer = make_drawer(sheet, mixture)
+
+
+def make_drawer(sheet: Path, mixture: Mixture) -> Drawer:
+    """The genomes of a sheet that have a share of the mixture, read."""
+    entries = [entry for entry in read_sheet(sheet) if entry.gene_share or entry.tile_share]
+    return Drawer([read_source(entry) for entry in entries], mixture)
+
+
+def _worker_step(step: int) -> Any:
+    assert _drawer is not None
+    return [
+        None if batch is None else [tensor.numpy() for tensor in vars(batch).values()] for batch in load_step(_drawer, step)
+    ]
+
+
+def ahead(sheet: Path, mixture: Mixture, first: int, *, waiting: int = 4) -> Iterator[list[StrandBatch | None]]:
+    """Micro-batches of the steps from `first` on, made in another process a few steps ahead."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(sheet, mixture)) as pool:
+        pending = [pool.submit(_worker_step, first + i) for i in range(waiting)]
+        step = first + waiting
+        while True:
+            loaded = pending.pop(0).result()
+            pending.append(pool.submit(_worker_step, step))
+            step += 1
+            yield [None if b is None else StrandBatch(*(torch.from_numpy(a) for a in b)) for b in loaded]
+
+
+# -- checkpoints -------------------------------------------------------------------------------------------------------
+
+
+def _write_json(path: Path, values: Any) -> None:
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(json.dumps(values, indent=1, sort_keys=True))
+    os.replace(aside, path)
+
+
+class TrunkTrainer:
+    """The loop; see the module docstring."""
+
+    def __init__(self, plan: Plan, sheet: Path, outdir: Path) -> None:
+        self.plan, self.sheet, self.outdir = plan, sheet, outdir
+        outdir.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(plan.seed)
+        self.model = StrandTrunk(plan.encoder)
+        config = Config(
+            shards=(), outdir=outdir, optimizer="muon", learning_rate=plan.learning_rate, weight_decay=plan.weight_decay
+        )
+        self.optimizers = build_optimizers(self.model, config)
+        self.average = AveragedWeights(self.model, plan.ema)
+        self.step = 0
+        self.bases = 0
+        self._resume()
+
+    def _resume(self) -> None:
+        """From the last whole checkpoint: the one that progress.json names."""
+        path = self.outdir / "progress.json"
+        if not path.exists():
+            return
+        progress = json.loads(path.read_text())
+        tensors = load_file(self.outdir / progress["state"])
+        self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+        self.average.shadow = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
+        for number, optimizer in enumerate(self.optimizers):
+            prefix = f"optimizer{number}."
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in tensors.items():
+                if name.startswith(prefix):
+                    index, key = name.removeprefix(prefix).split(".")
+                    state.setdefault(int(index), {})[key] = value
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        self.step, self.bases = progress["step"], progress["bases"]
+        logger.info("resumed at step %d", self.step)
+
+    def save(self) -> None:
+        """A checkpoint, and the averaged weights by themselves; progress.json is written last."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.shadow.items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for index, state in optimizer.state_dict()["state"].items():
+                for key, value in state.items():
+                    tensors[f"optimizer{number}.{index}.{key}"] = torch.as_tensor(value)
+        name = f"state-{self.step}.safetensors"
+        save_file({k: v.contiguous() for k, v in tensors.items()}, self.outdir / name)
+        aside = self.outdir / "trunk.part"
+        save_file({k: v.contiguous() for k, v in self.average.shadow.items()}, aside)
+        os.replace(aside, self.outdir / "trunk.safetensors")
+        _write_json(self.outdir / "config.json", {"encoder": asdict(self.plan.encoder), "step": self.step})
+        _write_json(self.outdir / "progress.json", {"state": name, "step": self.step, "bases": self.bases})
+        for old in self.outdir.glob("state-*.safetensors"):
+            if old.name != name:
+                old.unlink()
+
+    def _planned(self) -> None:
+        """Take another number of steps from plan.json, where there is one."""
+        path = self.outdir / "plan.json"
+        if path.exists():
+            steps = int(json.loads(path.read_text())["steps"])
+            if steps != self.plan.steps:
+                logger.info("step %d: planned for %d steps instead of %d", self.step, steps, self.plan.steps)
+                self.plan = replace(self.plan, steps=steps)
+
+    def _rate(self) -> float:
+        plan = self.plan
+        fall = max(1.0, plan.decay * plan.steps)
+        return max(0.0, min(1.0, (self.step + 1) / max(1, plan.warmup), (plan.steps - self.step) / fall))
+
+    def _learn(self, batches: list[StrandBatch | None]) -> dict[str, float]:
+        """One optimiser step; the losses of gene windows and of tiles."""
+        numbers: dict[str, float] = {}
+        self.model.train()
+        for name, batch in zip(("gene", "tile"), batches, strict=True):
+            if batch is None:
+                continue
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.precision == "bf16"):
+                scores = (self.model(batch.codes),) if name == "gene" else self.model.scan(batch.codes)
+            loss, parts = strand_loss(scores, batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            numbers |= {f"{name}_{key}": float(value) for key, value in parts.items()}
+            self.bases += int((batch.codes < 5).sum())
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.plan.learning_rate * self._rate()
+            optimizer.step()
+            optimizer.zero_grad()
+        self.average.update(self.model, self.step)
+        self.step += 1
+        return numbers
+
+    def run(self) -> None:
+        """Train to the last planned step."""
+        stream = ahead(self.sheet, self.plan.mixture, self.step)
+        sums: dict[str, list[float]] = {}
+        waited, began, saved, bases = 0.0, time.perf_counter(), time.perf_counter(), self.bases
+        while self.step < self.plan.steps:
+            asked = time.perf_counter()
+            batches = next(stream)
+            waited += time.perf_counter() - asked
+            for key, value in self._learn(batches).items():
+                sums.setdefault(key, []).append(value)
+            if self.step % self.plan.log_every == 0:
+                seconds = time.perf_counter() - began
+                means = {key: math.fsum(values) / len(values) for key, values in sums.items()}
+                line = {
+                    "step": self.step, "bases": self.bases, "rate": self._rate(), "waited": round(waited / seconds, 4),
+                    "bases_per_second": round((self.bases - bases) / seconds), "clock": round(time.time()), **means,
+                }  # fmt: skip
+                with (self.outdir / "metrics.jsonl").open("a") as log:
+                    log.write(json.dumps(line) + "\n")
+                logger.info(" ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()))
+                sums, waited, began, bases = {}, 0.0, time.perf_counter(), self.bases
+                self._planned()
+            if time.perf_counter() - saved > self.plan.save_seconds:
+                self.save()
+                saved = time.perf_counter()
+        self.save()
+        stream.close()  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m transgenic_tools.train.trunk", description=__doc__)
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--sheet", type=Path, required=True, help="genomes to learn from")
+    parser.add_argument("--outdir", type=Path, required=True)
+    parser.add_argument("--steps", type=int, help="instead of the plan's")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    plan = read_plan(given.plan)
+    if given.steps:
+        plan = replace(plan, steps=given.steps)
+    TrunkTrainer(plan, given.sheet, given.outdir).run()
+
+
+if __name__ == "__main__":
+    main()
