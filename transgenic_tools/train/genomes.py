@@ -29,11 +29,12 @@ import numpy.typing as npt
 import yaml
 
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.genome.interval import STRANDS, Interval, Strand
+from transgenic_tools.genome.interval import Interval, Strand
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.reader import read_annotation
-from transgenic_tools.io.shards import PARTIAL, GeneRow, read_shard
+from transgenic_tools.io.rows import PARTIAL, GeneRow
+from transgenic_tools.io.shards import read_shard
 from transgenic_tools.train.examples import Example, example_from_row
 
 Codes = npt.NDArray[np.uint8]
@@ -103,7 +104,9 @@ class Territory:
     ) -> None:
         self.codes, self.parts, self.pseudogenes = codes, parts, pseudogenes
         self._placed = {key: sorted(genes, key=lambda g: g.start) for key, genes in placed.items()}
-        self._all = {seqid: [g for s in STRANDS for g in self._placed.get((seqid, s), [])] for seqid in codes}  # type: ignore[call-overload]
+        self._all: dict[str, list[Placed]] = {seqid: [] for seqid in codes}
+        for (seqid, _), genes in sorted(self._placed.items()):
+            self._all.setdefault(seqid, []).extend(genes)
         self._starts = {key: [g.start for g in genes] for key, genes in self._placed.items()}
         self._longest = max((g.end - g.start for genes in self._placed.values() for g in genes), default=0)
 
@@ -115,7 +118,7 @@ class Territory:
         return [g for g in genes[first : bisect_left(starts, end)] if g.end > start]
 
     def genes(self, seqid: str) -> list[Placed]:
-        """All genes of a sequence, those of the plus strand first."""
+        """All genes of a sequence, strand by strand."""
         return self._all[seqid]
 
     def read(self, seqid: str, strand: Strand, start: int, end: int) -> Codes:
@@ -167,7 +170,9 @@ def read_sheet(path: Path) -> list[GenomeEntry]:
                 path=path,
                 hint=f"a genome has {', '.join(sorted(known))}",
             )
-        paths = {key: path.parent / values[key] for key in ("shards", "fasta", "annotation", "exclude") if values.get(key)}
+        paths = {
+            key: path.parent / values[key] for key in ("shards", "fasta", "annotation", "exclude") if values.get(key)
+        }
         entries.append(GenomeEntry(**{**values, **paths, "stretches": _intervals(values.get("stretches", {}))}))
     return entries
 

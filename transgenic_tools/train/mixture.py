@@ -19,7 +19,7 @@ from torch import Tensor
 
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import STRANDS, Interval, Strand
-from transgenic_tools.model.vocabulary import IGNORE, N_SITES, PAD_CODE, Content, allowed_sites
+from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, Content, allowed_sites
 from transgenic_tools.train.examples import Example, Labels, crop_labels, draw_crop, label_window
 from transgenic_tools.train.genomes import COMPLEMENT, Codes, Source, Territory
 
@@ -98,7 +98,8 @@ def _by_deficit(
     sources: Sequence[Source], shares: Sequence[float], bases: int, draw: Callable[[int], Draw]
 ) -> list[Draw]:
     """Windows until they hold `bases`, each from the source that is furthest below its share."""
-    taken, drawn = np.zeros(len(sources)), []
+    taken = np.zeros(len(sources))
+    drawn: list[Draw] = []
     weights = np.array(shares) / max(sum(shares), 1e-9)
     while taken.sum() < bases and weights.any():
         index = int(np.argmax(np.where(weights > 0, weights * (taken.sum() + 1) - taken, -np.inf)))
@@ -327,7 +328,8 @@ def load_step(drawer: Drawer, step: int) -> tuple[StrandBatch | None, StrandBatc
     for draws in drawer.step(step):
         seed = drawer.mixture.seed
         windows = [
-            label_draw(drawer.sources, draw, rng=stable_rng("label", seed, step, draw.kind, draw.draw)) for draw in draws
+            label_draw(drawer.sources, draw, rng=stable_rng("label", seed, step, draw.kind, draw.draw))
+            for draw in draws
         ]
         batches.append(collate_windows(windows) if windows else None)
     return batches[0], batches[1]

@@ -12,7 +12,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +22,24 @@ from safetensors.torch import load_file
 
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import STRANDS, Interval
+from transgenic_tools.lattice.vocabulary import Content, Site
 from transgenic_tools.model.config_parts import build_part
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.strand_trunk import StrandTrunk
-from transgenic_tools.model.vocabulary import Content, Site
 from transgenic_tools.train.examples import Example, crop_labels, label_window
 from transgenic_tools.train.genomes import Source, Territory, read_sheet, read_source
 from transgenic_tools.train.metrics import MEASURED, average_precision, jittered_items
 from transgenic_tools.train.mixture import StrandBatch, Window, collate_windows, label_tile
 from transgenic_tools.train.trunk import strand_loss
 
-#: Bases of a tile, and of its ends that do not count.
-TILE, MARGIN = 24_000, 3_000
+
+@dataclass(frozen=True)
+class Tiling:
+    """Tiles of `length` bases, of which `margin` at either end do not count; at most `most` of a genome."""
+
+    length: int = 24_000
+    margin: int = 3_000
+    most: int = 30
 
 
 class _Sites:
@@ -72,26 +78,26 @@ def measure_genes(trunk: StrandTrunk, examples: Sequence[Example], *, seed: int 
     return {"loss": losses / max(bases, 1), **found.average_precision()}
 
 
-def tiles(territory: Territory, *, split: str, most: int) -> Iterator[tuple[str, Interval]]:
-    """At most `most` tiles whose inner parts lie side by side, spread evenly over the split's stretches."""
+def tiles(territory: Territory, tiling: Tiling) -> Iterator[tuple[str, Interval]]:
+    """Held-out tiles whose inner parts lie side by side, spread evenly where there are too many."""
     listed = [
-        (seqid, Interval(start, start + TILE))
-        for seqid, part in sorted(territory.parts[split].items())
-        for start in range(part.start, part.end - TILE, TILE - 2 * MARGIN)
+        (seqid, Interval(start, start + tiling.length))
+        for seqid, part in sorted(territory.parts["validation"].items())
+        for start in range(part.start, part.end - tiling.length + 1, tiling.length - 2 * tiling.margin)
     ]
-    yield from listed[:: max(1, -(-len(listed) // most))]
+    yield from listed[:: max(1, -(-len(listed) // tiling.most))]
 
 
 @torch.inference_mode()
-def measure_stretches(trunk: StrandTrunk, territory: Territory, *, most: int, split: str = "validation") -> dict[str, float]:
+def measure_stretches(trunk: StrandTrunk, territory: Territory, tiling: Tiling) -> dict[str, float]:
     """Scan mode, both strands."""
     found, coding, false = _Sites(), np.zeros(4), np.zeros(2)
     losses = []
-    for number, (seqid, part) in enumerate(tiles(territory, split=split, most=most)):
+    for number, (seqid, part) in enumerate(tiles(territory, tiling)):
         batch = collate_windows([label_tile(territory, seqid, part, rng=stable_rng("tile", number))])
         scores = trunk.scan(batch.codes)
         losses.append(float(strand_loss(scores, batch)[0]))
-        inner = slice(MARGIN, TILE - MARGIN)
+        inner = slice(tiling.margin, tiling.length - tiling.margin)
         empty = torch.from_numpy(_empty(territory, seqid, part))[inner]
         for strand in range(len(STRANDS)):
             found.add(scores[strand], batch, strand, inner)
@@ -122,14 +128,16 @@ def _empty(territory: Territory, seqid: str, part: Interval, *, away: int = 200)
     """Where no gene stands on either strand within `away` bases."""
     empty = np.ones(len(part), dtype=bool)
     for strand in STRANDS:
-        for gene in territory.on(seqid, strand, part.start, part.end):
+        for gene in territory.on(seqid, strand, part.start - away, part.end + away):  # type: ignore[arg-type]
             low, high = gene.locus.start - away - part.start, gene.locus.end + away - part.start
             empty[max(low, 0) : max(high, 0)] = False
     return empty
 
 
-def measure(trunk: StrandTrunk, sources: Sequence[Source], *, genes: int = 255, most: int = 30) -> dict[str, dict[str, float]]:
-    """Everything of every genome that has something held out."""
+def measure(
+    trunk: StrandTrunk, sources: Sequence[Source], *, genes: int = 255, tiling: Tiling
+) -> dict[str, dict[str, float]]:
+    """Everything of every genome that has something held out, at most so many genes of each."""
     results = {}
     for source in sources:
         examples = source.genes.get("validation", [])
@@ -137,7 +145,7 @@ def measure(trunk: StrandTrunk, sources: Sequence[Source], *, genes: int = 255, 
             every = max(1, len(examples) // genes)
             results[f"{source.entry.name} genes"] = measure_genes(trunk, examples[::every][:genes])
         if source.territory is not None and source.territory.parts.get("validation"):
-            results[f"{source.entry.name} stretches"] = measure_stretches(trunk, source.territory, most=most)
+            results[f"{source.entry.name} stretches"] = measure_stretches(trunk, source.territory, tiling)
     return results
 
 
@@ -166,7 +174,7 @@ def main() -> None:
     sources = held_out_sources(given.sheet)
     for directory in given.trunks:
         step = json.loads((directory / "config.json").read_text()).get("step")
-        results = measure(load_trunk(directory), sources, genes=given.genes, most=given.tiles)
+        results = measure(load_trunk(directory), sources, genes=given.genes, tiling=Tiling(most=given.tiles))
         print(json.dumps({"trunk": directory.name, "step": step, "results": results}), flush=True)
 
 

@@ -29,10 +29,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from transgenic_tools.errors import UsageError
+from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Site
 from transgenic_tools.model.config_parts import StrandEncoderConfig, build_part
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.strand_trunk import StrandTrunk
-from transgenic_tools.model.vocabulary import IGNORE, N_SITES, Site
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.genomes import read_sheet, read_source
 from transgenic_tools.train.mixture import Drawer, Mixture, StrandBatch, load_step
@@ -44,7 +44,14 @@ logger = logging.getLogger(__name__)
 #: TSS and TTS are annotated loosely, so they weigh less.
 _TYPE_WEIGHT = {Site.TSS: 0.1, Site.TTS: 0.1}
 #: Positives a kilobase below which a batch counts as if it had them; fuzzy sites have 14 positives each.
-_LEAST_POSITIVES = {Site.TSS: 1.75, Site.START: 0.125, Site.DONOR: 0.5, Site.ACCEPTOR: 0.5, Site.STOP: 0.125, Site.TTS: 1.75}
+_LEAST_POSITIVES = {
+    Site.TSS: 1.75,
+    Site.START: 0.125,
+    Site.DONOR: 0.5,
+    Site.ACCEPTOR: 0.5,
+    Site.STOP: 0.125,
+    Site.TTS: 1.75,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +133,8 @@ def make_drawer(sheet: Path, mixture: Mixture) -> Drawer:
 def _worker_step(step: int) -> Any:
     assert _drawer is not None
     return [
-        None if batch is None else [tensor.numpy() for tensor in vars(batch).values()] for batch in load_step(_drawer, step)
+        None if batch is None else [tensor.numpy() for tensor in vars(batch).values()]
+        for batch in load_step(_drawer, step)
     ]
 
 
@@ -232,7 +240,7 @@ class TrunkTrainer:
             with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.precision == "bf16"):
                 scores = (self.model(batch.codes),) if name == "gene" else self.model.scan(batch.codes)
             loss, parts = strand_loss(scores, batch)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             numbers |= {f"{name}_{key}": float(value) for key, value in parts.items()}
             self.bases += int((batch.codes < 5).sum())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)

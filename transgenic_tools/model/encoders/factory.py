@@ -23,6 +23,7 @@ from transgenic_tools.model.config_parts import (
     HyenaDnaConfig,
     MappingConfig,
     NucleotideTransformerV2Config,
+    StrandEncoderConfig,
 )
 from transgenic_tools.model.encoders import hyenadna
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
@@ -34,15 +35,16 @@ from transgenic_tools.model.encoders.kmer import (
     tokenizer_from_vocabulary,
 )
 from transgenic_tools.model.encoders.nucleotide_transformer_v2 import NucleotideTransformerV2
+from transgenic_tools.model.encoders.strands import StrandEncoder
 from transgenic_tools.model.encoders.tokens import TokenEncoder
 from transgenic_tools.model.mappings import BaseMapping
 
 Pretrained = EsmEncoderConfig | NucleotideTransformerV2Config | HyenaDnaConfig | AutoEncoderConfig
-Encoder = EmbeddedEncoder | TokenEncoder
+Encoder = EmbeddedEncoder | StrandEncoder | TokenEncoder
 
 
 def build_encoder(config: Any, mapping: MappingConfig) -> Encoder:
-    """The encoder with fresh weights; `mapping` joins token encodings with bases and is unused by `embedded`."""
+    """The encoder with fresh weights; `mapping` joins token encodings with bases and is unused by the others."""
     if isinstance(config, EsmEncoderConfig | NucleotideTransformerV2Config | HyenaDnaConfig | AutoEncoderConfig):
         backbone, tokenizer = _backbone(config)
         return TokenEncoder(
@@ -53,7 +55,7 @@ def build_encoder(config: Any, mapping: MappingConfig) -> Encoder:
             overlap_tokens=config.overlap_tokens,
             segments_per_batch=config.segments_per_batch,
         )
-    return EmbeddedEncoder(config)
+    return StrandEncoder(config) if isinstance(config, StrandEncoderConfig) else EmbeddedEncoder(config)
 
 
 def _backbone(config: Pretrained) -> tuple[nn.Module, Tokenizer]:
