@@ -52,7 +52,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 _SEQ2SEQ = {"dim": 64, "heads": 4, "layers": 2, "node_layers": 2, "intermediate": 128, "window": 16}
 DECODERS: dict[str, dict[str, Any]] = {
-    "embedded": {"name": "embedded", "dim": 64, "heads": 4, "layers": 2, "node_layers": 2},
+    "pointer": {"name": "pointer", "dim": 64, "heads": 4, "layers": 2, "node_layers": 2},
     "led, global attention: none": {"name": "led", **_SEQ2SEQ, "global_attention": "none"},
     "led, global attention: sites": {"name": "led", **_SEQ2SEQ, "global_attention": "sites"},
     "longt5": {"name": "longt5", **_SEQ2SEQ},
@@ -80,7 +80,7 @@ class Choice:
     routine: str = "whole"
     encoder: str = "embedded"
     mapping: str = "linear"
-    decoder: str = "embedded"
+    decoder: str = "pointer"
     trained: bool = False
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"greedy": METHODS["greedy"]})
 
@@ -158,16 +158,18 @@ def prepare(plan: Plan) -> dict[str, tuple[Path, ...]]:
 
 def _measure(model_dir: Path, config: Any, methods: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """How much of the held-out fold each method of generation writes exactly."""
-    from transgenic_tools.model.confidence import found_transcript
-    from transgenic_tools.model.decoding import DecodingConfig
-    from transgenic_tools.model.search import search, start_search
-    from transgenic_tools.model.transgenic import load_model
+    from transgenic_tools.model.files import load_model
+    from transgenic_tools.search.confidence import found_transcript
+    from transgenic_tools.search.config import DecodingConfig
+    from transgenic_tools.search.reader import Reader
+    from transgenic_tools.search.search import search, start_search
     from transgenic_tools.train.start import load_examples
 
     model, _ = load_model(model_dir)
     model.eval()
     _, held_out = load_examples(config)
-    graphs = [(example, model.read_window(example.codes)[0]) for example in held_out]
+    reader = Reader(model, precision="fp32")
+    graphs = [(example, reader.read_window(example.codes)[0]) for example in held_out]
     results = {}
     warm = [start_search(example.gene_id, graph) for example, graph in graphs[:1] if graph is not None]
     search(model.decoder, DecodingConfig(), warm)  # compiled now, so that no method is charged for it
@@ -197,8 +199,8 @@ def _new_decoder(name: str, directory: Path) -> Path:
     """The embedded model with another decoder, whose weights are random."""
     import torch
 
-    from transgenic_tools.model.config import TransgenicConfig
-    from transgenic_tools.model.transgenic import TransgenicModel, load_model
+    from transgenic_tools.model.files import load_model
+    from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 
     known, _ = load_model(None)
     torch.manual_seed(1)

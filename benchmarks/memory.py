@@ -31,9 +31,8 @@ def table() -> str:
     """GB of one micro-batch: all learned, frozen encoder, predicting."""
     import torch
 
-    from transgenic_tools.model.config import TransgenicConfig
     from transgenic_tools.model.preflight import estimate
-    from transgenic_tools.model.transgenic import TransgenicModel
+    from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 
     rows = []
     for preset in preset_names():
@@ -45,9 +44,9 @@ def table() -> str:
         cells = []
         for bases in LENGTHS:
             needs = [
-                estimate(config, bases=bases, train=True, half=True),
-                estimate(config, bases=bases, train=True, half=True, learned=1 - encoder / model.n_parameters),
-                estimate(config, bases=bases, train=False, half=True),
+                estimate(config.settings, bases=bases, train=True, half=True),
+                estimate(config.settings, bases=bases, train=True, half=True, learned=1 - encoder / model.n_parameters),
+                estimate(config.settings, bases=bases, train=False, half=True),
             ]
             cells.append(" / ".join(f"{one.total / 1e9:.2f}" for one in needs))
         rows.append([f"`{preset}`", f"{model.n_parameters / 1e6:.1f} ({encoder / 1e6:.1f})", *cells])
@@ -63,9 +62,8 @@ def measure(preset: str, bases: int, *, train: bool) -> str:
     """One trunk pass (or training step) in this process."""
     import torch
 
-    from transgenic_tools.model.config import TransgenicConfig
     from transgenic_tools.model.preflight import estimate
-    from transgenic_tools.model.transgenic import TransgenicModel
+    from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 
     torch.set_num_threads(1)
     config = TransgenicConfig(**parts_of(preset))
@@ -93,7 +91,7 @@ def measure(preset: str, bases: int, *, train: bool) -> str:
         with torch.no_grad():
             model.eval().score_bases(codes)
     seconds = time.perf_counter() - began
-    need = estimate(config, bases=bases, train=train, learned=share)
+    need = estimate(config.settings, bases=bases, train=train, learned=share)
     return (
         f"{preset}, {bases} bases, {'one training step of the trunk' if train else 'prediction'}: "
         f"measured {resident() - before:.2f} GB, computed {need.total / 1e9:.2f} GB (weights {need.weights / 1e9:.2f}, "

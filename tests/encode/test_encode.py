@@ -28,10 +28,9 @@ from transgenic_tools.generate.run import run as generate
 from transgenic_tools.genome.sequence import encode as base_codes
 from transgenic_tools.io.encodings import EncodingStore
 from transgenic_tools.io.shards import read_predictions
-from transgenic_tools.model.config import TransgenicConfig
-from transgenic_tools.model.decoding import DecodingConfig
 from transgenic_tools.model.stored import compress, restore, token_encoder, use_store
-from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
+from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.train.config import Config as TrainConfig
 from transgenic_tools.train.run import run as train
 
@@ -40,7 +39,7 @@ def save_model(directory: Path, name: str = "nucleotide-transformer-v2", seed: i
     torch.manual_seed(seed)
     mapping = {"channels": 6, "width": 8, "kernel": 3}
     model = TransgenicModel(
-        TransgenicConfig(encoder=ENCODERS[name], mapping=mapping, decoder=DECODERS["embedded"])
+        TransgenicConfig(encoder=ENCODERS[name], mapping=mapping, decoder=DECODERS["pointer"])
     ).eval()
     model.save_pretrained(directory)
     return model

@@ -104,7 +104,7 @@ def test_torch_image_is_complete(torch_image: str) -> None:
         "python -c 'import accelerate, mappy, numba, peft, safetensors, torch, transformers; "
         "import transgenic_tools.encode.run, transgenic_tools.generate.run, transgenic_tools.train.pipeline; "
         'from transgenic_tools.model.presets import preset_names; assert "mini" in preset_names(); '
-        "from transgenic_tools.model.transgenic import load_model; load_model(None); "
+        "from transgenic_tools.model.files import load_model; load_model(None); "
         "print(torch.nn.Linear(3, 2)(torch.ones(1, 3)).shape)'"
     )
     done = subprocess.run(

@@ -10,7 +10,8 @@ import torch
 from transgenic_tools.cli.prep import app as prep_app
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import read_shard
-from transgenic_tools.model.transgenic import TransgenicModel, load_model
+from transgenic_tools.model.files import load_model
+from transgenic_tools.model.transgenic import TransgenicModel
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 

@@ -12,15 +12,16 @@ from transgenic_tools.generate.predict import NO_TRANSCRIPT, Predictor
 from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, translate
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.rows import GeneRow, PredictionRow
-from transgenic_tools.model.decoding import DecodingConfig
 from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.reader import Reader
 
 
 def predictor(model: TransgenicModel, *, complete: bool = False, **search: object) -> Predictor:
     config = Config(
         shards=(), model=None, outdir=Path(), decoding=DecodingConfig(**search), complete=complete  # type: ignore[arg-type]
     )  # fmt: skip
-    return Predictor(model, config, model_hash="test")
+    return Predictor(Reader(model, precision="fp32"), config, model_hash="test")
 
 
 def assert_valid(row: GeneRow, prediction: PredictionRow) -> int:
@@ -66,9 +67,10 @@ def test_sampling_depends_on_seed_and_gene_alone(model: TransgenicModel, rows: l
 
 def test_a_beam_is_no_worse_than_greedy(model: TransgenicModel, rows: list[GeneRow]) -> None:
     from transgenic_tools.genome.sequence import encode
-    from transgenic_tools.model.search import search, start_search
+    from transgenic_tools.search.search import search, start_search
 
-    graphs = [model.read_window(encode(row.sequence))[0] for row in rows]
+    reader = Reader(model, precision="fp32")
+    graphs = [reader.read_window(encode(row.sequence))[0] for row in rows]
     best = {}
     for name, beams in (("greedy", 1), ("beam", 4)):
         genes = [start_search(row.gene_id, g) for row, g in zip(rows, graphs, strict=True) if g is not None]

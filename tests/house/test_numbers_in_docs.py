@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from transgenic_tools.io.shards import BASES_PER_GROUP, ROWS_PER_GROUP
-from transgenic_tools.model.decoding import DecodingConfig
+from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.train.config import Config as TrainConfig
 
 ROOT = Path(__file__).parents[2]

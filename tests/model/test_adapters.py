@@ -10,9 +10,8 @@ import torch
 from tests.model.tiny import ENCODERS, random_text, windows
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.model.adapters import add_adapters, backbone_of, load_adapters, merged, save_adapters
-from transgenic_tools.model.config import TransgenicConfig
 from transgenic_tools.model.presets import load_preset, preset_names
-from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 
 CODES = windows(random_text(120))
 

@@ -15,10 +15,10 @@ from transgenic_tools.genome.sequence import encode
 from transgenic_tools.lattice.grammar import path_to_transcript
 from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.lattice.vocabulary import Site
-from transgenic_tools.model.config import TransgenicConfig
-from transgenic_tools.model.decoding import DecodingConfig
-from transgenic_tools.model.search import search, start_search
-from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
+from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.reader import Reader
+from transgenic_tools.search.search import search, start_search
 from transgenic_tools.train.decoding import DecoderExample, decoder_loss, gold_steps
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ def make(decoder: str, encoder: str = "embedded", **changes: Any) -> TransgenicM
 
 
 def graph_of(model: TransgenicModel, seed: int = 3, length: int = 400) -> SiteGraph:
-    graph, _ = model.read_window(encode(random_text(length, seed=seed)))
+    graph, _ = Reader(model, precision="fp32").read_window(encode(random_text(length, seed=seed)))
     assert graph is not None
     return graph
 
@@ -70,7 +70,7 @@ def test_loss_falls_and_gradients_reach_the_new_vocabulary(name: str) -> None:
     for table, rows in used.items():
         gradient = getattr(decoder, table).weight.grad
         assert (gradient[list(rows)].abs().sum(1) > 0).all(), table
-    head = decoder.lm_head if name != "embedded" else decoder.more
+    head = decoder.lm_head if name != "pointer" else decoder.more
     assert (head.weight.grad.abs().sum(1) > 0).all()
 
 
@@ -110,7 +110,7 @@ def test_search_scores_steps_as_training_does(name: str) -> None:
     assert float(parts["step_loss"]) == pytest.approx(-np.mean(steps), abs=2e-4)
 
 
-@pytest.mark.parametrize("name", [n for n in DECODERS if n != "embedded"])
+@pytest.mark.parametrize("name", [n for n in DECODERS if n != "pointer"])
 @pytest.mark.parametrize("lengths", [(0, 0, 0), (5, 2, 0)])
 def test_cached_steps_equal_the_whole_pass(name: str, lengths: tuple[int, ...]) -> None:
     """Rows of different lengths, two beams each, that change places; every step against a pass over its own row."""
@@ -142,7 +142,7 @@ def test_cached_steps_equal_the_whole_pass(name: str, lengths: tuple[int, ...]) 
             rows = [rows[p] for p in parents.tolist()]
 
 
-@pytest.mark.parametrize("name", [n for n in DECODERS if n != "embedded"])
+@pytest.mark.parametrize("name", [n for n in DECODERS if n != "pointer"])
 def test_padding_of_other_genes_changes_no_loss(name: str) -> None:
     model = make(name)
     short, long = (gold(model, graph_of(model, seed, length)) for seed, length in ((3, 300), (4, 500)))
@@ -184,7 +184,7 @@ def test_an_unknown_global_attention_is_refused() -> None:
         make("led", global_attention="everywhere")
 
 
-PAIRS = [*((e, "embedded") for e in ENCODERS)]
+PAIRS = [*((e, "pointer") for e in ENCODERS)]
 PAIRS += [("esm", "led"), ("hyenadna", "t5"), ("nucleotide-transformer-v2", "longt5")]
 
 

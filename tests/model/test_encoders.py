@@ -14,7 +14,7 @@ from transformers import BertConfig, BertModel
 
 from tests.model.tiny import ENCODERS, MAPPINGS, random_text, windows
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
-from transgenic_tools.model.config_parts import build_part
+from transgenic_tools.model.config import build_part
 from transgenic_tools.model.encoders.factory import build_encoder, find_weights, load_published, sizes_from_directory
 from transgenic_tools.model.encoders.hyenadna import causal_convolution
 from transgenic_tools.model.encoders.tokens import TokenEncoder

@@ -7,8 +7,7 @@ import torch
 
 from tests.model.tiny import ENCODERS, random_text, windows
 from transgenic_tools.errors import OutOfMemoryError
-from transgenic_tools.model.config import TransgenicConfig
-from transgenic_tools.model.config_parts import build_part
+from transgenic_tools.model.config import build_part
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.preflight import (
     Memory,
@@ -20,6 +19,7 @@ from transgenic_tools.model.preflight import (
     shared,
 )
 from transgenic_tools.model.presets import load_preset
+from transgenic_tools.model.transgenic import TransgenicConfig
 
 DECODER = {"dim": 8, "heads": 1, "layers": 0, "node_layers": 0}
 
@@ -33,8 +33,8 @@ def config_of(name: str, **changes: object) -> TransgenicConfig:
 def test_generation_knows_what_the_embedded_network_needs(name: str) -> None:
     """By a formula, against the count on the meta device that the other networks take."""
     config = TransgenicConfig(**{k: v for k, v in load_preset(name).items() if k != "training"})
-    counted = estimate(config, bases=20_000, train=False).activations
-    line = generation_line(config, torch.device("cpu"), at_once=20_000, total_bases=10**6)
+    counted = estimate(config.settings, bases=20_000, train=False).activations
+    line = generation_line(config.settings, torch.device("cpu"), at_once=20_000, total_bases=10**6)
     said = float(line.split("activations ")[1].split(")")[0])
     assert said == pytest.approx(counted / 1e9, rel=0.1)
 
@@ -54,27 +54,27 @@ def test_activations_are_those_that_autograd_keeps(name: str) -> None:
     encoder = build_encoder(build_part("encoder", config.encoder), build_part("mapping", config.mapping)).train()
     codes = windows(random_text(60).replace("N", "A"))
     really = kept_bytes(encoder, codes)
-    assert estimate(config, bases=60, train=True).activations == pytest.approx(really, rel=0.15)
+    assert estimate(config.settings, bases=60, train=True).activations == pytest.approx(really, rel=0.15)
 
 
 def test_parameters_of_each_purpose() -> None:
     config = config_of("esm")
-    full, adapted = (estimate(config, bases=60, train=True, learned=share) for share in (1.0, 0.01))
+    full, adapted = (estimate(config.settings, bases=60, train=True, learned=share) for share in (1.0, 0.01))
     assert full.gradients == full.weights
     assert full.optimizer == 2 * full.weights
     assert adapted.optimizer < 0.02 * full.optimizer
     assert adapted.weights == full.weights
-    predict = estimate(config, bases=60, train=False)
+    predict = estimate(config.settings, bases=60, train=False)
     assert (predict.gradients, predict.optimizer, predict.average) == (0, 0, 0)
     assert predict.activations < full.activations
 
 
 def test_checkpointing_and_bf16_need_less() -> None:
     deep = {"layers": 8}
-    plain, saving = (estimate(config_of("nucleotide-transformer-v2", **deep, checkpointing=c), bases=80, train=True)
-                     for c in (False, True))  # fmt: skip
+    settings = [config_of("nucleotide-transformer-v2", **deep, checkpointing=c).settings for c in (False, True)]
+    plain, saving = (estimate(one, bases=80, train=True) for one in settings)
     assert saving.activations < plain.activations / 2
-    half = estimate(config_of("nucleotide-transformer-v2", **deep), bases=80, train=True, half=True)
+    half = estimate(config_of("nucleotide-transformer-v2", **deep).settings, bases=80, train=True, half=True)
     assert half.activations == plain.activations // 2
 
 
@@ -92,8 +92,8 @@ def test_a_run_that_cannot_fit_is_stopped_with_advice() -> None:
 
 def test_time_grows_with_bases_and_with_learning() -> None:
     config = TransgenicConfig(**{k: v for k, v in load_preset("mini").items() if k != "training"})
-    one = expected_seconds(config, total_bases=10**6, train=False, speed=1e10)
-    assert expected_seconds(config, total_bases=2 * 10**6, train=True, speed=1e10) == pytest.approx(6 * one)
+    one = expected_seconds(config.settings, total_bases=10**6, train=False, speed=1e10)
+    assert expected_seconds(config.settings, total_bases=2 * 10**6, train=True, speed=1e10) == pytest.approx(6 * one)
 
 
 def test_processes_share_what_zero_spreads() -> None:
@@ -103,9 +103,9 @@ def test_processes_share_what_zero_spreads() -> None:
 
 def test_generation_is_announced_and_stopped_where_it_cannot_fit() -> None:
     config = config_of("esm")
-    line = generation_line(config, torch.device("cpu"), at_once=3000, total_bases=10**6)
+    line = generation_line(config.settings, torch.device("cpu"), at_once=3000, total_bases=10**6)
     assert "cpu, fp32: needs" in line
     assert "min" in line
     with pytest.raises(OutOfMemoryError) as stopped:
-        generation_line(config, torch.device("cpu"), at_once=10**12, total_bases=10**12)
+        generation_line(config.settings, torch.device("cpu"), at_once=10**12, total_bases=10**12)
     assert "--max-length" in str(stopped.value.hint)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from tests.model.tiny import random_text, windows
 from transgenic_tools.genome.sequence import reverse_complement
-from transgenic_tools.model.config_parts import StrandEncoderConfig
+from transgenic_tools.model.config import StrandEncoderConfig
 from transgenic_tools.model.encoders.strands import StrandEncoder, TiedLinear, exchange
 from transgenic_tools.model.strand_trunk import StrandTrunk
 
@@ -84,7 +84,7 @@ def test_one_gene_can_be_learned_beside_a_scan() -> None:
 
 
 def test_the_encoder_is_one_of_those_of_a_model() -> None:
-    from transgenic_tools.model.config_parts import MappingConfig, build_part
+    from transgenic_tools.model.config import MappingConfig, build_part
     from transgenic_tools.model.encoders.factory import build_encoder
 
     encoder = build_encoder(build_part("encoder", {"name": "strands", **SIZES}), MappingConfig())

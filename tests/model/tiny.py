@@ -32,7 +32,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 DECODERS: dict[str, dict[str, Any]] = {
-    "embedded": {"dim": 16, "heads": 2, "layers": 1, "node_layers": 1},
+    "pointer": {"dim": 16, "heads": 2, "layers": 1, "node_layers": 1},
     **{
         name: {
             "name": name, "dim": 16, "heads": 2, "layers": 1, "node_layers": 1, "intermediate": 16, "window": 4,

@@ -210,7 +210,7 @@ def test_a_sheet_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:
 
 
 def _plan(steps: int) -> Plan:
-    from transgenic_tools.model.config_parts import StrandEncoderConfig
+    from transgenic_tools.model.config import StrandEncoderConfig
 
     encoder = StrandEncoderConfig(stem=4, channels=4, dim=8, blocks=2, heads=1, patch=6, attention_every=2)
     return Plan(encoder=encoder, mixture=MIXTURE, steps=steps, warmup=2, log_every=2, decay=0.0)

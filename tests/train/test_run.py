@@ -30,7 +30,7 @@ from transgenic_tools.train.processes import make_accelerator
 from transgenic_tools.train.run import Trainer, run
 from transgenic_tools.train.start import build_model, load_examples
 
-TINY = {"encoder": ENCODERS["embedded"], "decoder": DECODERS["embedded"]}
+TINY = {"encoder": ENCODERS["embedded"], "decoder": DECODERS["pointer"]}
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_micro_batches_must_be_shared_out_evenly(
 
 @pytest.mark.parametrize("method", ["lora", "ia3"])
 def test_adapters_are_learned_saved_alone_and_merged(data: tuple[Path, ...], tmp_path: Path, method: str) -> None:
-    parts = {"encoder": ENCODERS["esm"], "mapping": {"channels": 6, "width": 6}, "decoder": DECODERS["embedded"]}
+    parts = {"encoder": ENCODERS["esm"], "mapping": {"channels": 6, "width": 6}, "decoder": DECODERS["pointer"]}
     c = config(data, tmp_path, peft=method, rank=2, steps=3, model_overrides=parts)
     torch.manual_seed(c.seed)
     begun = build_model(replace(c, peft="none"))
@@ -187,7 +187,7 @@ def test_adapters_are_learned_saved_alone_and_merged(data: tuple[Path, ...], tmp
 
 
 def test_a_frozen_encoder_stays_and_the_mapping_learns(data: tuple[Path, ...], tmp_path: Path) -> None:
-    parts = {"encoder": ENCODERS["hyenadna"], "mapping": {"channels": 6, "width": 6}, "decoder": DECODERS["embedded"]}
+    parts = {"encoder": ENCODERS["hyenadna"], "mapping": {"channels": 6, "width": 6}, "decoder": DECODERS["pointer"]}
     c = config(data, tmp_path, freeze="encoder", steps=2, model_overrides=parts)
     torch.manual_seed(c.seed)
     run(c)

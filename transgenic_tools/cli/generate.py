@@ -100,7 +100,7 @@ def generate(
     set_up_logging(verbose, quiet)
     from transgenic_tools.generate.config import Config
     from transgenic_tools.generate.run import run
-    from transgenic_tools.model.decoding import DecodingConfig
+    from transgenic_tools.search.config import DecodingConfig
 
     search = DecodingConfig(
         decoding=decoding.value, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence,

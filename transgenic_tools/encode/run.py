@@ -24,9 +24,9 @@ from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import expand_shards, read_shard
 from transgenic_tools.lattice.vocabulary import PAD_CODE
 from transgenic_tools.model.encoders.tokens import TokenEncoder
+from transgenic_tools.model.files import load_model
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.model.stored import compress, header_of, token_encoder
-from transgenic_tools.model.transgenic import load_model
 from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Settings of one run of generation.
 
 In: flags of `tg-generate`. Out: the frozen `Config`.
-A surprise: how transcripts are searched is `model.decoding.DecodingConfig`, shared with calibration.
+A surprise: how transcripts are searched is `search.config.DecodingConfig`, shared with calibration.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from transgenic_tools.model.decoding import DecodingConfig
+from transgenic_tools.search.config import DecodingConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,8 @@ def compile_kernels() -> None:
     from transgenic_tools.generate.predict import Predictor
     from transgenic_tools.genome.hashing import stable_rng
     from transgenic_tools.io.rows import GeneRow
-    from transgenic_tools.model.network import load_network
+    from transgenic_tools.model.files import load_network
+    from transgenic_tools.search.reader import Reader
 
     rng = stable_rng("kernels")
     sequence = "".join(rng.choice(list("ACGT"), 2_000))
@@ -25,8 +26,7 @@ def compile_kernels() -> None:
         window_end=2_000, sequence=sequence, gsf=None, n_transcripts=0, primary_transcript=None, split="test",
     )  # fmt: skip
     model, _ = load_network()
-    model.eval().prepare()
-    Predictor(model, Config(shards=(), model=None, outdir=Path()), model_hash="").predict([row])
+    Predictor(Reader(model.eval()), Config(shards=(), model=None, outdir=Path()), model_hash="").predict([row])
 
 
 if __name__ == "__main__":

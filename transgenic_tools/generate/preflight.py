@@ -42,5 +42,5 @@ def announce(model: Network, device: torch.device, shards: Sequence[Path], confi
     """
     longest, total = window_sizes(shards, config.split)
     at_once = longest * config.threads if device.type == "cpu" else max(longest, config.batch_bases)
-    line = generation_line(model.config, device, at_once=at_once, total_bases=total)
+    line = generation_line(model.settings, device, at_once=at_once, total_bases=total)
     logger.info("%d bases, longest window %d: %s", total, longest, line)

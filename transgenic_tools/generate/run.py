@@ -24,8 +24,10 @@ from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import announce
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.io.shards import count_genes, expand_shards, read_shard, shard_provenance, write_prediction_shard
-from transgenic_tools.model.network import Network, load_network, pick_device
+from transgenic_tools.model.files import load_network
+from transgenic_tools.model.network import pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
+from transgenic_tools.search.reader import Reader
 
 logger = logging.getLogger(__name__)
 #: Genes that are read before their decoding starts.
@@ -107,8 +109,8 @@ def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
     return (row for row in read_shard(shard) if split is None or row.split == split)
 
 
-def load(config: Config) -> tuple[Network, Path, torch.device, str]:
-    """The model on its device, and the precision that it computes with.
+def load(config: Config) -> tuple[Reader, Path]:
+    """The model laid out on its device, and its directory.
 
     Raises:
         MissingInputError: no model directory.
@@ -127,7 +129,7 @@ def load(config: Config) -> tuple[Network, Path, torch.device, str]:
 
         use_stored(model, config.encodings)
     model = model.eval().to(device)
-    return model, path, device, model.prepare(config.precision)
+    return Reader(model, precision=config.precision), path
 
 
 def run(config: Config) -> Result:
@@ -140,15 +142,16 @@ def run(config: Config) -> Result:
         if not shard.exists():
             raise MissingInputError("no such shard", path=shard, hint="make shards with tg-prep genes")
     genes = sum(count_genes(shard, split=config.split) for shard in shards)
-    model, model_dir, device, precision = load(config)
+    reader, model_dir = load(config)
+    device, precision = reader.device, reader.precision
     if device.type == "cpu":
         logger.info("device cpu, %d thread(s), %s; no GPU is used", config.threads, precision)
     else:
         logger.info("device %s, %s, %s", device, torch.cuda.get_device_name(device), precision)
-    announce(model, device, shards, config)
+    announce(reader.network, device, shards, config)
     digest = model_hash(model_dir)
     provenance = _provenance(config, digest, precision)
-    predictor = Predictor(model, config, model_hash=digest)
+    predictor = Predictor(reader, config, model_hash=digest)
     config.outdir.mkdir(parents=True, exist_ok=True)
     progress = _Progress(genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0}

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transgenic_tools.lattice.vocabulary import PAD_CODE
-from transgenic_tools.model.config_parts import MappingConfig
+from transgenic_tools.model.config import MappingConfig
 
 
 class Stem(nn.Module):

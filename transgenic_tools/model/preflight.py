@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from transgenic_tools.errors import OutOfMemoryError
-from transgenic_tools.model.config_parts import EmbeddedEncoderConfig, MappingConfig, Settings, build_part
+from transgenic_tools.model.config import AutoEncoderConfig, EmbeddedEncoderConfig, MappingConfig, ModelConfig
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.encoders.tokens import TokenEncoder
 from transgenic_tools.model.network import Network
@@ -118,9 +118,9 @@ def _one_pass(config: Any, mapping: MappingConfig, bases: int) -> tuple[int, int
     return network, kept_bytes(encoder.mapping, hidden, index, index, codes)
 
 
-def _activations(config: Settings, bases: int, *, train: bool) -> tuple[int, int]:
+def _activations(config: ModelConfig, bases: int, *, train: bool) -> tuple[int, int]:
     """(bytes kept, bytes of the gradients of one layer)."""
-    encoder, mapping = build_part("encoder", config.encoder), build_part("mapping", config.mapping)
+    encoder, mapping = config.encoder, config.mapping
     whole, bases = bases, min(bases, LONGEST)
     one, mapped = _one_pass(_thin(encoder, 1), mapping, bases)
     two, _ = _one_pass(_thin(encoder, 2), mapping, bases)
@@ -128,11 +128,11 @@ def _activations(config: Settings, bases: int, *, train: bool) -> tuple[int, int
     decoder = 0
     if train and getattr(encoder, "checkpointing", False):
         # Only each layer's input is kept; one layer is computed again at a time.
-        width = getattr(encoder, "dim", None) or encoder.architecture["hidden_size"]
+        width = encoder.architecture["hidden_size"] if isinstance(encoder, AutoEncoderConfig) else encoder.dim
         inputs = 4 * width * math.ceil(bases / getattr(encoder, "kmer", 1))
         return int((outside + layer + _layers(encoder) * inputs + mapped) * whole / bases), int(layer * whole / bases)
     if train:
-        sizes = build_part("decoder", config.decoder)
+        sizes = config.decoder
         positions = (SITES_PER_KB * sizes.node_layers + STEPS_PER_KB * sizes.layers) * bases / 1000
         decoder = int(4 * 24 * sizes.dim * positions)
     kept = outside + layer * (_layers(encoder) if train else 1) + mapped + decoder
@@ -148,7 +148,7 @@ def _embedded_forward(sizes: EmbeddedEncoderConfig, bases: int) -> int:
 
 
 def estimate(
-    config: Settings, *, bases: int, train: bool, learned: float = 1.0, half: bool = False, average: bool = True
+    config: ModelConfig, *, bases: int, train: bool, learned: float = 1.0, half: bool = False, average: bool = True
 ) -> Memory:
     """Memory of one process.
 
@@ -186,11 +186,11 @@ def operations_per_second(device: torch.device, *, half: bool, size: int = 768) 
     return 2 * size**3 / best
 
 
-def expected_seconds(config: Settings, *, total_bases: int, train: bool, speed: float) -> float:
+def expected_seconds(config: ModelConfig, *, total_bases: int, train: bool, speed: float) -> float:
     """Two operations a parameter and token forward, three times that to learn, at a third of the peak speed."""
-    encoder = build_part("encoder", config.encoder)
+    encoder = config.encoder
     with torch.device("meta"):
-        parameters = sum(p.numel() for p in build_encoder(encoder, build_part("mapping", config.mapping)).parameters())
+        parameters = sum(p.numel() for p in build_encoder(encoder, config.mapping).parameters())
     bases_a_step = encoder.patch if isinstance(encoder, EmbeddedEncoderConfig) else getattr(encoder, "kmer", 1)
     return 2 * parameters * total_bases / bases_a_step * (3 if train else 1) / (speed / 3)
 
@@ -222,7 +222,7 @@ def shared(memory: Memory, *, zero: int, processes: int) -> Memory:
     )
 
 
-def generation_line(config: Settings, device: torch.device, *, at_once: int, total_bases: int) -> str:
+def generation_line(config: ModelConfig, device: torch.device, *, at_once: int, total_bases: int) -> str:
     """The preflight line of tg-generate, for a model that lies on its device already.
 
     Args:
@@ -232,7 +232,7 @@ def generation_line(config: Settings, device: torch.device, *, at_once: int, tot
     Raises:
         OutOfMemoryError: the trunk's activations cannot fit.
     """
-    sizes, bases = build_part("encoder", config.encoder), max(at_once, 1000)
+    sizes, bases = config.encoder, max(at_once, 1000)
     if isinstance(sizes, EmbeddedEncoderConfig):
         activations = _embedded_forward(sizes, bases)
     else:

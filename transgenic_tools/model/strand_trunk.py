@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from transgenic_tools.model.config_parts import StrandEncoderConfig
+from transgenic_tools.model.config import StrandEncoderConfig
 from transgenic_tools.model.encoders.strands import StrandEncoder
 from transgenic_tools.model.head import BaseHead, BaseScores
 

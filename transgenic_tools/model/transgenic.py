@@ -1,51 +1,76 @@
-"""The model as a `PreTrainedModel` of transformers.
+"""The model as transformers holds it: `TransgenicConfig` adapts a `ModelConfig`, `TransgenicModel` a `Network`.
 
-In: a `TransgenicConfig`. Out: the `Network` with `save_pretrained` and `from_pretrained`.
-A surprise: `tg-generate` loads the same weights without transformers (`network.load_network`).
+In: keyword arguments or a saved config.json. Out: the `Network` with `save_pretrained` and `from_pretrained`.
+A surprise: `tg-generate` loads the same weights without transformers (`files.load_network`).
 """
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
-from transformers import PreTrainedModel
-from transformers.utils.logging import disable_progress_bar
+from transformers import PretrainedConfig, PreTrainedModel
 
-from transgenic_tools.errors import BadInputError
-from transgenic_tools.model.config import TransgenicConfig
-from transgenic_tools.model.network import Network, check_vocabulary, model_dir
+from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.model.config import ModelConfig
+from transgenic_tools.model.network import Network
+
+_PARTS = tuple(ModelConfig.__dataclass_fields__)
+
+
+class TransgenicConfig(PretrainedConfig):
+    """A `ModelConfig` as transformers saves it: every part is a dict with a `name`."""
+
+    model_type = "transgenic"
+
+    def __init__(
+        self,
+        encoder: dict[str, Any] | None = None,
+        mapping: dict[str, Any] | None = None,
+        decoder: dict[str, Any] | None = None,
+        grammar: dict[str, Any] | None = None,
+        scoring: dict[str, Any] | None = None,
+        calibration: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        parts = {
+            "encoder": encoder, "mapping": mapping, "decoder": decoder, "grammar": grammar, "scoring": scoring,
+            "calibration": calibration,
+        }  # fmt: skip
+        self.take(ModelConfig.from_dict(parts))
+        super().__init__(**kwargs)
+
+    def take(self, settings: ModelConfig) -> None:
+        """Hold these settings."""
+        for name, value in settings.to_dict().items():
+            setattr(self, name, value)
+
+    @property
+    def settings(self) -> ModelConfig:
+        """The same as a frozen record."""
+        return ModelConfig.from_dict({name: getattr(self, name) for name in _PARTS})
 
 
 class TransgenicModel(Network, PreTrainedModel):
     """Sequence to gene structure; `save_pretrained` writes safetensors only."""
 
+    config: TransgenicConfig
     config_class = TransgenicConfig
     base_model_prefix = "transgenic"
     main_input_name = "codes"
 
     def __init__(self, config: TransgenicConfig) -> None:
         PreTrainedModel.__init__(self, config)
-        self._make_parts(config)
+        self._make_parts(config.settings)
         self.post_init()
+
+    def refit(
+        self, *, scoring: ScoringConfig | None = None, calibration: Mapping[str, Sequence[float]] | None = None
+    ) -> None:
+        """See `Network.refit`; the fitted numbers are saved with the model."""
+        super().refit(scoring=scoring, calibration=calibration)
+        self.config.take(self.settings)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Weights are initialised by the parts themselves."""
-
-
-def load_model(path: str | Path | None = None) -> tuple[TransgenicModel, Path]:
-    """Load a model directory, the embedded one by default; nothing is ever downloaded.
-
-    Raises:
-        MissingInputError: the directory holds no model.
-        BadInputError: it was made with another vocabulary.
-    """
-    directory = model_dir(path)
-    disable_progress_bar()
-    try:
-        model = TransgenicModel.from_pretrained(directory, local_files_only=True)
-    except (ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
-        raise BadInputError(f"cannot load the model: {error}", path=directory, hint="train or copy it again") from error
-    check_vocabulary(model.config.vocabulary_version, directory)
-    return model, directory

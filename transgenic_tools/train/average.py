@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transgenic_tools.errors import UsageError
-from transgenic_tools.model.transgenic import load_model
+from transgenic_tools.model.files import load_model
 
 
 def average_models(models: Sequence[Path], shares: Sequence[float], outdir: Path) -> None:

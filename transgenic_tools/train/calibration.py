@@ -1,6 +1,6 @@
 """Make probabilities honest, on validation genes alone.
 
-In: a trained model and validation examples. Out: weights for `model.confidence`, and how well they do.
+In: a trained model and validation examples. Out: weights for `search.confidence`, and how well they do.
 A surprise: logistic regressions with few weights, not isotonic steps, because a validation split has only hundreds
 of genes; Newton's method with a small ridge. Each gene is read in several windows.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS
-from transgenic_tools.model.confidence import (
+from transgenic_tools.search.confidence import (
     boundary_probabilities,
     calibration_name,
     exon_probabilities,
@@ -24,9 +24,9 @@ from transgenic_tools.model.confidence import (
     logit,
     transcript_features,
 )
-from transgenic_tools.model.decoding import DecodingConfig
-from transgenic_tools.model.search import search, start_search
-from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.reader import Reader
+from transgenic_tools.search.search import search, start_search
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.metrics import jittered_items
@@ -79,20 +79,18 @@ def expected_calibration_error(probability: Floats, outcomes: npt.NDArray[np.boo
     return float(total / max(len(probability), 1))
 
 
-def collect(
-    model: TransgenicModel, examples: Sequence[Example], config: DecodingConfig, *, windows: int = WINDOWS
-) -> Samples:
+def collect(reader: Reader, examples: Sequence[Example], config: DecodingConfig, *, windows: int = WINDOWS) -> Samples:
     """What the search writes for some genes, and whether it is right."""
     samples = Samples()
     genes, references = [], []
     for seed in range(1, windows + 1):
         for item in jittered_items(examples, seed=seed):
             cropped = crop_transcripts(examples[item.index], item.crop)
-            sites, _ = model.read_window(cropped.codes)
+            sites, _ = reader.read_window(cropped.codes)
             if sites is not None:
                 genes.append(start_search(cropped.gene_id, sites))
                 references.append(cropped.transcripts)
-    search(model.decoder, config, genes, dtype=model.reading_dtype)
+    search(reader.network.decoder, config, genes, dtype=reader.dtype)
     for gene, reference in zip(genes, references, strict=True):
         cds = {t.cds for t in reference}
         exons = {exon for t in reference for exon in t.exons}
@@ -112,10 +110,10 @@ def collect(
 
 
 def calibrate(
-    model: TransgenicModel, examples: Sequence[Example], config: DecodingConfig | None = None
+    reader: Reader, examples: Sequence[Example], config: DecodingConfig | None = None
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Weights by name, and the expected calibration error of each on the same genes."""
-    samples = collect(model, examples, config or DecodingConfig())
+    samples = collect(reader, examples, config or DecodingConfig())
     weights, errors = {}, {}
     for name, rows in samples.features.items():
         outcomes = np.array(samples.outcomes[name])

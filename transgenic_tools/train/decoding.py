@@ -21,7 +21,7 @@ from transgenic_tools.genome.window import Window
 from transgenic_tools.lattice.paths import Path, exact_sites, find_paths
 from transgenic_tools.lattice.site_graph import History, SiteGraph
 from transgenic_tools.model.decoders.pointer import PointerDecoder, segment_log_softmax
-from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.examples import Example
 
 Array = npt.NDArray[np.float32]
@@ -113,10 +113,10 @@ def crop_transcripts(example: Example, crop: Interval) -> Example:
     return Example(example.gene_id, example.codes[crop.start : crop.end], locus, kept)
 
 
-def prepare(model: TransgenicModel, example: Example, crop: Interval, *, most: int) -> DecoderExample | None:
+def prepare(reader: Reader, example: Example, crop: Interval, *, most: int) -> DecoderExample | None:
     """Gold steps of one crop, None where no transcript follows the grammar."""
     cropped = crop_transcripts(example, crop)
-    sites, _ = model.read_window(cropped.codes, forced=exact_sites(cropped.transcripts))
+    sites, _ = reader.read_window(cropped.codes, forced=exact_sites(cropped.transcripts))
     if sites is None:
         return None
     paths = find_paths(sites.graph, cropped.transcripts)[:most]

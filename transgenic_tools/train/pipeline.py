@@ -58,7 +58,7 @@ def preflight(config: Config, *, stop: bool) -> str:
     device = pick_device(config.device)
     half = config.precision == "bf16" and device.type == "cuda"
     memory = estimate(
-        model.config,
+        model.settings,
         bases=config.batch_bases,
         train=True,
         learned=learned / max(1, model.n_parameters),
@@ -73,7 +73,7 @@ def preflight(config: Config, *, stop: bool) -> str:
         memory = shared(memory, zero=3, processes=world_size())
     total = config.steps * config.accumulate * config.batch_bases
     speed = operations_per_second(device, half=half)
-    seconds = expected_seconds(model.config, total_bases=total, train=True, speed=speed)
+    seconds = expected_seconds(model.settings, total_bases=total, train=True, speed=speed)
     return check(memory, device, half=half, seconds=seconds, free=None if stop else 1 << 62)
 
 

@@ -17,8 +17,9 @@ from typing import Any
 from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.paths import exact_sites, find_paths
-from transgenic_tools.model.transgenic import TransgenicModel, load_model
+from transgenic_tools.model.files import load_model
 from transgenic_tools.provenance import Provenance
+from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.calibration import calibrate
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.decoding import crop_transcripts
@@ -118,12 +119,12 @@ def _mark(directory: Path, metrics: Mapping[str, float]) -> dict[str, float]:
     return dict(metrics)
 
 
-def gold_graphs(model: TransgenicModel, examples: list[Example]) -> list[GoldGraph]:
+def gold_graphs(reader: Reader, examples: list[Example]) -> list[GoldGraph]:
     """Graphs of jittered windows with the path of each gene's first transcript."""
     graphs = []
     for item in jittered_items(examples):
         cropped = crop_transcripts(examples[item.index], item.crop)
-        sites, _ = model.read_window(cropped.codes, forced=exact_sites(cropped.transcripts))
+        sites, _ = reader.read_window(cropped.codes, forced=exact_sites(cropped.transcripts))
         paths = [] if sites is None else find_paths(sites.graph, cropped.transcripts)
         if sites is not None and paths:
             graphs.append(gold_graph(sites.graph, paths[0]))
@@ -137,11 +138,10 @@ def _fit_scoring(source: Path, target: Path, validation: list[Example]) -> dict[
         return done
     model, _ = load_model(source)
     model.eval()
-    model.prepare()
     metrics: dict[str, float] = {}
     if validation:
-        scoring, before, after = fit_scoring(gold_graphs(model, validation), ScoringConfig())
-        model.config.scoring = {f.name: getattr(scoring, f.name) for f in fields(scoring)}
+        scoring, before, after = fit_scoring(gold_graphs(Reader(model), validation), ScoringConfig())
+        model.refit(scoring=scoring)
         metrics = {"scoring_loss_before": before, "scoring_loss_after": after}
     else:
         logger.warning("no gene of split 'validation': scoring and calibration keep their defaults")
@@ -188,10 +188,10 @@ def _finish(
     """Calibrate, and write the model directory."""
     model, _ = load_model(recipe.decoder.outdir)
     model.eval()
-    model.prepare()
     errors: dict[str, float] = {}
     if validation:
-        model.config.calibration, errors = calibrate(model, validation)
+        calibration, errors = calibrate(Reader(model), validation)
+        model.refit(calibration=calibration)
     model.save_pretrained(recipe.outdir)
     _join_metrics(recipe.outdir, [recipe.trunk.outdir, recipe.decoder.outdir])
     summary = {"n_train": n_train, "n_validation": len(validation), "metrics": {**metrics, **errors}}

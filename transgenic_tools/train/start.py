@@ -16,9 +16,8 @@ import pyarrow.parquet as pq
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.rows import PARTIAL, GeneRow
 from transgenic_tools.io.shards import expand_shards, read_shard
-from transgenic_tools.model.config import TransgenicConfig
-from transgenic_tools.model.config_parts import build_part
-from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.model.config import build_part
+from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.examples import Example, example_from_row
 from transgenic_tools.train.stream import StreamedExamples

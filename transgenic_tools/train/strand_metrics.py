@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import STRANDS, Interval
 from transgenic_tools.lattice.vocabulary import Content, Site
-from transgenic_tools.model.config_parts import build_part
+from transgenic_tools.model.config import build_part
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.strand_trunk import StrandTrunk
 from transgenic_tools.train.examples import Example, crop_labels, label_window

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.batches import Item, TrunkBatch, collate_trunk, outline, plan_epoch, shuffled, take_turns
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.decoding import DecoderExample, decoder_loss, prepare
@@ -135,9 +136,9 @@ class _DecoderMeasures:
 
 
 def _prepared(
-    model: TransgenicModel, examples: Iterable[Example], crops: Iterable[Interval], most: int
+    reader: Reader, examples: Iterable[Example], crops: Iterable[Interval], most: int
 ) -> list[DecoderExample]:
-    found = (prepare(model, e, crop, most=most) for e, crop in zip(examples, crops, strict=True))
+    found = (prepare(reader, e, crop, most=most) for e, crop in zip(examples, crops, strict=True))
     return [one for one in found if one is not None]
 
 
@@ -150,15 +151,14 @@ class DecoderTask(_DecoderMeasures):
         self, config: Config, model: TransgenicModel, train: Sequence[Example], validation: Sequence[Example]
     ) -> None:
         self.config = config
-        model.eval()
-        model.prepare()
+        reader = Reader(model.eval())
         most = model.decoder.config.max_transcripts
         began = time.perf_counter()
         self.versions = [
-            _prepared(model, train, [self._crop(e, version) for e in train], most) for version in range(config.crops)
+            _prepared(reader, train, [self._crop(e, version) for e in train], most) for version in range(config.crops)
         ]
         items = jittered_items(validation)
-        self.validation = _prepared(model, validation, [item.crop for item in items], most)
+        self.validation = _prepared(reader, validation, [item.crop for item in items], most)
         logger.info(
             "prepared %d + %d genes for the decoder in %.0f s",
             sum(map(len, self.versions)),
@@ -193,11 +193,10 @@ class StreamedDecoderTask(_DecoderMeasures):
 
     def __init__(self, config: Config, model: TransgenicModel, train: Examples, validation: Sequence[Example]) -> None:
         self.config, self.train = config, train
-        model.eval()
-        model.prepare()
+        self.reader = Reader(model.eval())
         self.most = model.decoder.config.max_transcripts
         items = jittered_items(validation)
-        self.validation = _prepared(model, validation, [item.crop for item in items], self.most)
+        self.validation = _prepared(self.reader, validation, [item.crop for item in items], self.most)
 
     def plan(self, epoch: int) -> list[list[Item]]:
         """Genes of similar window length together; their steps are not known yet."""
@@ -226,7 +225,7 @@ class StreamedDecoderTask(_DecoderMeasures):
             nonlocal size
             own.encoder.eval()
             own.head.eval()
-            group = _prepared(own, [e for e, _ in loaded], [crop for _, crop in loaded], self.most)
+            group = _prepared(self.reader, [e for e, _ in loaded], [crop for _, crop in loaded], self.most)
             size = sum(len(e.token_site) for e in group)
             if not group:  # no gene follows the grammar: nothing to learn, but every process takes this step
                 nothing = sum(p.sum() for p in own.decoder.parameters() if p.requires_grad) * 0.0

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Site
-from transgenic_tools.model.config_parts import StrandEncoderConfig, build_part
+from transgenic_tools.model.config import StrandEncoderConfig, build_part
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.strand_trunk import StrandTrunk
 from transgenic_tools.train.config import Config

@@ -6,7 +6,7 @@ A surprise: transformers' stacks are imported only for the decoders that are mad
 
 from __future__ import annotations
 
-from transgenic_tools.model.config_parts import PointerDecoderConfig, Seq2SeqDecoderConfig
+from transgenic_tools.model.config import PointerDecoderConfig, Seq2SeqDecoderConfig
 from transgenic_tools.model.decoders.pointer import PointerDecoder
 
 

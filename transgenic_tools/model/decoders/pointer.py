@@ -22,7 +22,7 @@ from transgenic_tools.lattice.graph import EDGE_FEATURES
 from transgenic_tools.lattice.site_graph import HISTORY_FEATURES
 from transgenic_tools.lattice.vocabulary import N_SITES
 from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
-from transgenic_tools.model.config_parts import PointerDecoderConfig
+from transgenic_tools.model.config import PointerDecoderConfig
 
 MAX_ORDINAL = 7
 

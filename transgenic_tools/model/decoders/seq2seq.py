@@ -24,7 +24,7 @@ from transformers.models.t5.modeling_t5 import T5Stack
 
 from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.vocabulary import Site
-from transgenic_tools.model.config_parts import PointerDecoderConfig, Seq2SeqDecoderConfig
+from transgenic_tools.model.config import PointerDecoderConfig, Seq2SeqDecoderConfig
 from transgenic_tools.model.decoders.pointer import DecoderState, PointerDecoder
 
 NEXT, EOS = 0, 1

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
 from transgenic_tools.errors import UsageError
-from transgenic_tools.model.config_parts import AutoEncoderConfig
+from transgenic_tools.model.config import AutoEncoderConfig
 from transgenic_tools.model.encoders.kmer import Tokenizer, base_tokenizer, read_vocabulary, tokenizer_from_vocabulary
 
 

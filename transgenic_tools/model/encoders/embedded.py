@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from transgenic_tools.lattice.vocabulary import PAD_CODE
 from transgenic_tools.model.attention import band_attention, band_mask, rotary_angles, rotate
-from transgenic_tools.model.config_parts import EmbeddedEncoderConfig
+from transgenic_tools.model.config import EmbeddedEncoderConfig
 
 #: Above this many patches attention is computed block by block.
 DENSE_PATCHES = 768

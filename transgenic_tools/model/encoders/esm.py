@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from transformers import EsmConfig, EsmModel
 
-from transgenic_tools.model.config_parts import EsmEncoderConfig
+from transgenic_tools.model.config import EsmEncoderConfig
 
 
 class EsmBackbone(nn.Module):

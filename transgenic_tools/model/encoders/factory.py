@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
-from transgenic_tools.model.config_parts import (
+from transgenic_tools.model.config import (
     AutoEncoderConfig,
     EsmEncoderConfig,
     HyenaDnaConfig,

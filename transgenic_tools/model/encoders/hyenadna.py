@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from transgenic_tools.model.config_parts import HyenaDnaConfig
+from transgenic_tools.model.config import HyenaDnaConfig
 
 #: A, C, G, T, N are 7 to 11.
 FIRST_BASE_ID, PAD_ID = 7, 4

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from transgenic_tools.model.attention import rotary_angles, rotate
-from transgenic_tools.model.config_parts import NucleotideTransformerV2Config
+from transgenic_tools.model.config import NucleotideTransformerV2Config
 
 PAD_ID = 1
 

@@ -18,7 +18,7 @@ from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind, path_to_transcript
 from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.vocabulary import Site
-from transgenic_tools.model.search import Found, GeneSearch
+from transgenic_tools.search.search import Found, GeneSearch
 
 #: Order of `transcript_features`.
 FEATURES = (

@@ -26,7 +26,8 @@ from transgenic_tools.lattice.grammar import Kind
 from transgenic_tools.lattice.graph import best_path
 from transgenic_tools.lattice.paths import Path
 from transgenic_tools.lattice.site_graph import History, SiteGraph
-from transgenic_tools.model.beam import (
+from transgenic_tools.model.decoders.pointer import PointerDecoder
+from transgenic_tools.search.beam import (
     SEED,
     Choice,
     Edges,
@@ -40,9 +41,8 @@ from transgenic_tools.model.beam import (
     start_trail,
     trace,
 )
-from transgenic_tools.model.decoders.engine import Embedded, Engine, build_engine
-from transgenic_tools.model.decoders.pointer import PointerDecoder
-from transgenic_tools.model.decoding import DecodingConfig
+from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.engine import Embedded, Engine, build_engine
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -33,10 +33,10 @@ class Edges(NamedTuple):
     Attributes:
         first, end: (N,) edges of a state are `first[s]:end[s]`.
         target: (M,) flat state that an edge enters.
-        score, content, length: (M,) see `graph.Graph`.
-        logit, beta: (N,) see `graph.Graph`.
+        score, content, length: (M,) see `lattice.graph.Graph`.
+        logit, beta: (N,) see `lattice.graph.Graph`.
         fuzzy: (N,) True for TSS and TTS, which do not make a transcript a different one.
-        kind, site: (N,) see `decoders.engine.Embedded`.
+        kind, site: (N,) see `engine.Embedded`.
         begin, final: (G,) flat BEGIN and END state of each gene.
     """
 
@@ -56,7 +56,7 @@ class Edges(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What is written already: see `decoders.pointer.History`; `known` (G, W) holds the hashes of its transcripts."""
+    """What is written already: see `site_graph.History`; `known` (G, W) holds the hashes of its transcripts."""
 
     edge_last: Singles
     edge_count: Singles

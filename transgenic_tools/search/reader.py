@@ -1,0 +1,147 @@
+"""From windows to graphs: the trunk's scores at every base, and the graph of valid transcripts with what is said there.
+
+In: a trained network and base codes of windows. Out: `BaseScores`, and a `SiteGraph` for each window.
+Dims: L bases, S sites, C channels.
+A surprise: a reader holds copies of the weights, laid out for its device: make it anew after they change. Where there
+is no fast twin of an encoder, it reads through the network itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from transgenic_tools.errors import UsageError
+from transgenic_tools.lattice.candidates import choose_candidates
+from transgenic_tools.lattice.graph import Graph, build_graph
+from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
+from transgenic_tools.lattice.vocabulary import PAD_CODE, Site
+from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
+from transgenic_tools.model.encoders.fused import FusedTrunk
+from transgenic_tools.model.head import BaseScores
+from transgenic_tools.model.network import Network
+
+Precision = Literal["auto", "fp32", "bf16"]
+Codes = npt.NDArray[np.uint8]
+#: Sites that must be candidates, whatever their score.
+Forced = Sequence[tuple[Site, int]]
+
+
+def pick_precision(name: Precision, device: torch.device) -> Precision:
+    """`auto` is bf16 on a CPU that multiplies it natively (AVX-512 BF16, AMX), else fp32.
+
+    Raises:
+        UsageError: bf16 asked for on a CPU that would emulate it, many times slower.
+    """
+    native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    if name == "auto":
+        return "bf16" if native and device.type == "cpu" else "fp32"
+    if name == "bf16" and not native:
+        raise UsageError("--precision bf16, but this processor has no bf16 instructions", hint="use auto or fp32")
+    return name
+
+
+class Reader:
+    """A network that reads windows.
+
+    Attributes:
+        network: Whose weights it reads with.
+        precision: What it computes in, `fp32` or `bf16`; `dtype` is the same for torch.
+    """
+
+    def __init__(self, network: Network, *, precision: Precision = "auto") -> None:
+        """Lay the weights out.
+
+        Raises:
+            UsageError: bf16 on a processor that would emulate it.
+        """
+        self.network, self.device = network, network.device
+        self.precision = pick_precision(precision, self.device)
+        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        self._trunk: FusedTrunk | None = None
+        if self.device.type == "cpu" and type(network.encoder) is EmbeddedEncoder:
+            self._trunk = FusedTrunk(network.encoder, network.head, self.dtype)
+
+    def score_windows(self, windows: Sequence[Codes]) -> Iterator[BaseScores]:
+        """Scores of windows (L,), each a batch of one, in their order."""
+        if self._trunk is not None:
+            yield from self._trunk.read(windows)
+            return
+        for codes in windows:
+            yield self._score_together([codes])
+
+    @torch.no_grad()
+    def _score_together(self, windows: Sequence[Codes]) -> BaseScores:
+        """Scores of one batch, padded at the right."""
+        batch = np.full((len(windows), max(map(len, windows))), PAD_CODE, dtype=np.int64)
+        for row, codes in zip(batch, windows, strict=True):
+            row[: len(codes)] = codes
+        return self.network.score_bases(torch.from_numpy(batch).to(self.device))
+
+    def read_window(self, codes: Codes, *, forced: Forced = ()) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
+        """Scores and graph of one window.
+
+        Returns:
+            The site graph, None where the window holds no valid transcript at all, and the site logits (N_SITES, L).
+        """
+        return self.graph_of(codes, next(self.score_windows([codes])), 0, forced=forced)
+
+    def read_windows(
+        self, windows: Sequence[Codes], *, forced: Sequence[Forced], batch_bases: int
+    ) -> list[SiteGraph | None]:
+        """Graphs of windows, in their order; None where a window holds no valid transcript.
+
+        Args:
+            forced: Of each window.
+            batch_bases: Bases read together on CUDA, padding included.
+        """
+        if self.device.type == "cpu":
+            scored = zip(windows, self.score_windows(windows), forced, strict=True)
+            return [self.graph_of(codes, scores, 0, forced=sites)[0] for codes, scores, sites in scored]
+        graphs: list[SiteGraph | None] = [None] * len(windows)
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
+        while order:
+            size = max(1, min(len(order), batch_bases // max(1, len(windows[order[-1]]))))
+            group, order = order[-size:], order[:-size]
+            scores = self._score_together([windows[i] for i in group])
+            for row, i in enumerate(group):
+                graphs[i] = self.graph_of(windows[i], scores, row, forced=forced[i])[0]
+        return graphs
+
+    @torch.no_grad()
+    def graph_of(
+        self, codes: Codes, scores: BaseScores, row: int, *, forced: Forced = ()
+    ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
+        """The graph of one row of a scored batch; see `read_window`."""
+        length = len(codes)
+        sites = scores.sites[row, :, :length].float().cpu().numpy()
+        contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
+        graph = self._build(codes, sites, contents, forced, every_start=False)
+        if graph is None:
+            graph = self._build(codes, sites, contents, forced, every_start=True)
+        if graph is None:
+            return None, sites
+
+        def features_at(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+            features = scores.features[row, :, :length]
+            at_sites = features.t()[torch.from_numpy(positions).to(features.device)]
+            return at_sites.float().contiguous().cpu().numpy()
+
+        return site_graph(graph, features_at), sites
+
+    def _build(
+        self,
+        codes: Codes,
+        sites: npt.NDArray[np.float32],
+        contents: npt.NDArray[np.float32],
+        forced: Forced,
+        *,
+        every_start: bool,
+    ) -> Graph | None:
+        grammar, scoring = self.network.settings.grammar, self.network.settings.scoring
+        candidates = choose_candidates(codes, sites, grammar, forced=forced, every_start=every_start)
+        return build_graph(codes, sites, contents, grammar=grammar, scoring=scoring, candidates=candidates)
