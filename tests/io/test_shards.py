@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transgenic_tools.errors import BadInputError, MissingInputError
-from transgenic_tools.io import shards
+from transgenic_tools.io import parquet, shards
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
     ShardIndex,
@@ -112,7 +112,7 @@ def test_what_is_no_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(BadInputError, match="prediction_shard"):
         list(read_shard(tmp_path / "p.parquet"))
     write_gene_shard([row(1)], tmp_path / "g.parquet", provenance=MADE_BY)
-    monkeypatch.setattr(shards, "FORMAT_VERSION", "2")
+    monkeypatch.setattr(parquet, "FORMAT_VERSION", "2")
     with pytest.raises(BadInputError, match="format version '1'"):
         list(read_shard(tmp_path / "g.parquet"))
 

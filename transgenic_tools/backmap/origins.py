@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from transgenic_tools.io.shards import shard_provenance
+from transgenic_tools.io.shards import prediction_provenance
 
 _ADVICE = {
     "model": "predict all with one --model",
@@ -25,7 +25,7 @@ def differences(shards: Sequence[Path]) -> list[str]:
     """One sentence for each of `_ADVICE` with more than one value; shards that do not say are passed over."""
     seen: dict[str, dict[str, list[str]]] = {name: defaultdict(list) for name in _ADVICE}
     for path in shards:
-        stamp = json.loads(shard_provenance(path))
+        stamp = json.loads(prediction_provenance(path))
         if stamp.get("tool") != "tg-generate":
             continue
         for name, value in {**stamp.get("parameters", {}), "version": stamp.get("version")}.items():

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
 from transgenic_tools.encode.config import Config
@@ -21,7 +20,7 @@ from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.sequence import encode as base_codes
 from transgenic_tools.io.encodings import EncodingStore, Header, StoredEncoding, write_encodings
 from transgenic_tools.io.rows import GeneRow
-from transgenic_tools.io.shards import expand_shards, read_shard
+from transgenic_tools.io.shards import expand_shards, read_lengths, read_shard
 from transgenic_tools.lattice.vocabulary import PAD_CODE
 from transgenic_tools.model.encoders.tokens import TokenEncoder
 from transgenic_tools.model.files import load_model
@@ -71,19 +70,9 @@ class _Progress:
 
     def skip(self, path: Path) -> None:
         """A shard that is encoded already is no work to come."""
-        genes, bases = window_bases((path,))
-        self.total -= genes
-        self.all_bases -= bases
-
-
-def window_bases(shards: tuple[Path, ...]) -> tuple[int, int]:
-    """(genes, bases of their windows), from two columns alone."""
-    genes = bases = 0
-    for path in shards:
-        table = pq.read_table(path, columns=["window_start", "window_end"])
-        genes += len(table)
-        bases += int(np.sum(table["window_end"].to_numpy() - table["window_start"].to_numpy()))
-    return genes, bases
+        lengths = read_lengths(path)
+        self.total -= len(lengths)
+        self.all_bases -= sum(lengths)
 
 
 def expected_bytes(bases: int, *, kmer: int, width: int, dtype: str, pool: int) -> int:
@@ -107,7 +96,8 @@ def run(config: Config) -> Result:
     logger.info("device %s, %d thread(s)", device, config.threads)
     encoder = token_encoder(model)
     header = header_of(encoder, dtype="float16" if config.dtype == "fp16" else "int8", pool=config.pool)
-    genes, bases = window_bases(shards)
+    lengths = [bases for shard in shards for bases in read_lengths(shard)]
+    genes, bases = len(lengths), sum(lengths)
     announced = _announce(config, encoder, header, genes=genes, bases=bases)
     files, written, reused, progress = [], 0, 0, _Progress(genes, bases)
     targets = [config.outdir / f"encodings-{shard.stem.removeprefix('genes-')}.parquet" for shard in shards]

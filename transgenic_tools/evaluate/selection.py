@@ -33,13 +33,11 @@ def keep_transcripts(genes: Sequence[Gene], *, all_transcripts: bool) -> tuple[G
 
 def shard_gene_ids(paths: Sequence[Path], split: str | None) -> frozenset[str]:
     """IDs of the genes in the shards, of one split where given."""
-    import pyarrow.parquet as pq
-
-    from transgenic_tools.io.shards import expand_shards
+    from transgenic_tools.io.shards import expand_shards, read_columns
 
     ids: set[str] = set()
     for path in expand_shards(paths):
-        table = pq.read_table(path, columns=["gene_id", "split"])
+        table = read_columns(path, ["gene_id", "split"])
         rows = zip(table["gene_id"].to_pylist(), table["split"].to_pylist(), strict=True)
         ids.update(gene for gene, of in rows if split is None or of == split)
     if not ids:

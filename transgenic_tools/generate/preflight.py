@@ -10,11 +10,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 
 from transgenic_tools.generate.config import Config
+from transgenic_tools.io.shards import read_lengths
 from transgenic_tools.model.network import Network
 from transgenic_tools.model.preflight import generation_line
 
@@ -23,15 +22,8 @@ logger = logging.getLogger(__name__)
 
 def window_sizes(shards: Sequence[Path], split: str | None) -> tuple[int, int]:
     """(bases of the longest window, of all of them)."""
-    longest = total = 0
-    for path in shards:
-        with pq.ParquetFile(path) as file:
-            table = file.read(columns=["window_start", "window_end", "split"])
-        if split is not None:
-            table = table.filter(pc.equal(table["split"], split))
-        bases = pc.subtract(table["window_end"], table["window_start"])
-        longest, total = max(longest, pc.max(bases).as_py() or 0), total + (pc.sum(bases).as_py() or 0)
-    return longest, total
+    lengths = [bases for path in shards for bases in read_lengths(path, split=split)]
+    return max(lengths, default=0), sum(lengths)
 
 
 def announce(model: Network, device: torch.device, shards: Sequence[Path], config: Config) -> None:

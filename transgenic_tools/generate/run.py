@@ -23,7 +23,13 @@ from transgenic_tools.generate.memory import keep_freed_memory, return_freed_mem
 from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import announce
 from transgenic_tools.io.rows import GeneRow, PredictionRow
-from transgenic_tools.io.shards import count_genes, expand_shards, read_shard, shard_provenance, write_prediction_shard
+from transgenic_tools.io.shards import (
+    count_genes,
+    expand_shards,
+    prediction_provenance,
+    read_shard,
+    write_prediction_shard,
+)
 from transgenic_tools.model.files import load_network
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
@@ -156,7 +162,7 @@ def run(config: Config) -> Result:
     progress = _Progress(genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0}
     for shard, target in zip(shards, targets, strict=True):
-        if not config.overwrite and target.exists() and shard_provenance(target) == provenance.to_json():
+        if not config.overwrite and target.exists() and prediction_provenance(target) == provenance.to_json():
             logger.info("%s is there already", target)
             counts["reused"] += 1
             continue

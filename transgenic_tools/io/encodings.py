@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.io.parquet import Kind, ParquetInput, SealedWriter
 from transgenic_tools.io.schemas import with_metadata
-from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
+from transgenic_tools.provenance import Provenance, write_aside
 
 ROWS_PER_GROUP = 16
 SCHEMA = pa.schema(
@@ -31,6 +31,7 @@ SCHEMA = pa.schema(
         pa.field("scales", pa.large_binary(), nullable=False),
     ]
 )
+_KIND = Kind(name="encodings", schema=SCHEMA, maker="tg-encode")
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,8 @@ def write_encodings(path: Path, rows: Iterable[StoredEncoding], header: Header, 
     """Write one file; returns its size in bytes."""
     schema = with_metadata(SCHEMA, kind="encodings", provenance=provenance)
     schema = schema.with_metadata({**schema.metadata, **{k: str(v) for k, v in vars(header).items()}})
-    with (
-        write_aside(path) as aside,
-        pq.ParquetWriter(aside, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer,
-    ):
+    with write_aside(path) as aside:
+        writer = SealedWriter(aside, schema, use_dictionary=False, write_statistics=False)
         batch: list[StoredEncoding] = []
         for row in rows:
             batch.append(row)
@@ -89,6 +88,7 @@ def write_encodings(path: Path, rows: Iterable[StoredEncoding], header: Header, 
                 batch = []
         if batch:
             writer.write_table(_table(batch, schema))
+        writer.close()
     return path.stat().st_size
 
 
@@ -119,15 +119,15 @@ class EncodingStore:
             raise MissingInputError(
                 "no encodings-*.parquet in the directory", path=directory, hint="run tg-encode first"
             )
-        self.files = [_open(path) for path in paths]
-        headers = {_header(file.schema_arrow.metadata) for file in self.files}
+        self.files = [ParquetInput(path, _KIND) for path in paths]
+        headers = {_header(file) for file in self.files}
         if len(headers) > 1:
             raise BadInputError("encodings of different networks or settings", path=directory, hint="encode them anew")
         self.header = headers.pop()
         self.where: dict[bytes, tuple[int, int, int]] = {}
         for number, file in enumerate(self.files):
-            for group in range(file.num_row_groups):
-                keys = file.read_row_group(group, columns=["key"])["key"].to_pylist()
+            for group in range(file.n_groups):
+                keys = file.read(group, ["key"])["key"].to_pylist()
                 self.where.update((key, (number, group, row)) for row, key in enumerate(keys))
         self._at: tuple[int, int] | None = None
         self._rows: list[Mapping[str, object]] = []
@@ -142,37 +142,35 @@ class EncodingStore:
             return None
         number, group, row = found
         if self._at != (number, group):
-            self._rows = self.files[number].read_row_group(group).to_pylist()
+            self._rows = self.files[number].read(group).to_pylist()
             self._at = (number, group)
-        return _decode(self._rows[row], self.header)
+        with self.files[number].decoding(group):
+            return _decode(self._rows[row], self.header)
 
     def __iter__(self) -> Iterator[StoredEncoding]:
         for file in self.files:
-            for group in range(file.num_row_groups):
-                for row in file.read_row_group(group).to_pylist():
-                    yield _decode(row, self.header)
+            for group in range(file.n_groups):
+                with file.decoding(group):
+                    encodings = [_decode(row, self.header) for row in file.read(group).to_pylist()]
+                yield from encodings
 
 
 def _decode(row: Mapping[str, object], header: Header) -> StoredEncoding:
+    """One row; raises ValueError where its bytes are not what the header says."""
     values = np.frombuffer(row["values"], dtype=header.dtype).reshape(-1, header.width)  # type: ignore[call-overload]
     scales = np.frombuffer(row["scales"], dtype=np.float32)  # type: ignore[call-overload]
+    wanted = len(values) if header.dtype == "int8" else 0
+    if len(scales) != wanted or not np.isfinite(scales).all() or not np.isfinite(values).all():
+        raise ValueError(f"{row['gene_id']}: {len(values)} vectors with {len(scales)} scales, or not all are finite")
     return StoredEncoding(str(row["gene_id"]), bytes(row["key"]), int(row["n_tokens"]), values, scales)  # type: ignore[call-overload]
 
 
-def _header(metadata: Mapping[bytes, bytes]) -> Header:
-    text = {key.decode(): value.decode() for key, value in metadata.items()}
-    return Header(text["model_hash"], text["dtype"], int(text["width"]), int(text["pool"]))
-
-
-def _open(path: Path) -> pq.ParquetFile:
+def _header(file: ParquetInput) -> Header:
+    text = file.metadata
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise BadInputError(f"this is no Parquet file ({error})", path=path, hint="run tg-encode again") from error
-    metadata = file.schema_arrow.metadata or {}
-    if (
-        metadata.get(b"format") != b"transgenic_tools/encodings"
-        or metadata.get(b"format_version") != FORMAT_VERSION.encode()
-    ):
-        raise BadInputError("not encodings of this format version", path=path, hint="run tg-encode again")
-    return file
+        header = Header(text["model_hash"], text["dtype"], int(text["width"]), int(text["pool"]))
+        if header.dtype not in ("float16", "int8") or min(header.width, header.pool) < 1:
+            raise ValueError(f"dtype {header.dtype}, width {header.width}, pool {header.pool}")
+    except (KeyError, ValueError) as error:
+        raise BadInputError(f"the header cannot be read: {error}", path=file.path, hint=file.kind.hint) from error
+    return header

@@ -7,14 +7,18 @@ of a gene row are those of its `reading`, which may be shortened; `gsf` of a pre
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.interval import Interval, Strand
+from transgenic_tools.genome.interval import STRANDS, Interval, Strand
 from transgenic_tools.genome.reading import Reading, ReadInterval
 from transgenic_tools.genome.shortened import Shortened
 from transgenic_tools.genome.window import Window
 from transgenic_tools.gsf import parse
+from transgenic_tools.gsf.parser import MAX_COORDINATE
 
 #: Flags of genes from `tg-prep lift`; `partial` ones lost a transcript on the way.
 LIFTED, PARTIAL = "lifted", "partial"
@@ -116,3 +120,92 @@ class PredictionRow:
     @property
     def bases(self) -> int:
         return self.window_end - self.window_start
+
+
+# -- what a row promises (docs/formats.md has the same list) -----------------------------------------------------------
+
+_SPLITS = (None, "train", "validation", "test")
+
+
+def gene_fault(row: GeneRow) -> str | None:
+    """The first promise of a gene shard that a row breaks; None for a sound row.
+
+    Columns that were not read are None and are not looked at.
+    """
+    fault = _place_fault(row)
+    if fault is None and not row.window_start <= row.start < row.end <= row.window_end:
+        fault = f"the locus [{row.start}, {row.end}) leaves its window [{row.window_start}, {row.window_end})"
+    if fault is None and row.kept is not None:
+        fault = _kept_fault(row.kept, row.bases) or _lost_locus(row)
+    if fault is not None or row.sequence is None:
+        return fault
+    if len(row.sequence) != len(row.reading):
+        return f"the sequence has {len(row.sequence)} bases and its window {len(row.reading)}"
+    if not row.sequence.isascii():
+        return "the sequence holds letters that no FASTA has"
+    if row.split not in _SPLITS:
+        return f"split is {row.split!r}, not train, validation or test"
+    if row.n_transcripts < 0 or (row.fold or 0) < 0:
+        return f"n_transcripts is {row.n_transcripts} and fold {row.fold}; neither can be below 0"
+    return None if row.gsf is None else _sentence_fault(row.gsf, row.strand, len(row.sequence))
+
+
+def prediction_fault(row: PredictionRow) -> str | None:
+    """The first promise of a prediction shard that a row breaks; None for a sound row.
+
+    The gene sentence is not looked at: one that cannot be placed costs its gene, not the run (`io.rejects`).
+    """
+    fault = _place_fault(row)
+    if fault is not None:
+        return fault
+    scores: dict[str, Iterable[float | None]] = {
+        "confidence": () if row.confidence is None else (row.confidence,),
+        "scores": row.scores,
+        "exon_scores": (value for values in row.exon_scores for value in values),
+        "donor_scores": (value for values in row.donor_scores for value in values),
+        "acceptor_scores": (value for values in row.acceptor_scores for value in values),
+    }
+    for name, values in scores.items():
+        for value in values:
+            if value is None or not 0.0 <= value <= 1.0:  # NaN is neither
+                return f"{name} holds {value}, which is no probability"
+    return None
+
+
+def _place_fault(row: GeneRow | PredictionRow) -> str | None:
+    if not row.gene_id:
+        return "the gene has no ID"
+    if row.strand not in STRANDS:
+        return f"strand is {row.strand!r}, neither + nor -"
+    if row.start >= row.end or row.window_start >= row.window_end:
+        return f"the locus [{row.start}, {row.end}) or its window [{row.window_start}, {row.window_end}) is empty"
+    if row.start < 0 or row.window_start < -MAX_COORDINATE or max(row.end, row.window_end) > MAX_COORDINATE:
+        return f"no sequence has room for [{row.start}, {row.end}) in a window [{row.window_start}, {row.window_end})"
+    return None
+
+
+def _kept_fault(kept: tuple[int, ...], length: int) -> str | None:
+    if len(kept) < 2 or len(kept) % 2 or any(b <= a for a, b in itertools.pairwise(kept)):
+        return f"kept does not rise in pairs of start and end: {kept[:8]}"
+    if kept[0] < 0 or kept[-1] > length:
+        return f"kept reaches from {kept[0]} to {kept[-1]} in a window of {length} bases"
+    return None
+
+
+def _lost_locus(row: GeneRow) -> str | None:
+    try:
+        row.locus  # noqa: B018
+    except ValueError as error:
+        return f"kept has nothing of the locus: {error}"
+    return None
+
+
+def _sentence_fault(text: str, strand: Strand, length: int) -> str | None:
+    try:
+        sentence = parse(text)
+    except BadInputError as error:
+        return f"the gene sentence cannot be read: {error.message}"
+    if sentence.strand != strand:
+        return f"the gene sentence names strand {sentence.strand} and the row {strand}"
+    end = max(transcript.interval.end for transcript in sentence.transcripts)
+    return None if end <= length else f"the gene sentence ends at {end} of {length} bases"

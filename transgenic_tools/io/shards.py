@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from transgenic_tools.errors import BadInputError, MissingInputError
-from transgenic_tools.io.rows import GeneRow, PredictionRow
+from transgenic_tools.errors import MissingInputError
+from transgenic_tools.io.parquet import Kind, ParquetInput, SealedWriter
+from transgenic_tools.io.rows import GeneRow, PredictionRow, gene_fault, prediction_fault
 from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
-from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
+from transgenic_tools.provenance import Provenance, write_aside
 
 ROWS_PER_GROUP = 256
 #: Row groups that may wait for the thread that writes them.
@@ -34,15 +34,20 @@ DEFAULT_SHARD_BASES = 50_000_000
 Row = TypeVar("Row", GeneRow, PredictionRow)
 
 
-@dataclass(frozen=True)
-class _Kind(Generic[Row]):
-    name: str
+@dataclass(frozen=True, kw_only=True)
+class _Kind(Kind, Generic[Row]):
+    """A format whose rows are records; `fault` names the first promise that a row breaks."""
+
     row: type[Row]
-    schema: pa.Schema
+    fault: Callable[[Row], str | None]
 
 
-_GENES: _Kind[GeneRow] = _Kind("gene_shard", GeneRow, GENE_SHARD)
-_PREDICTIONS: _Kind[PredictionRow] = _Kind("prediction_shard", PredictionRow, PREDICTION_SHARD)
+_GENES: _Kind[GeneRow] = _Kind(
+    name="gene_shard", schema=GENE_SHARD, maker="tg-prep", row=GeneRow, fault=gene_fault
+)  # fmt: skip
+_PREDICTIONS: _Kind[PredictionRow] = _Kind(
+    name="prediction_shard", schema=PREDICTION_SHARD, maker="tg-generate", row=PredictionRow, fault=prediction_fault
+)
 _SMALL = ("sample", "seqid", "strand", "split", "fold", "model_hash")
 
 
@@ -89,8 +94,8 @@ class _FileWriter(Generic[Row]):
         self.behind = behind
         self.pending: deque[Future[None]] = deque()
         schema = with_metadata(kind.schema, kind=kind.name, provenance=provenance)
-        self.writer = pq.ParquetWriter(
-            path, schema, compression="zstd", compression_level=1, use_dictionary=[*_SMALL, "flags.list.element"],
+        self.writer = SealedWriter(
+            path, schema, compression_level=1, use_dictionary=[*_SMALL, "flags.list.element"],
             write_statistics=["gene_id", "seqid", "start"], write_page_index=False, data_page_size=1 << 20,
         )  # fmt: skip
         self.parts: list[pa.Table] = []
@@ -125,9 +130,9 @@ class _FileWriter(Generic[Row]):
             table = self.parts[0] if len(self.parts) == 1 else pa.concat_tables(self.parts).combine_chunks()
             self._wait(most=_PENDING - 1)
             if self.behind is None:
-                self.writer.write_table(table, row_group_size=table.num_rows)
+                self.writer.write_table(table)
             else:
-                self.pending.append(self.behind.submit(self.writer.write_table, table, row_group_size=table.num_rows))
+                self.pending.append(self.behind.submit(self.writer.write_table, table))
             self.parts, self.rows, self.group_bases = [], 0, 0
 
     def _wait(self, most: int = 0) -> None:
@@ -256,46 +261,29 @@ def expand_shards(paths: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _open(path: Path, kind: _Kind[Row]) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise BadInputError(f"this is no Parquet file ({error})", path=path, hint="give a shard of tg-prep") from error
-    metadata = {k.decode(): v.decode() for k, v in (file.schema_arrow.metadata or {}).items()}
-    expected = f"transgenic_tools/{kind.name}"
-    if metadata.get("format") != expected:
-        file.close()
-        hint = "gene shards come from tg-prep, prediction shards from tg-generate"
-        raise BadInputError(f"the format is {metadata.get('format')!r}, not {expected!r}", path=path, hint=hint)
-    version = metadata.get("format_version")
-    if version != FORMAT_VERSION:
-        file.close()
-        raise BadInputError(
-            f"format version {version!r} is not {FORMAT_VERSION!r}, the one this release reads",
-            path=path,
-            hint="write the shard again with this release, or read it with the release that wrote it",
-        )
-    return file
-
-
 def _freeze(value: Any) -> Any:
     return tuple(_freeze(v) for v in value) if isinstance(value, list) else value
 
 
-def _rows_of(table: pa.Table, row: Callable[..., Row], names: Sequence[str]) -> Iterator[Row]:
-    """Rows of a table; a column that an older release did not write is None throughout."""
+def _rows_of(table: pa.Table, file: ParquetInput, kind: _Kind[Row], group: int, first: int = 0) -> list[Row]:
+    """Rows of (a part of) a row group, checked; a column that was not read or written is None throughout."""
     present = set(table.column_names)
-    columns = [table[name].to_pylist() if name in present else [None] * table.num_rows for name in names]
-    for values in zip(*columns, strict=True):
-        yield row(*map(_freeze, values))
+    names = [field.name for field in fields(kind.row)]
+    with file.decoding(group):
+        columns = [table[name].to_pylist() if name in present else [None] * table.num_rows for name in names]
+        rows = [kind.row(*map(_freeze, values)) for values in zip(*columns, strict=True)]
+    for number, row in enumerate(rows, start=first):
+        fault = kind.fault(row)
+        if fault is not None:
+            raise file.fault(fault, group=group, row=number, feature=row.gene_id)
+    return rows
 
 
 def _read(paths: str | Path | Iterable[str | Path], kind: _Kind[Row]) -> Iterator[Row]:
-    names = [f.name for f in fields(kind.row)]
     for path in expand_shards(paths):
-        with _open(path, kind) as file:
-            for group in range(file.num_row_groups):
-                yield from _rows_of(file.read_row_group(group, columns=names, use_threads=False), kind.row, names)
+        with ParquetInput(path, kind) as file:
+            for group in range(file.n_groups):
+                yield from _rows_of(file.read(group), file, kind, group)
 
 
 def read_shard(paths: str | Path | Iterable[str | Path]) -> Iterator[GeneRow]:
@@ -314,21 +302,42 @@ def read_predictions(paths: str | Path | Iterable[str | Path]) -> Iterator[Predi
 
 
 def shard_provenance(path: str | Path) -> str:
-    """The provenance line (JSON) of a shard."""
-    metadata = pq.read_schema(path).metadata or {}
-    return metadata.get(b"provenance", b"{}").decode()
+    """The provenance line (JSON) of a gene shard. Raises as `read_shard`."""
+    with ParquetInput(path, _GENES) as file:
+        return file.metadata.get("provenance", "{}")
+
+
+def prediction_provenance(path: str | Path) -> str:
+    """The provenance line (JSON) of a prediction shard. Raises as `read_shard`."""
+    with ParquetInput(path, _PREDICTIONS) as file:
+        return file.metadata.get("provenance", "{}")
+
+
+def read_columns(path: str | Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of one gene shard, without the sequences. Raises as `read_shard`."""
+    with ParquetInput(path, _GENES) as file:
+        return file.read_all(columns)
 
 
 def count_genes(path: str | Path, *, split: str | None = None) -> int:
-    """Rows of a gene shard, of one split where it is given.
+    """Rows of a gene shard, of one split where it is given. Raises as `read_shard`."""
+    if split is not None:
+        return read_columns(path, ["split"])["split"].to_pylist().count(split)
+    with ParquetInput(path, _GENES) as file:
+        return file.n_rows
 
-    Raises:
-        BadInputError: no gene shard, or one of another format version.
-    """
-    with _open(Path(path), _GENES) as file:
-        if split is None:
-            return int(file.metadata.num_rows)
-        return int(file.read(columns=["split"])["split"].to_pylist().count(split))
+
+def read_lengths(path: str | Path, *, split: str | None = None) -> list[int]:
+    """Bases that are read of each gene (of one split): its window, or what a routine keeps of it."""
+    table = read_columns(path, ["window_start", "window_end", "split", "kept"])
+    splits, kept = (
+        table[name].to_pylist() if name in table.column_names else [None] * table.num_rows for name in ("split", "kept")
+    )
+    return [
+        whole if edges is None else sum(edges[1::2]) - sum(edges[::2])
+        for whole, of, edges in zip(window_bases(table), splits, kept, strict=True)
+        if split is None or of == split
+    ]
 
 
 class ShardIndex:
@@ -338,13 +347,13 @@ class ShardIndex:
     """
 
     def __init__(self, paths: str | Path | Iterable[str | Path]) -> None:
-        self._files: list[pq.ParquetFile] = []
+        self._files: list[ParquetInput] = []
         self._where: dict[str, tuple[int, int, int]] = {}
         for number, path in enumerate(expand_shards(paths)):
-            file = _open(path, _GENES)
+            file = ParquetInput(path, _GENES)
             self._files.append(file)
-            for group in range(file.num_row_groups):
-                ids = file.read_row_group(group, columns=["gene_id"], use_threads=False)["gene_id"].to_pylist()
+            for group in range(file.n_groups):
+                ids = file.read(group, ["gene_id"])["gene_id"].to_pylist()
                 self._where.update((gene_id, (number, group, row)) for row, gene_id in enumerate(ids))
 
     def __len__(self) -> int:
@@ -356,9 +365,8 @@ class ShardIndex:
     def get(self, gene_id: str) -> GeneRow:
         """One gene. Raises KeyError for an unknown ID."""
         number, group, row = self._where[gene_id]
-        names = [f.name for f in fields(GeneRow)]
-        table = self._files[number].read_row_group(group, columns=names, use_threads=False)
-        return next(_rows_of(table.slice(row, 1), GeneRow, names))
+        file = self._files[number]
+        return _rows_of(file.read(group).slice(row, 1), file, _GENES, group, first=row)[0]
 
     def close(self) -> None:
         for file in self._files:
@@ -380,15 +388,12 @@ def row_groups(paths: str | Path | Iterable[str | Path]) -> list[RowGroup]:
     """Row groups in the order of the shards. Raises as `read_shard`."""
     found = []
     for path in expand_shards(paths):
-        with _open(path, _GENES) as file:
-            found += [RowGroup(path, number) for number in range(file.num_row_groups)]
+        with ParquetInput(path, _GENES) as file:
+            found += [RowGroup(path, number) for number in range(file.n_groups)]
     return found
 
 
 def read_row_group(group: RowGroup, columns: Sequence[str] | None = None) -> list[GeneRow]:
-    """Its genes, in their order."""
-    names = [f.name for f in fields(GeneRow)]
-    with _open(group.path, _GENES) as file:
-        present = set(file.schema_arrow.names)
-        wanted = [name for name in (columns or names) if name in present]
-        return list(_rows_of(file.read_row_group(group.number, columns=wanted, use_threads=False), GeneRow, names))
+    """Its genes, in their order; None in columns that were not asked for."""
+    with ParquetInput(group.path, _GENES) as file:
+        return _rows_of(file.read(group.number, columns), file, _GENES, group.number)

@@ -11,11 +11,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-import pyarrow.parquet as pq
-
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.rows import PARTIAL, GeneRow
-from transgenic_tools.io.shards import expand_shards, read_shard
+from transgenic_tools.io.shards import expand_shards, read_columns, read_shard
 from transgenic_tools.model.config import build_part
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.train.config import Config
@@ -35,7 +33,7 @@ def _by_split() -> tuple[Wanted, Wanted]:
 def _by_fold(config: Config) -> tuple[Wanted, Wanted]:
     folds: set[int] = set()
     for path in expand_shards(config.shards):
-        folds |= set(pq.read_table(path, columns=["fold"])["fold"].unique().to_pylist()) - {None}
+        folds |= set(read_columns(path, ["fold"])["fold"].to_pylist()) - {None}
     if len(folds) != config.folds or config.fold not in folds:
         raise BadInputError(
             f"fold {config.fold} of {config.folds} was asked for, the shards hold folds {sorted(folds)}",
