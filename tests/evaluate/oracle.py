@@ -140,3 +140,77 @@ def shares(reference: Sequence[Gene], prediction: Sequence[Gene]) -> tuple[float
         if len(own) > 1:
             hits, total = hits + len(own & given[g.id]), total + len(own)
     return exact / len(reference), primary / len(reference), hits / total if total else 0.0
+
+
+def _isoform(t: Transcript, view: str) -> tuple | None:
+    """`cds`: its coding bases. `transcript`: its coding bases and the introns of the whole."""
+    if view == "cds":
+        return _key(t, "cds") if t.cds else None
+    return (*_key(t, "cds"), tuple(_gaps(_key(t, "transcript")[2])))
+
+
+def _given_genes(reference: Sequence[Gene], t: Transcript) -> list[str]:
+    """The reference genes of a predicted transcript that names none: all with its CDS, else the most shared bases."""
+    key = _key(t, "cds")
+    equal = [g.id for g in reference if key in {_key(u, "cds") for u in g.transcripts}]
+    if equal:
+        return equal
+    shared = []
+    for g in reference:
+        union = {b for u in g.transcripts for b in _key(u, "cds")[2]}
+        n = len(union & key[2]) if (g.seqid, g.strand) == key[:2] else 0
+        shared.append((-n, min(union), max(union), g.id))
+    best = min(shared)
+    return [best[3]] if best[0] else []
+
+
+def alternatives(
+    reference: Sequence[Gene],
+    prediction: Sequence[Gene],
+    view: str,
+    *,
+    budget: float | None,
+    prompt: Sequence[Gene] | None,
+) -> dict:
+    """Extras in turn, the highest score first: one list of all (gene, isoform) pairs, sorted by looking at each."""
+    order = [(t, p.id) for p in prediction for t in p.transcripts]
+    score_of = {id(t): float("inf") if t.score is None else t.score for t, _ in order}
+    given = None if prompt is None else {_isoform(t, view) for g in prompt for t in g.transcripts}
+    members: dict[tuple, list[Transcript]] = {}
+    for t, own in order:
+        for name in [("ref", n) for n in _given_genes(reference, t)] or [("pred", own)]:
+            members.setdefault(name, []).append(t)
+    wanted, primary = {}, {}
+    for g in reference:
+        longest = sorted(g.transcripts, key=lambda t: (-len(_key(t, "cds")[2]), -len(_key(t, "x")[2])))[0]
+        primary["ref", g.id] = _isoform(longest, view)
+        hidden = {primary["ref", g.id]} if given is None else given
+        wanted["ref", g.id] = {_isoform(t, view) for t in g.transcripts} - hidden
+    extras, kept = [], set()
+    for name, some in members.items():
+        groups: dict[tuple, list[Transcript]] = {}
+        for t in some:
+            groups.setdefault(_isoform(t, view), []).append(t)
+        rows = []
+        for isoform, same in groups.items():
+            place, first = next((i, t) for i, (t, _) in enumerate(order) if any(t is u for u in same))
+            rows.append((-max(score_of[id(t)] for t in same), place, isoform, first))
+        longest = {r[2]: max((len(_key(t, "cds")[2]), len(_key(t, "x")[2])) for t in groups[r[2]]) for r in rows}
+        rows.sort(key=lambda r: (r[0], -longest[r[2]][0], -longest[r[2]][1], r[1]))
+        for i, row in enumerate(rows):
+            if (i == 0) if given is None else (row[2] in given):
+                kept.add(_key(row[3], view))
+            else:
+                extras.append((*row, name))
+    extras.sort(key=lambda r: r[:2])
+    size = len(extras) if budget is None else min(len(extras), int(budget * len(reference) + 1e-9))
+    taken = extras[:size]
+    found = events(kept | {_key(row[3], view) for row in taken})
+    truth = events(distinct(reference, view))
+    return {
+        "extras": size,
+        "right": sum(row[2] in wanted.get(row[4], ()) for row in taken),
+        "primary": sum(given is None and row[2] == primary.get(row[4]) for row in taken),
+        "alternatives": sum(len(w) for w in wanted.values()),
+        "events": {n: (len(truth[n]), len(truth[n] & found[n]), len(found[n])) for n in truth},
+    }

@@ -108,6 +108,8 @@ def perfect(found: dict) -> bool:
     good = all(score["f1"] == 1.0 or score["reference"] == score["prediction"] == 0 for score in scores)
     good &= found["gene_exact"] == found["gene_exact_primary"] == 1.0
     good &= found["isoform_recall_multi"] == 1.0 or found["n"]["multi_isoform_genes"] == 0
+    rows = [found["alternatives"][view]["all"] for view in ("cds", "transcript")]
+    good &= all(row["precision"] == row["recall"] == 1.0 or row["extras"] == row["alternatives"] == 0 for row in rows)
     return good and all(set(k for k, n in counts.items() if n) == {"equal"} for counts in found["classes"].values())
 
 

@@ -43,6 +43,10 @@ def evaluate(
     all_transcripts: Annotated[
         bool, typer.Option("--all-transcripts", help="Count transcripts without CDS too.")
     ] = False,
+    echo: Annotated[
+        Path | None,
+        typer.Option("--echo", help="Prompt of an augment run: evaluated too, and what was added to it."),
+    ] = None,
     reads: Annotated[Path | None, typer.Option("--reads", help="Long reads, FASTA or FASTQ; needs --fasta.")] = None,
     fasta: Annotated[
         Path | None,
@@ -69,8 +73,8 @@ def evaluate(
     config = Config(
         references=tuple(reference), predictions=tuple(prediction), json_path=json_path, tsv_path=tsv,
         genes_path=genes, transcripts_path=transcripts, region=Region(seqid, start, end), shards=tuple(shards or ()),
-        split=split, gene_list=gene_list, homologs=homologs, all_transcripts=all_transcripts, reads=reads, fasta=fasta,
-        min_reads=min_reads, missing_chains_path=missing_chains, calibration=calibration,
+        split=split, gene_list=gene_list, homologs=homologs, all_transcripts=all_transcripts, echo=echo, reads=reads,
+        fasta=fasta, min_reads=min_reads, missing_chains_path=missing_chains, calibration=calibration,
     )  # fmt: skip
     result = run(config)
     typer.echo(json.dumps(summary_json(result)) if json_summary else summary_text(result), err=False)

@@ -46,6 +46,7 @@ class Config:
         gene_list: A text file of gene IDs, first column, that restricts the reference further.
         homologs: TSV with columns `gene_id` and `has_homolog` (yes/no), for the strata.
         all_transcripts: Count transcripts without CDS too.
+        echo: The prompt that the predictions complete (augment); it is evaluated beside them.
         fasta: The genome, for reads and for the stop codons of GTF without stop_codon lines.
         reads: Long reads; `min_reads` supports a chain that counts as missing.
         missing_chains_path: TSV of supported chains that no prediction has.
@@ -64,6 +65,7 @@ class Config:
     gene_list: Path | None = None
     homologs: Path | None = None
     all_transcripts: bool = False
+    echo: Path | None = None
     reads: Path | None = None
     fasta: Path | None = None
     min_reads: int = 1

@@ -49,12 +49,16 @@ class GeneResult:
     found_transcripts: int
 
 
+def primary_of(gene: Gene) -> Transcript | None:
+    """The coding transcript with the longest CDS, then the longest exons, then the first; None without a CDS."""
+    return max(gene.coding_transcripts, key=lambda t: (t.cds_length, sum(map(len, t.exons))), default=None)
+
+
 def gene_result(gene: Gene, predicted: Sequence[Transcript]) -> GeneResult | None:
     """The result of one gene; None where it has no CDS."""
-    coding = gene.coding_transcripts
-    if not coding:
+    coding, primary = gene.coding_transcripts, primary_of(gene)
+    if primary is None:
         return None
-    primary = max(coding, key=lambda t: (t.cds_length, sum(map(len, t.exons))))
     primary_cds = structure_of(primary, "cds")
     sides = {}
     for view in ("cds", "transcript"):

@@ -33,6 +33,10 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     out["isoform_recall_multi"] = round(shares.isoform_recall_multi, 6)
     out["events"] = {name: score.to_json() for name, score in evaluation.events["cds"].items()}
     out["events_transcript"] = {name: score.to_json() for name, score in evaluation.events["transcript"].items()}
+    out["alternatives"] = {view: evaluation.alternatives[view].to_json() for view in VIEWS}
+    if evaluation.added is not None and evaluation.echo is not None:
+        out["added"] = {view: evaluation.added[view].to_json() for view in VIEWS}
+        out["echo"] = evaluation_json(evaluation.echo)
     out["classes"] = {view: _all_classes(class_counts(evaluation, view)) for view in VIEWS}
     out["strata"] = {
         name: {key: share.to_json() for key, share in bins.items()} for name, bins in evaluation.strata.items()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from transgenic_tools.evaluate.alternatives import Alternatives
 from transgenic_tools.evaluate.calibration import Calibration
 from transgenic_tools.evaluate.classify import Classified
 from transgenic_tools.evaluate.genes import GeneResult, GeneShares
@@ -30,6 +31,9 @@ class Evaluation:
         left_out, mended: "reference" and "prediction" -> what the reader could not use, or changed, of the whole file.
         stops: "reference" and "prediction" -> how the stop codons of a GTF were read.
         levels, events: Per view.
+        alternatives: Per view, isoforms beyond the main one.
+        echo: The prompt alone against the same reference. `added`: per view, what the prediction has beyond it, against
+            what it withheld of the reference.
         classes: Per view, class of every distinct predicted structure.
         genes: One row a reference gene with a CDS; `shares` is their summary.
         calibration: Of transcript scores (is the CDS exact), and of exon scores where given.
@@ -45,6 +49,9 @@ class Evaluation:
     levels: Mapping[View, Mapping[str, Score]]
     events: Mapping[View, Mapping[str, Score]]
     classes: Mapping[View, Mapping[Structure, Classified]]
+    alternatives: Mapping[View, Alternatives]
+    echo: Evaluation | None
+    added: Mapping[View, Alternatives] | None
     pairing: Pairing
     genes: tuple[GeneResult, ...]
     shares: GeneShares

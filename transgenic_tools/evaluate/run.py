@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from transgenic_tools.errors import BadInputError
+from transgenic_tools.evaluate.alternatives import find_alternatives, isoforms
 from transgenic_tools.evaluate.calibration import Calibration, calibrate
 from transgenic_tools.evaluate.classify import classify
 from transgenic_tools.evaluate.config import Config
@@ -82,8 +84,16 @@ def compare(
     *,
     homologs: Mapping[str, bool] | None = None,
     alignments: ReadAlignments | None = None,
+    echo: Side | None = None,
 ) -> Evaluation:
-    """One pair. Raises BadInputError where nothing can be compared."""
+    """One pair.
+
+    Args:
+        echo: The prompt that the prediction completes, held against the same reference.
+
+    Raises:
+        BadInputError: nothing can be compared.
+    """
     reference, prediction = agree_on_stops(reference, prediction)
     ours = select_reference(reference, config)
     _check_seqids(ours, prediction.genes, prediction.path)
@@ -101,6 +111,7 @@ def compare(
             "no transcript carries a score in [0, 1]", path=prediction.path,
             hint="scores are read from column 6 of the mRNA lines; leave --calibration out for tools without scores",
         )  # fmt: skip
+    baseline = None if echo is None else compare(reference, echo, replace(config, calibration=False))
     return Evaluation(
         reference_path=reference.path,
         prediction_path=prediction.path,
@@ -115,6 +126,14 @@ def compare(
         levels={view: score_levels(*structures[view]) for view in VIEWS},
         events={view: score_events(*structures[view]) for view in VIEWS},
         classes={view: classify(structures[view][1], named[view]) for view in VIEWS},
+        alternatives={view: find_alternatives(ours, theirs, pairing, view) for view in VIEWS},
+        echo=baseline,
+        added=None
+        if baseline is None
+        else {
+            view: find_alternatives(ours, theirs, pairing, view, given=isoforms(baseline.prediction, view))
+            for view in VIEWS
+        },
         pairing=pairing,
         genes=rows,
         shares=gene_shares(rows),
@@ -141,20 +160,21 @@ def _left_out(side: Side, *, all_transcripts: bool) -> dict[str, dict[str, int]]
     return counts
 
 
-def _read(config: Config) -> tuple[list[Side], list[Side]]:
-    """References and predictions; the genome is opened where a file needs it."""
-    files = [[read_annotation(path) for path in paths] for paths in (config.references, config.predictions)]
-    if config.fasta is None or all(annotation.dialect != "gtf" for side in files for annotation in side):
-        references, predictions = ([side_of(annotation) for annotation in side] for side in files)
+def _read(config: Config) -> tuple[list[Side], list[Side], Side | None]:
+    """References, predictions and the echo; the genome is opened where a file needs it."""
+    paths = (config.references, config.predictions, () if config.echo is None else (config.echo,))
+    files = [[read_annotation(path) for path in some] for some in paths]
+    if config.fasta is None or all(annotation.dialect != "gtf" for some in files for annotation in some):
+        references, predictions, echo = ([side_of(annotation) for annotation in some] for some in files)
     else:
         with Fasta(config.fasta) as fasta:
-            references, predictions = ([side_of(annotation, fasta) for annotation in side] for side in files)
-    return references, predictions
+            references, predictions, echo = ([side_of(annotation, fasta) for annotation in some] for some in files)
+    return references, predictions, echo[0] if echo else None
 
 
 def run(config: Config) -> Result:
     """Evaluate every pair and write the outputs."""
-    references, predictions = _read(config)
+    references, predictions, echo = _read(config)
     homologs = None if config.homologs is None else read_homologs(config.homologs)
     alignments = None
     if config.reads is not None and config.fasta is not None:
@@ -162,7 +182,7 @@ def run(config: Config) -> Result:
         log.info("aligned %d of %d reads", alignments.aligned, alignments.reads)
     result = Result(
         evaluations=tuple(
-            compare(reference, prediction, config, homologs=homologs, alignments=alignments)
+            compare(reference, prediction, config, homologs=homologs, alignments=alignments, echo=echo)
             for reference in references
             for prediction in predictions
         )

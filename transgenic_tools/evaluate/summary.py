@@ -7,11 +7,14 @@ everything else is in the JSON report.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from transgenic_tools.evaluate.alternatives import Alternatives
 from transgenic_tools.evaluate.metrics import LEVELS, Score
 from transgenic_tools.evaluate.result import Evaluation, Result
 from transgenic_tools.evaluate.sides import SIDES, WORDS, reasons
+from transgenic_tools.evaluate.structures import VIEWS, View
 
 
 def summary_json(result: Result) -> dict[str, Any]:
@@ -70,7 +73,28 @@ def _table(evaluation: Evaluation) -> list[str]:
         f"gene_exact {shares.gene_exact:.3f}   gene_exact_primary {shares.gene_exact_primary:.3f}   "
         f"isoform_recall_multi {recall} ({shares.multi} genes)"
     )
+    lines += [*_alternatives("alternatives", evaluation.alternatives)]
+    if evaluation.added is not None and evaluation.echo is not None:
+        lines += [*_alternatives("added", evaluation.added), _against_echo(evaluation, evaluation.echo)]
     return lines + _notes(evaluation)
+
+
+def _against_echo(evaluation: Evaluation, echo: Evaluation) -> str:
+    now, before = ({view: e.levels[view]["transcript"].f1 for view in VIEWS} for e in (evaluation, echo))
+    return (
+        f"transcript F1 of the prompt alone: CDS {before['cds']:.3f} (now {now['cds']:.3f}), "
+        f"mRNA {before['transcript']:.3f} (now {now['transcript']:.3f})"
+    )
+
+
+def _alternatives(name: str, views: Mapping[View, Alternatives]) -> Iterator[str]:
+    """One line a view; nothing where no gene has further isoforms on either side."""
+    for view in VIEWS:
+        label = "CDS" if view == "cds" else "mRNA"
+        rows = [row for key, row in views[view].rows.items() if key in ("budget_0.25", "all")]
+        if any(row.extras or row.alternatives for row in rows):
+            figures = "; ".join(f"{row.extras} extra, Pr {row.precision:.3f}, Sn {row.recall:.3f}" for row in rows)
+            yield f"{name}, {label}: {rows[0].alternatives} in the reference; at 0.25 a gene and all: {figures}"
 
 
 def summary_text(result: Result) -> str:
