@@ -1,0 +1,44 @@
+"""The console scripts: one function a tool, which imports it and runs it.
+
+In: sys.argv. Out: the exit code of `transgenic_tools.errors`.
+A surprise: nothing but the standard library is imported before the first line here, so that Ctrl-C ends a tool that is
+still importing without a trace; from `cli._errors` on, it ends the run in order.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+
+
+def _run(tool: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    importlib.import_module(f"transgenic_tools.cli.{tool}").main()
+
+
+def prep() -> None:
+    _run("prep")
+
+
+def encode() -> None:
+    _run("encode")
+
+
+def train() -> None:
+    _run("train")
+
+
+def generate() -> None:
+    _run("generate")
+
+
+def backmap() -> None:
+    _run("backmap")
+
+
+def evaluate() -> None:
+    _run("evaluate")
+
+
+def report() -> None:
+    _run("report")
