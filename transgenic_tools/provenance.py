@@ -11,6 +11,7 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -46,18 +47,28 @@ def file_sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _clear_left(target: Path) -> None:
-    """Remove files beside `target` that runs left which were killed: nobody holds a lock on them."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
-        with suppress(OSError), open(left, "rb") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
+def _clear_left(directory: Path, stem: str) -> None:
+    """Remove what killed runs left aside under this name: nobody holds a lock on it."""
+    for left in directory.glob(f".{glob.escape(stem)}.*.part"):
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            finally:
+                os.close(descriptor)
 
 
-def _locked_file(target: Path) -> tuple[int, Path]:
-    """A new file beside `target` and its open descriptor, which holds the lock."""
+def _make_locked(directory: Path, stem: str, *, folder: bool) -> tuple[int, Path]:
+    """A new file or folder, and an open descriptor of it, which holds the lock."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _clear_left(directory, stem)
     while True:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        if folder:
+            name = tempfile.mkdtemp(prefix=f".{stem}.", suffix=".part", dir=directory)
+            descriptor = os.open(name, os.O_RDONLY)
+        else:
+            descriptor, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=".part", dir=directory)
         with suppress(OSError):  # a file system without locks: what a killed run leaves there stays
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:  # else another run took it for a left one before it was locked
@@ -72,15 +83,24 @@ def write_aside(path: str | Path) -> Iterator[Path]:
     It is locked as long as it is written, so that the next run knows it from what a killed one left.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _clear_left(target)
-    descriptor, aside = _locked_file(target)
+    descriptor, aside = _make_locked(target.parent, target.name, folder=False)
     try:
         yield aside
         aside.chmod(ordinary_permissions())
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def folder_aside(directory: str | Path, stem: str) -> Iterator[Path]:
+    """A temporary folder `.<stem>.*.part` in `directory` (made if missing): locked as above, gone in the end."""
+    descriptor, aside = _make_locked(Path(directory), stem, folder=True)
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
         os.close(descriptor)
 
 

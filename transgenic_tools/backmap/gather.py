@@ -8,13 +8,12 @@ A surprise: an external merge sort; runs that do not fit are spilled as predicti
 from __future__ import annotations
 
 import heapq
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import read_predictions, write_prediction_shard
-from transgenic_tools.provenance import Provenance
+from transgenic_tools.provenance import Provenance, folder_aside
 
 
 def row_key(row: PredictionRow) -> tuple[str, int, int, str, str, int, int, str]:
@@ -33,12 +32,11 @@ def sorted_rows(rows: Iterable[PredictionRow], *, rows_in_memory: int, spill_bes
     """
     buffer: list[PredictionRow] = []
     runs: list[Path] = []
-    spill_beside.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{spill_beside.name}.", suffix=".sort", dir=spill_beside.parent) as spill:
+    with folder_aside(spill_beside.parent, f"{spill_beside.name}.sort") as spill:
         for row in rows:
             buffer.append(row)
             if len(buffer) >= rows_in_memory:
-                runs.append(Path(spill) / f"run-{len(runs):05d}.parquet")
+                runs.append(spill / f"run-{len(runs):05d}.parquet")
                 write_prediction_shard(sorted(buffer, key=row_key), runs[-1], provenance=Provenance("tg-backmap"))
                 buffer = []
         buffer.sort(key=row_key)

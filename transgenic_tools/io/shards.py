@@ -8,8 +8,6 @@ A surprise: a set of shards appears as a whole or not at all, and replaces an ol
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +21,7 @@ from transgenic_tools.errors import MissingInputError
 from transgenic_tools.io.parquet import Kind, ParquetInput, SealedWriter
 from transgenic_tools.io.rows import GeneRow, PredictionRow, gene_fault, prediction_fault
 from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
-from transgenic_tools.provenance import Provenance, write_aside
+from transgenic_tools.provenance import Provenance, folder_aside, write_aside
 
 ROWS_PER_GROUP = 256
 #: Row groups that may wait for the thread that writes them.
@@ -156,15 +154,13 @@ def _write_set(
     behind: ThreadPoolExecutor | None = None,
 ) -> tuple[Path, ...]:
     target = Path(outdir)
-    target.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{stem}.", suffix=".part", dir=target))
     names: list[str] = []
+    with folder_aside(target, stem) as aside:
 
-    def opened() -> _FileWriter[Row]:
-        names.append(f"{stem}-{len(names):05d}.parquet")
-        return _FileWriter(aside / names[-1], kind, provenance, behind)
+        def opened() -> _FileWriter[Row]:
+            names.append(f"{stem}-{len(names):05d}.parquet")
+            return _FileWriter(aside / names[-1], kind, provenance, behind)
 
-    try:
         current = opened()
         for table in tables:
             rest: pa.Table | None = table
@@ -177,8 +173,6 @@ def _write_set(
         for old in target.glob(f"{stem}-[0-9][0-9][0-9][0-9][0-9].parquet"):
             if old.name not in names:
                 old.unlink()
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return tuple(target / name for name in names)
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +23,7 @@ from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import expand_shards, read_shard, shard_provenance, write_gene_shard
 from transgenic_tools.prep.homology import groups_of_proteins
 from transgenic_tools.prep.split import Split, fold_of, parse_split, split_groups
-from transgenic_tools.provenance import Provenance
+from transgenic_tools.provenance import Provenance, folder_aside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +141,7 @@ def run(config: Config) -> Result:
         members.setdefault(group_of[key], []).append(key)
     splits = split_groups(members, parse_split(config.split).shares)
     counts: dict[str, Counter[str]] = {}
-    config.outdir.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".split.", suffix=".part", dir=config.outdir))
-    try:
+    with folder_aside(config.outdir, "split") as aside:
         for path, target in zip(shards, targets, strict=True):
             parameters = {"split": config.split, "folds": config.folds, "of": json.loads(shard_provenance(path))}
             (aside / target).parent.mkdir(exist_ok=True)
@@ -154,8 +150,6 @@ def run(config: Config) -> Result:
         for target in targets:
             (config.outdir / target).parent.mkdir(exist_ok=True)
             os.replace(aside / target, config.outdir / target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     for key, group in group_of.items():
         counts.setdefault(key.split(" ", 1)[0], Counter())[splits[group]] += 1
     return Result(
