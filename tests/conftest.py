@@ -5,10 +5,22 @@ A surprise: a deadline of hypothesis measures the neighbours on the machine, not
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("house", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "house")
+
+
+@pytest.fixture(autouse=True)
+def _level_of_logging() -> Iterator[None]:
+    """A tool that is called with -q in this process silences it for all that follow."""
+    root = logging.getLogger()
+    before = root.level
+    yield
+    root.setLevel(before)
