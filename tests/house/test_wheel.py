@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import progress
+from transgenic_tools.cli import entry
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "assets" / "demo" / "athaliana_chr1_slice"
@@ -93,3 +94,14 @@ def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_pa
     assert {"mini", "embedded"} <= set(presets.split())
     for tool in re.findall(r"^(tg-[a-z]+) = ", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE):
         must(tmp_path / "env" / "bin" / tool, "--help", cwd=tmp_path, env=env)
+
+
+def test_every_tool_has_an_entry() -> None:
+    """`tg-scan` in pyproject.toml is `scan` in `cli.entry`, which calls `main` of `cli/scan.py`."""
+    scripts = re.findall(r'^tg-([a-z]+) = "(.*)"', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    tools = {path.stem for path in (ROOT / "transgenic_tools" / "cli").glob("[a-z]*.py")}
+    assert scripts
+    for tool, target in scripts:
+        assert target == f"transgenic_tools.cli.entry:{tool}"
+        assert tool in tools
+        assert callable(getattr(entry, tool))

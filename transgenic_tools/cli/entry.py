@@ -36,6 +36,10 @@ def backmap() -> None:
     _run("backmap")
 
 
+def evidence() -> None:
+    _run("evidence")
+
+
 def evaluate() -> None:
     _run("evaluate")
 
