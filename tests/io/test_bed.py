@@ -57,3 +57,45 @@ def test_what_is_no_bed(tmp_path: Path, text: str, line: int | None, words: str)
     with pytest.raises(BadInputError, match=words) as caught:
         read_loci(path)
     assert caught.value.line == line
+
+
+def test_nine_columns_of_numbers_are_bed(tmp_path: Path) -> None:
+    """Names that are numbers do not make a BED9 a GFF, wherever it stands in the file."""
+    text = "Zz1\t1000\t1890\t17\t500\t+\t1000\t1890\t0\nZz1\t4000\t4890\t18\t500\t-\t4000\t4890\t0\n"
+    expected = [("17", "Zz1", 1000, 1890, "+"), ("18", "Zz1", 4000, 4890, "-")]
+    assert _loci(tmp_path, text) == expected
+    assert _loci(tmp_path, "# a comment\n\n" + text.replace("\n", "\r\n")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("c\t1\t2\tgA\t0\t.\nc\t5\t9\tgA_plus\t0\t+\n", ["gA.2_plus", "gA.2_minus", "gA_plus"]),
+        ("c\t1\t2\tgA_plus\t0\t+\nc\t5\t9\tgA\t0\t.\n", ["gA_plus", "gA.2_minus", "gA.2_plus"]),
+        ("c\t1\t2\tg\t0\t+\nc\t3\t9\tg\t0\t+\nc\t4\t9\tg.2\t0\t+\n", ["g", "g.3", "g.2"]),
+        ("c\t1\t2\nc\t1\t2\tc:1-2_minus\t0\t-\n", ["c:1-2.2_plus", "c:1-2.2_minus", "c:1-2_minus"]),
+        ("c\t1\t2\tg\t0\t.\nc\t1\t2\tg\t0\t.\n", ["g_plus", "g.2_plus", "g_minus", "g.2_minus"]),
+    ],
+)
+def test_names_that_collide_with_made_ones(tmp_path: Path, text: str, expected: list[str]) -> None:
+    """Given names stay; what is made up keeps clear of all of them; no ID stands twice."""
+    found = [locus[0] for locus in _loci(tmp_path, text)]
+    assert sorted(found) == sorted(expected)
+    assert len(set(found)) == len(found)
+
+
+def test_a_sequence_may_be_called_as_a_browser_line_begins(tmp_path: Path) -> None:
+    assert [locus[1] for locus in _loci(tmp_path, "track1\t1\t2\tg\t0\t+\n")] == ["track1"]
+
+
+def test_quotes_of_a_spreadsheet(tmp_path: Path) -> None:
+    assert _loci(tmp_path, 'c\t1\t2\t"g, a"\t0\t+\n') == [("g, a", "c", 1, 2, "+")]
+
+
+@pytest.mark.parametrize("end", ["9223372036854775807", "1_0", "\u0665", "1e3", "+5", "-3"])
+def test_numbers_that_are_no_coordinates(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "r.bed"
+    path.write_text(f"c\t1\t9\nc\t1\t{end}\n")
+    with pytest.raises(BadInputError, match="no interval") as caught:
+        read_loci(path)
+    assert caught.value.line == 2

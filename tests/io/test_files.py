@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from transgenic_tools.errors import MissingInputError
+from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.io.ahead import THREAD_NAME
 from transgenic_tools.io.files import open_text, unzipped_ahead
 
@@ -40,12 +40,14 @@ def test_unzipped_text_is_that_of_the_file(
 
 
 @pytest.mark.parametrize("with_igzip", [True, False])
-def test_a_cut_file_is_an_end_of_file_error(with_igzip: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cut_file_is_bad_input_that_names_it(
+    with_igzip: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not with_igzip:
         monkeypatch.setitem(sys.modules, "isal.igzip", None)
     path = tmp_path / "text.gz"
     path.write_bytes(gzip.compress(TEXT)[:-100])
-    with pytest.raises(EOFError), open_text(path) as handle:
+    with pytest.raises(BadInputError, match=r"text\.gz: the compressed file is cut short"), open_text(path) as handle:
         handle.read()
 
 
@@ -69,7 +71,7 @@ def test_a_cut_file_that_is_read_ahead_is_an_error_where_it_ends(tmp_path: Path)
     path.write_bytes(gzip.compress(TEXT)[:-100])
     with unzipped_ahead([path]), open_text(path) as handle:
         assert handle.readline() == b"line 0\n"
-        with pytest.raises(EOFError):
+        with pytest.raises(BadInputError, match=r"text\.gz: the compressed file is cut short"):
             handle.read()
 
 

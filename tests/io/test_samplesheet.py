@@ -46,11 +46,24 @@ def test_a_good_sheet(folder: Path) -> None:
         ("sample,annotation\nx,a.gff3\n", "line 1, column 'fasta': this column is missing"),
         ("sample,fasta,annotation\nx,a.fa,a.gff3,,,\n", "line 2: 6 fields, but the header has 3"),
         ("sample,fasta\n", "no row below the header"),
+        ("sample,fasta,annotation\n.,a.fa,a.gff3\n", "line 2, column 'sample': '.': sample must be letters"),
+        ("sample,fasta,annotation\n..,a.fa,a.gff3\n", "line 2, column 'sample': '..': sample must be letters"),
+        ('sample,fasta,annotation\n"a\nb",a.fa,a.gff3\n', "line 2, column 'sample': 'a\\nb': sample must be letters"),
+        ('sample,fasta,annotation\nx,"a\n.fa",a.gff3\n', "line 2, column 'fasta': 'a\\n.fa': fasta must be"),
+        ('sample,fasta,annotation\n"a\nb",a.fa,a.gff3\n.,a.fa,a.gff3\n', "line 4, column 'sample': '.'"),
+        ("sample,fasta,annotation\nx," + "a" * 200_000 + ",\n", "no CSV: field larger"),
         ("", "the samplesheet is empty"),
     ],
 )
 def test_faults(folder: Path, text: str, words: str) -> None:
     assert words in _faults(folder, text)
+
+
+def test_blanks_and_dollars_in_paths(folder: Path) -> None:
+    """They are part of the name, and nothing is put in for them."""
+    (folder / "my $HOME genome.fa").write_text("x")
+    (folder / "s.csv").write_text("sample,fasta,annotation\nx,my $HOME genome.fa,a.gff3\n")
+    assert read_samplesheet(folder / "s.csv")[0].fasta == folder / "my $HOME genome.fa"
 
 
 def test_all_faults_at_once(folder: Path) -> None:

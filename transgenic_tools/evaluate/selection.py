@@ -19,6 +19,7 @@ from transgenic_tools.evaluate.pairing import source_gene
 from transgenic_tools.evaluate.sides import Side, reasons
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Intervals, merge
+from transgenic_tools.io.files import text_lines
 
 
 def keep_transcripts(genes: Sequence[Gene], *, all_transcripts: bool) -> tuple[Gene, ...]:
@@ -47,7 +48,7 @@ def shard_gene_ids(paths: Sequence[Path], split: str | None) -> frozenset[str]:
 
 def read_gene_list(path: Path) -> frozenset[str]:
     """First column of a text file, `#` lines and a `gene_id` header left out."""
-    lines = (line.split("\t")[0].strip() for line in path.read_text().splitlines())
+    lines = (line.split("\t")[0].strip() for _, line in text_lines(path))
     return frozenset(line for line in lines if line and not line.startswith("#") and line != "gene_id")
 
 
@@ -56,7 +57,7 @@ def read_homologs(path: Path) -> Mapping[str, bool]:
     words = {"yes": True, "no": False}
     out: dict[str, bool] = {}
     header: list[str] | None = None
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in text_lines(path):
         if not line or line.startswith("#"):
             continue
         fields = line.split("\t")

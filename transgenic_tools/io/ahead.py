@@ -21,9 +21,14 @@ _turn = threading.Lock()
 
 
 class Ahead(io.RawIOBase):
-    """Reads `source` in a thread; what goes wrong there is raised where the reader comes to it."""
+    """Reads `source` in a thread; what goes wrong there is raised where the reader comes to it.
 
-    def __init__(self, source: IO[bytes]) -> None:
+    Args:
+        most: Bytes that the stream may have; kept for whoever reads it.
+    """
+
+    def __init__(self, source: IO[bytes], most: int | None = None) -> None:
+        self.most = most
         self._source: Any = source
         self._free = deque(bytearray(_BLOCK) for _ in range(_BLOCKS))
         self._full: deque[tuple[bytearray, int, Exception | None]] = deque()

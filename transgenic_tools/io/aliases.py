@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.io.files import open_text
+from transgenic_tools.io.files import text_lines
 
 
 def read_aliases(path: Path, fasta_names: Iterable[str]) -> dict[str, str]:
@@ -24,20 +24,18 @@ def read_aliases(path: Path, fasta_names: Iterable[str]) -> dict[str, str]:
     """
     known = set(fasta_names)
     aliases: dict[str, str] = {}
-    with open_text(path) as handle:
-        for number, raw in enumerate(handle, start=1):
-            line = raw.decode("utf-8", "replace").strip("\r\n")
-            names = [name.strip() for name in line.split("\t") if name.strip()]
-            if not names or line.startswith("#"):
-                continue
-            targets = dict.fromkeys(name for name in names if name in known)
-            if len(targets) > 1:
-                raise BadInputError(
-                    f"one line names two sequences of the FASTA: {', '.join(targets)}",
-                    path=path,
-                    line=number,
-                    hint="write one sequence a line",
-                )
-            for target in targets:
-                aliases.update((name, target) for name in names if name not in known)
+    for number, line in text_lines(path):
+        names = [name.strip() for name in line.split("\t") if name.strip()]
+        if not names or line.startswith("#"):
+            continue
+        targets = dict.fromkeys(name for name in names if name in known)
+        if len(targets) > 1:
+            raise BadInputError(
+                f"one line names two sequences of the FASTA: {', '.join(targets)}",
+                path=path,
+                line=number,
+                hint="write one sequence a line",
+            )
+        for target in targets:
+            aliases.update((name, target) for name in names if name not in known)
     return aliases

@@ -2,25 +2,48 @@
 
 In: BED, plain or gzip; or GFF3/GTF, whose gene lines are taken. Out: bare genes (no transcripts) and findings.
 A surprise: a record without a strand becomes two loci, `<name>_plus` and `<name>_minus`, because the model reads one
-strand.
+strand. Which format it is, all lines together say: a BED of nine columns looks like GFF at first sight.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.files import open_text
+from transgenic_tools.io.files import LIMITS, is_pipe, raw_lines, text_lines
 
-_OTHER_LINES = ("#", "track", "browser")
+#: First words of lines that are not records.
+_OTHER_WORDS = frozenset({"track", "browser"})
+#: Whole numbers that a coordinate can be.
+_PLACE = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
-def _record(fields: list[str], path: Path, number: int) -> tuple[str, str, Interval, str]:
-    """(name, seqid, interval, strand or '.') of one BED line."""
+class _Record(NamedTuple):
+    """One line; `name` is empty where the file gives none, `strand` is a dot for none."""
+
+    line: int
+    name: str
+    seqid: str
+    interval: Interval
+    strand: str
+
+
+def _fields(line: str) -> list[str]:
+    """Columns of a record, without a spreadsheet's quotes; none of a line that is no record."""
+    fields = line.split("\t") if "\t" in line else line.split()
+    if not line.strip() or line.startswith("#") or line.split(None, 1)[0] in _OTHER_WORDS:
+        return []
+    return [f[1:-1] if len(f) > 1 and f[0] == f[-1] == '"' else f for f in map(str.strip, fields)]
+
+
+def _record(fields: list[str], path: Path, number: int) -> _Record:
     if len(fields) < 3:
         raise BadInputError(
             f"{len(fields)} columns: {' '.join(fields)[:60]!r}",
@@ -28,32 +51,69 @@ def _record(fields: list[str], path: Path, number: int) -> tuple[str, str, Inter
             line=number,
             hint="BED needs at least sequence name, start and end, tab-separated",
         )
-    try:
-        start, end = int(fields[1]), int(fields[2])
-        interval = Interval(start, end)
-    except ValueError as error:
+    seqid, start, end = fields[:3]
+    if not (_PLACE.fullmatch(start) and _PLACE.fullmatch(end) and int(start) < int(end)):
         raise BadInputError(
-            f"start {fields[1]!r} and end {fields[2]!r} are no interval",
+            f"start {start[:40]!r} and end {end[:40]!r} are no interval",
             path=path,
             line=number,
-            hint="BED is 0-based: 0 <= start < end",
-        ) from error
-    name = fields[3] if len(fields) > 3 and fields[3] not in ("", ".") else f"{fields[0]}:{start}-{end}"
+            hint="BED is 0-based: 0 <= start < end, in digits alone",
+        )
+    if not seqid or len(seqid) > LIMITS.name:
+        raise BadInputError(f"a sequence name of {len(seqid)} letters", path=path, line=number, hint="write its name")
+    name = fields[3] if len(fields) > 3 and fields[3] != "." else ""
     strand = fields[5] if len(fields) > 5 else "."
     if strand not in ("+", "-", "."):
         raise BadInputError(f"strand {strand!r}", path=path, line=number, hint="column 6 takes +, - or .")
-    return name, fields[0], interval, strand
+    return _Record(number, name, seqid, Interval(int(start), int(end)), strand)
 
 
 def _is_gxf(path: Path) -> bool:
-    with open_text(path) as handle:
-        for line in handle:
-            if line.startswith(b"##gff"):
-                return True
-            if line.strip() and not line.startswith((b"#", b"track", b"browser")):
-                fields = line.rstrip(b"\r\n").split(b"\t")
-                return len(fields) == 9 and fields[3].isdigit() and fields[4].isdigit()
-    return False
+    """Whether a file is GFF3 or GTF: said in its first line, or no line is BED and one has the columns of GFF."""
+    gxf = False
+    for number, raw in enumerate(raw_lines(path)):
+        if number == 0 and raw.startswith(b"##gff"):
+            return True
+        fields = _fields(raw.decode("utf-8", "replace"))
+        if not fields:
+            continue
+        if len(fields) > 2 and _PLACE.fullmatch(fields[1]) and _PLACE.fullmatch(fields[2]):
+            return False
+        gxf = gxf or (len(fields) >= 8 and bool(_PLACE.fullmatch(fields[3]) and _PLACE.fullmatch(fields[4])))
+    return gxf
+
+
+class _Names:
+    """IDs of loci, each once. Names of the file come first: what is made up keeps clear of all of them."""
+
+    def __init__(self, given: set[str]) -> None:
+        self._given = given
+        self._taken: set[str] = set()
+
+    def take(self, name: str, *endings: str) -> list[str]:
+        """`name` with each ending; with a number before it where one of these is taken."""
+        own = name in self._given and endings == ("",) and name not in self._taken
+        number, base = 1, name
+        while not own and any(base + e in self._taken or base + e in self._given for e in endings):
+            number += 1
+            base = f"{name}.{number}"
+        names = [base + ending for ending in endings]
+        self._taken.update(names)
+        return names
+
+
+def _loci(records: list[_Record]) -> Iterator[tuple[Gene, Finding | None]]:
+    names = _Names({record.name for record in records if record.name})
+    for record in records:
+        wanted = record.name or f"{record.seqid}:{record.interval.start}-{record.interval.end}"
+        if record.strand == ".":
+            taken = zip(names.take(wanted, "_plus", "_minus"), ("_plus", "_minus"), strict=True)
+        else:
+            taken = zip(names.take(wanted, ""), ("",), strict=True)
+        for name, ending in taken:
+            renamed = None if name == wanted + ending else Finding("id_renamed", name, f"was {wanted}", record.line)
+            plus = record.strand == "+" or ending == "_plus"
+            yield Gene(name, record.seqid, "+" if plus else "-", record.interval), renamed
 
 
 def read_loci(path: str | Path) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
@@ -61,36 +121,25 @@ def read_loci(path: str | Path) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
 
     Raises:
         MissingInputError: no such file.
-        BadInputError: a line is no BED record, or the file holds none.
+        BadInputError: a line is no BED record, or the file holds none; a pipe, which could be read once only.
     """
     path = Path(path)
+    if is_pipe(path):
+        raise BadInputError(
+            "loci are read twice, so they cannot come from a pipe", path=path, hint="write them to a file first"
+        )
     if _is_gxf(path):
         from transgenic_tools.io.gff3 import read_annotation
 
         annotation = read_annotation(path)
         return tuple(replace(g, transcripts=()) for g in annotation.genes), ()
-    genes: list[Gene] = []
-    findings: list[Finding] = []
-    rank: dict[str, int] = {}
-    taken: dict[str, int] = {}
-    with open_text(path) as handle:
-        for number, raw in enumerate(handle, start=1):
-            line = raw.decode("utf-8", "replace").rstrip("\r\n")
-            if not line.strip() or line.startswith(_OTHER_LINES):
-                continue
-            fields = line.split("\t") if "\t" in line else line.split()
-            name, seqid, interval, strand = _record(fields, path, number)
-            rank.setdefault(seqid, len(rank))
-            taken[name] = taken.get(name, 0) + 1
-            if taken[name] > 1:
-                name = f"{name}.{taken[name]}"
-                findings.append(Finding("id_renamed", name, f"{fields[3] if len(fields) > 3 else name}", number))
-            if strand == "+" or strand == "-":
-                genes.append(Gene(name, seqid, "+" if strand == "+" else "-", interval))
-            else:
-                genes.append(Gene(f"{name}_plus", seqid, "+", interval))
-                genes.append(Gene(f"{name}_minus", seqid, "-", interval))
-    if not genes:
+    records = [_record(f, path, number) for number, line in text_lines(path) if (f := _fields(line))]
+    if not records:
         raise BadInputError("the file holds no locus", path=path, hint="give BED3 to BED12")
-    genes.sort(key=lambda g: (rank[g.seqid], g.interval.start, g.interval.end, g.strand))
-    return tuple(genes), tuple(findings)
+    rank = {seqid: i for i, seqid in enumerate(dict.fromkeys(record.seqid for record in records))}
+    loci = sorted(_loci(records), key=lambda found: _place(found[0], rank))
+    return tuple(gene for gene, _ in loci), tuple(finding for _, finding in loci if finding is not None)
+
+
+def _place(gene: Gene, rank: dict[str, int]) -> tuple[int, int, int, str]:
+    return rank[gene.seqid], gene.interval.start, gene.interval.end, gene.strand

@@ -19,7 +19,7 @@ from types import TracebackType
 import numpy as np
 
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.io.files import open_text
+from transgenic_tools.io.files import LIMITS, LineEnds, is_pipe, open_text, refuse_long_line
 
 #: Small enough that a block stays in the processor's cache while it is looked through.
 _BLOCK = 1 << 18
@@ -182,6 +182,12 @@ class Fasta:
         words = header[1:].decode("utf-8", "replace").split()
         if not words:
             raise BadInputError("a sequence without a name", path=self.path, hint="write a name after '>'")
+        if len(words[0]) > LIMITS.name:
+            raise BadInputError(
+                f"a sequence name of more than {LIMITS.name:,} letters, {words[0][:40]!r} and so on",
+                path=self.path,
+                hint="check that line ends follow the names",
+            )
         if words[0] in self._lengths:
             raise BadInputError(
                 f"two sequences have the name {words[0]!r}", path=self.path, hint="give each sequence its own name"
@@ -232,21 +238,28 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 def _records(path: Path) -> Iterator[tuple[bytes | None, bytes]]:
-    """(header or None, text up to the next header or block end), in file order."""
+    """(header or None, text up to the next header or block end), in file order.
+
+    A sequence line that is longer than a block is passed on in pieces, so that a sequence on one line costs no more
+    than one on many.
+    """
+    ends = LineEnds()
     with open_text(path) as handle:
-        rest = b""
-        while True:
-            try:
-                data = handle.read(_BLOCK)
-            except (EOFError, OSError) as error:
-                raise BadInputError(
-                    f"the compressed file is cut short or damaged ({error})", path=path, hint="copy it again"
-                ) from error
-            if not data:
-                break
-            block = rest + data
-            cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
-            block, rest = block[:cut], block[cut:]
+        rest, within_line = b"", False
+        while data := handle.read(_BLOCK):
+            block = rest + ends.plain(data)
+            rest = b""
+            if within_line:
+                line_end = block.find(b"\n") + 1
+                yield None, block[: line_end or None]
+                within_line, block = not line_end, block[line_end or len(block) :]
+            cut = block.rfind(b"\n") + 1
+            if cut or block.startswith(b">"):
+                block, rest = block[:cut], block[cut:]
+                if rest.startswith(b">") and len(rest) > LIMITS.line:
+                    refuse_long_line(path, None)
+            else:
+                within_line = within_line or bool(block)
             yield from _split(block)
         yield from _split(rest)
 
@@ -257,8 +270,6 @@ def _next_record(block: bytes, position: int) -> int:
 
 
 def _split(block: bytes) -> Iterator[tuple[bytes | None, bytes]]:
-    if b"\r" in block and b"\n" not in block:
-        block = block.replace(b"\r", b"\n")
     position = 0
     if not block.startswith(b">"):
         stop = _next_record(block, 0)
@@ -276,13 +287,18 @@ def _split(block: bytes) -> Iterator[tuple[bytes | None, bytes]]:
 
 
 def _line_of_letter(path: Path, name: str, letter: str) -> int | None:
-    """Line of the first `letter` inside sequence `name`; a second, slow reading for the error message."""
-    inside = False
+    """Line of the first `letter` inside sequence `name`; a second reading for the error message, so not of a pipe."""
+    if is_pipe(path):
+        return None
+    ends, inside, begins, number = LineEnds(), False, True, 1
     wanted = letter.encode("latin1")
     with open_text(path) as handle:
-        for number, line in enumerate(handle, start=1):
-            if line.startswith(b">"):
-                inside = line[1:].split()[:1] == [name.encode()]
-            elif inside and wanted in line:
-                return number
+        while data := handle.read(_BLOCK):
+            for i, piece in enumerate(ends.plain(data).split(b"\n")):
+                number, begins = number + bool(i), begins or bool(i)
+                if begins and piece.startswith(b">"):
+                    inside = piece[1:].split()[:1] == [name.encode()]
+                elif inside and wanted in piece:
+                    return number
+                begins = False if piece else begins
     return None

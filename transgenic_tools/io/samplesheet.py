@@ -8,6 +8,7 @@ A surprise: relative paths are looked up beside the samplesheet first, then in t
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.io.files import text_lines
 
 #: One of these two must be filled in (`anyOf` of the schema).
 _EITHER = ("annotation", "regions")
@@ -48,11 +50,9 @@ def _resolve(value: str, sheet: Path) -> Path:
 
 def _text(sheet: Path) -> str:
     try:
-        return sheet.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
+        return "\n".join(line for _, line in text_lines(sheet))
+    except MissingInputError as error:
         raise MissingInputError("the samplesheet does not exist", path=sheet, hint="check the path") from error
-    except UnicodeDecodeError as error:
-        raise BadInputError("the samplesheet is no UTF-8 text", path=sheet, hint="save it as CSV, UTF-8") from error
 
 
 class _Checker:
@@ -108,9 +108,24 @@ class _Checker:
             self.fault(line, column, f"{value!r}: there is no such file")
 
 
-def _rows(reader: Iterator[list[str]], columns: list[str], checker: _Checker) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, cells in enumerate(reader, start=2):
-        stripped = [cell.strip() for cell in cells]
+def _records(sheet: Path) -> Iterator[tuple[int, list[str]]]:
+    """Cells of each row, with the number of the line on which it begins; a quoted cell may hold line ends."""
+    reader = csv.reader(io.StringIO(_text(sheet), newline=""))
+    line = 1
+    try:
+        for cells in reader:
+            yield line, [cell.strip() for cell in cells]
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise BadInputError(
+            f"no CSV: {error}", path=sheet, line=line, hint="save the sheet as CSV, with commas, UTF-8"
+        ) from error
+
+
+def _rows(
+    records: Iterator[tuple[int, list[str]]], columns: list[str], checker: _Checker
+) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, stripped in records:
         if not any(stripped):
             continue
         if len(stripped) > len(columns):
@@ -128,13 +143,13 @@ def read_samplesheet(path: str | Path) -> tuple[Sample, ...]:
     """
     sheet = Path(path)
     checker = _Checker(sheet, load_schema())
-    reader = csv.reader(_text(sheet).splitlines())
-    columns = [cell.strip() for cell in next(reader, [])]
+    records = _records(sheet)
+    columns = next(records, (1, []))[1]
     samples: list[Sample] = []
     if not any(columns):
         checker.fault(1, None, f"the samplesheet is empty; its first line must be {','.join(checker.rules)}")
     elif checker.header(columns):
-        for number, values in _rows(reader, columns, checker):
+        for number, values in _rows(records, columns, checker):
             checker.row(number, values)
             paths = {c: _resolve(v, sheet) for c, v in values.items() if c != "sample" and v}
             if "fasta" in paths:

@@ -18,6 +18,7 @@ from transgenic_tools.io.fasta import Fasta
 
 #: seqid and transcript ID.
 Key = tuple[str, str]
+_NO_END = frozenset({"cds_end_NF", "mRNA_end_NF"})
 
 
 def _taken(parts: Iterable[Interval], count: int, *, from_left: bool) -> Intervals | None:
@@ -60,8 +61,10 @@ def _extended(transcript: Transcript, stop: Intervals) -> Transcript:
 
 
 def with_stop(transcript: Transcript, fasta: Fasta) -> Transcript | None:
-    """The transcript with the stop codon that follows its CDS; None where it has one already or none follows."""
-    if not _has_whole_codons(transcript):
+    """The transcript with the stop codon that follows its CDS; None where it has one already or none follows, or where
+    the file itself says that its CDS has no end (Ensembl, GENCODE).
+    """
+    if not _has_whole_codons(transcript) or not _NO_END.isdisjoint(transcript.attributes.get("tag", ())):
         return None
     plus = transcript.strand == "+"
     last = _taken(reversed(transcript.cds) if plus else transcript.cds, 3, from_left=not plus)

@@ -21,7 +21,7 @@ from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.window import Window, window_around
-from transgenic_tools.io.files import open_text
+from transgenic_tools.io.files import is_pipe, open_text, text_lines
 from transgenic_tools.io.gff3 import read_annotation, write_genes
 from transgenic_tools.provenance import Provenance, write_aside
 
@@ -117,23 +117,23 @@ def read_sentences(path: Path) -> Iterator[Gene]:
     Raises:
         BadInputError: with file and line.
     """
-    with open_text(path) as handle:
-        for number, raw in enumerate(handle, start=1):
-            line = raw.decode("utf-8", "replace").rstrip("\r\n")
-            if number <= 2 or not line:
-                continue
-            try:
-                yield from_line(line)
-            except BadInputError as error:
-                raise BadInputError(
-                    error.message, path=path, line=number, feature=error.feature, hint=error.hint
-                ) from error
+    for number, line in text_lines(path):
+        if number <= 2 or not line:
+            continue
+        try:
+            yield from_line(line)
+        except BadInputError as error:
+            raise BadInputError(
+                error.message, path=path, line=number, feature=error.feature, hint=error.hint
+            ) from error
 
 
 def is_sentences(path: Path) -> bool:
-    """True where the file is a table of gene sentences."""
+    """True where the file is a table of gene sentences; it is opened anew to be read, so a pipe is taken for none."""
+    if is_pipe(path):
+        return False
     with open_text(path) as handle:
-        return handle.readline().startswith(MAGIC.encode())
+        return handle.read(len(MAGIC)) == MAGIC.encode()
 
 
 def convert(source: Path, target: Path, *, flank: int = 0) -> Converted:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.io.files import open_text
+from transgenic_tools.io.files import open_text, text_lines
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def read_training(path: Path) -> Training:
     """
     points: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
     final: dict[str, float] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in text_lines(path):
         if not line.strip():
             continue
         try:
