@@ -1,7 +1,7 @@
 """From gene rows to prediction rows.
 
 In: `GeneRow`s and a `Reader`. Out: one `PredictionRow` for each, in the same order.
-A surprise: on a CPU a window's scores do not depend on what it is read with (`fused_layers`) and threads share out
+A surprise: on a CPU a window's scores do not depend on what it is read with (`fast.fused_layers`) and threads share out
 the genes, each computing on one core, so that a gene's answer is the same for any number of threads; on CUDA windows
 are batched by bases.
 """

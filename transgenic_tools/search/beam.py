@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.kernels import kernel
+from transgenic_tools.kernels.numbers import gelu
 from transgenic_tools.lattice.graph import EDGE_FEATURES, describe_edge
-from transgenic_tools.model.compiled import gelu
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

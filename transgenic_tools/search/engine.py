@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,11 @@ import torch
 from torch import Tensor
 
 from transgenic_tools.lattice.site_graph import SiteGraph
-from transgenic_tools.model.decoders.packed import PackedDecoder, PackedState, table_of
-from transgenic_tools.model.decoders.pointer import PointerDecoder
+from transgenic_tools.model.decoders.pointer import PointerDecoder, table_of
+from transgenic_tools.search.twins import fast_decoder
+
+if TYPE_CHECKING:
+    from transgenic_tools.fast.packed import PackedDecoder
 
 Ints = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]
@@ -164,24 +167,22 @@ class PackedEngine(Engine):
 
     in_step = False
 
-    def __init__(self, decoder: PointerDecoder, dtype: torch.dtype) -> None:
+    def __init__(self, decoder: PointerDecoder, packed: PackedDecoder) -> None:
         super().__init__(decoder)
-        self.packed = PackedDecoder(decoder, dtype)
+        self.packed = packed
 
     def encode_sites(self, genes: Sequence[SiteGraph]) -> tuple[Tensor, Singles]:
         return self.packed.encode_sites(genes)
 
     def begin(self, embedded: Embedded, *, slots: int, beams: int) -> EngineState:
-        own = embedded
-        return PackedState(self.packed, len(own.first) - 1, own.sites, own.site_of_state, own.kind, beams=beams)
+        return self.packed.begin(embedded.first, embedded.sites, embedded.site_of_state, embedded.kind, beams=beams)
 
 
 def build_engine(decoder: PointerDecoder, dtype: torch.dtype = torch.float32) -> Engine:
     """The fastest engine that computes this decoder.
 
     Args:
-        dtype: Of the compiled engine's layers over the sites.
+        dtype: Of the fast twin's layers over the sites.
     """
-    weight = decoder.query.weight
-    packable = type(decoder) is PointerDecoder and weight.device.type == "cpu" and weight.dtype == torch.float32
-    return PackedEngine(decoder, dtype) if packable else Engine(decoder)
+    packed = fast_decoder(decoder, dtype)
+    return Engine(decoder) if packed is None else PackedEngine(decoder, packed)

@@ -20,10 +20,9 @@ from transgenic_tools.lattice.candidates import choose_candidates
 from transgenic_tools.lattice.graph import Graph, build_graph
 from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
 from transgenic_tools.lattice.vocabulary import PAD_CODE, Site
-from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
-from transgenic_tools.model.encoders.fused import FusedTrunk
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.network import Network
+from transgenic_tools.search.twins import fast_trunk
 
 Precision = Literal["auto", "fp32", "bf16"]
 Codes = npt.NDArray[np.uint8]
@@ -62,9 +61,7 @@ class Reader:
         self.network, self.device = network, network.device
         self.precision = pick_precision(precision, self.device)
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        self._trunk: FusedTrunk | None = None
-        if self.device.type == "cpu" and type(network.encoder) is EmbeddedEncoder:
-            self._trunk = FusedTrunk(network.encoder, network.head, self.dtype)
+        self._trunk = fast_trunk(network.encoder, network.head, self.dtype)
 
     def score_windows(self, windows: Sequence[Codes]) -> Iterator[BaseScores]:
         """Scores of windows (L,), each a batch of one, in their order."""

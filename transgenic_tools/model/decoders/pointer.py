@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,6 +27,11 @@ from transgenic_tools.model.attention import band_attention, rotary_angles, rota
 from transgenic_tools.model.config import PointerDecoderConfig
 
 MAX_ORDINAL = 7
+
+
+def table_of(tensor: Tensor) -> npt.NDArray[np.float32]:
+    """A tensor as an array of its own, for what is computed outside of torch."""
+    return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
 
 
 class Attention(nn.Module):

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from tests.model.tiny import random_text
+from transgenic_tools.fast.pack import neighbours
+from transgenic_tools.fast.product import add_linear, panels
+from transgenic_tools.fast.trunk import FusedTrunk
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.lattice.grammar import N_KINDS
 from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.model.attention import band_attention, band_mask
-from transgenic_tools.model.compiled import add_linear, panels
 from transgenic_tools.model.config import EmbeddedEncoderConfig, PointerDecoderConfig
 from transgenic_tools.model.decoders.pointer import PointerDecoder
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
-from transgenic_tools.model.encoders.fused import FusedTrunk
-from transgenic_tools.model.fused_layers import neighbours
 from transgenic_tools.model.head import BaseHead
 from transgenic_tools.search.engine import Embedded, Engine, PackedEngine, build_engine
 

@@ -26,7 +26,7 @@ import numba
 import numpy as np
 from llvmlite import binding
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 config: Any = numba.config  # its settings are attributes made from the environment
 #: Places that stay beside the one in use, the latest ones: of other branches, or of other instruction sets.
 KEPT = 4

@@ -4,36 +4,25 @@ In: trained layers. Out: callables that give the same to rounding: oneDNN's matr
 compiled kernels between them. They hold copies of the weights: build them anew after those change.
 Dims: M rows of a pack, P places of one window, D channels, H heads, S = D / H.
 A surprise: windows are read together, one behind the other. Every row is computed by the same instructions wherever it
-stands, so a window's numbers are the same bits in any pack (tests hold this). oneDNN compiles a kernel for every new
-length, so packs have one of few lengths.
+stands, so a window's numbers are the same bits in any pack (tests hold this).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transgenic_tools.model.attention import rotary_angles
-from transgenic_tools.model.compiled import add_and_normalise, join_heads, plain, softmax_of_band, split_heads
+from transgenic_tools.fast.numbers import plain
+from transgenic_tools.fast.pack import Flags, Pack, padded_length
+from transgenic_tools.fast.reading import Band, Heads, Part, add_and_normalise, join_heads, softmax_of_band, split_heads
 
 Layer = Callable[[Tensor], Tensor]
-Singles = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
 #: Rows of a very long window that go through a feed-forward, or ask in an attention, at once.
 PIECE = 1024
-
-
-def padded_length(rows: int, *, least: int = 32) -> int:
-    """The next of eight lengths an octave, all multiples of `least`, a power of 2."""
-    step = max(least, 1 << max(rows.bit_length() - 4, 0))
-    return rows + -rows % step
 
 
 def packed_linear(weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, gelu: bool = False) -> Layer:
@@ -79,22 +68,6 @@ def rows_of(image: Tensor) -> Tensor:
     return image[0, :, 0].t()
 
 
-class Rotary:
-    """Cosine and sine of the angles of rotary positions, (>= P, S / 2) each, made longer where they are too short."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._tables: tuple[Singles, Singles] | None = None
-
-    def reach(self, places: int) -> tuple[Singles, Singles]:
-        """Both, for at least so many places."""
-        tables = self._tables  # threads share this object: what is given is what was looked at
-        if tables is None or places > len(tables[0]):
-            cosine, sine = rotary_angles(padded_length(places, least=1024), self.size, device=torch.device("cpu"))
-            self._tables = tables = (cosine.numpy(), sine.numpy())
-        return tables
-
-
 def in_pieces(compute: Callable[[slice], Tensor], rows: Tensor) -> Tensor:
     """What `compute` gives for all rows; a long window's in pieces, so that what lies between stays in the cache."""
     if len(rows) <= 2 * PIECE:
@@ -106,45 +79,6 @@ def in_pieces(compute: Callable[[slice], Tensor], rows: Tensor) -> Tensor:
     for piece in pieces[1:]:
         out[piece] = compute(piece)
     return out
-
-
-@dataclass(frozen=True)
-class Pack:
-    """Where windows stand in a pack.
-
-    Attributes:
-        first: First row of each window.
-        places: P of each window.
-        keep: (M,) False between windows and behind the last.
-        cosine, sine: Of the angles of rotary positions, (longest P, S / 2) each.
-    """
-
-    first: tuple[int, ...]
-    places: tuple[int, ...]
-    keep: Flags
-    cosine: Singles
-    sine: Singles
-
-
-def neighbours(places: Sequence[int], *, most: int, gap: int = 0) -> Iterator[slice]:
-    """Windows that are read together: as many, in their order, as `most` rows hold, at least one."""
-    begin, used = 0, 0
-    for i, n in enumerate(places):
-        if i > begin and used + gap + n > most:
-            yield slice(begin, i)
-            begin, used = i, 0
-        used += n + (gap if i > begin else 0)
-    if len(places):
-        yield slice(begin, len(places))
-
-
-def lay_out(places: Sequence[int], rotary: Rotary, *, gap: int = 0) -> Pack:
-    """Windows of so many places, one behind the other with `gap` rows between."""
-    first = np.cumsum([0, *(n + gap for n in places[:-1])]).tolist()
-    keep = np.zeros(padded_length(first[-1] + places[-1], least=128), dtype=np.bool_)
-    for start, n in zip(first, places, strict=True):
-        keep[start : start + n] = True
-    return Pack(tuple(first), tuple(places), keep, *rotary.reach(max(places)))
 
 
 class Norm:
@@ -189,15 +123,15 @@ class FusedAttention:
         size = out.shape[1] // self.heads
         q = torch.empty(self.heads, part, size, dtype=out.dtype)
         k, v = torch.empty(2, self.heads, part + 2 * margin, size, dtype=out.dtype)
+        heads = Heads(plain(q), plain(k), plain(v))
         for begin in range(0, places, part):
-            split_heads(
-                plain(mixed), first, places, begin, margin, pack.cosine, pack.sine, plain(q), plain(k), plain(v)
-            )
+            split_heads(plain(mixed), Part(first, places, begin, margin), pack.angles, heads)
             for at in range(begin, min(begin + part, places), step):
                 own, seen = slice(at - begin, at - begin + step), slice(at - begin, at - begin + step + 2 * margin)
                 scores = torch.bmm(q[:, own], k[:, seen].transpose(1, 2))
-                softmax_of_band(plain(scores), at, at - margin, places, self.band)
-                join_heads(plain(torch.bmm(scores, v[:, seen])), at, min(step, places - at), first, plain(out))
+                softmax_of_band(plain(scores), Band(at, at - margin, places, self.band))
+                rows = out[first + at : first + min(at + step, places)]
+                join_heads(plain(torch.bmm(scores, v[:, seen])), plain(rows))
 
 
 class FusedLayer:

@@ -15,22 +15,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from transgenic_tools.fast.fused_layers import FusedLayer, Norm, image, packed_convolution, packed_linear, rows_of
+from transgenic_tools.fast.numbers import plain
+from transgenic_tools.fast.pack import Flags, Pack, Rotary, lay_out, neighbours
+from transgenic_tools.fast.reading import add_kept, clear, gelu_of_sum
 from transgenic_tools.lattice.vocabulary import N_SITES
-from transgenic_tools.model.compiled import add_kept, clear, gelu_of_sum, plain
 from transgenic_tools.model.encoders.embedded import Block, EmbeddedEncoder
-from transgenic_tools.model.fused_layers import (
-    Flags,
-    FusedLayer,
-    Norm,
-    Pack,
-    Rotary,
-    image,
-    lay_out,
-    neighbours,
-    packed_convolution,
-    packed_linear,
-    rows_of,
-)
 from transgenic_tools.model.head import BaseHead, BaseScores
 
 #: Patches of a pack; a longer window is read alone.

@@ -15,10 +15,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from transgenic_tools.fast.fused_layers import FusedLayer, packed_linear
+from transgenic_tools.fast.pack import Rotary, lay_out, neighbours
+from transgenic_tools.fast.product import ROWS, panels
+from transgenic_tools.fast.stepping import (
+    Sight,
+    States,
+    StepWeights,
+    Tables,
+    Tokens,
+    Written,
+    follow_parents,
+    run_step,
+    write_tokens,
+)
 from transgenic_tools.lattice.site_graph import SiteGraph
-from transgenic_tools.model.compiled import ROWS, StepWeights, follow_parents, panels, run_step, write_tokens
-from transgenic_tools.model.decoders.pointer import Layer, PointerDecoder
-from transgenic_tools.model.fused_layers import FusedLayer, Rotary, lay_out, neighbours, packed_linear
+from transgenic_tools.model.decoders.pointer import Layer, PointerDecoder, table_of
 
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -27,37 +39,31 @@ PACK = 2048
 _FREE, _KEPT = -1, -2
 
 
-def table_of(tensor: Tensor) -> Singles:
-    """A tensor as an array of its own."""
-    return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
-
-
 def _epsilon(norm: nn.RMSNorm) -> float:
     return float(torch.finfo(torch.float32).eps if norm.eps is None else norm.eps)
 
 
-def _step_weights(decoder: PointerDecoder) -> tuple[StepWeights, npt.NDArray[np.float32]]:
-    """The layers over the tokens of a step as `compiled.run_step` reads them, and the epsilons of their norms."""
+def _step_weights(decoder: PointerDecoder) -> StepWeights:
+    """The layers over the tokens of a step as `stepping.run_step` reads them."""
     layers = [layer for layer in decoder.layers if isinstance(layer, Layer)]
 
     def stacked(parts: list[Tensor]) -> Singles:
         return np.stack([table_of(part) for part in parts])
 
-    weights = StepWeights(
-        stacked([layer.attention_norm.weight for layer in layers]),
-        panels(stacked([layer.attention.qkv.weight.t() for layer in layers])),
-        panels(stacked([layer.attention.out.weight.t() for layer in layers])),
-        stacked([layer.ffn_norm.weight for layer in layers]),
-        panels(stacked([layer.up.weight.t() for layer in layers])),
-        stacked([layer.up.bias for layer in layers]),
-        panels(stacked([layer.down.weight.t() for layer in layers])),
-        stacked([layer.down.bias for layer in layers]),
-        table_of(decoder.norm.weight),
-        panels(table_of(decoder.query.weight.t()) * np.float32(decoder.config.dim**-0.5)),
-    )
     epsilon = [[_epsilon(layer.attention_norm), _epsilon(layer.ffn_norm)] for layer in layers]
-    epsilon.append([0.0, _epsilon(decoder.norm)])
-    return weights, np.array(epsilon, dtype=np.float32)
+    return StepWeights(
+        attention_norm=stacked([layer.attention_norm.weight for layer in layers]),
+        qkv=panels(stacked([layer.attention.qkv.weight.t() for layer in layers])),
+        out=panels(stacked([layer.attention.out.weight.t() for layer in layers])),
+        ffn_norm=stacked([layer.ffn_norm.weight for layer in layers]),
+        up=panels(stacked([layer.up.weight.t() for layer in layers])),
+        up_bias=stacked([layer.up.bias for layer in layers]),
+        down=panels(stacked([layer.down.weight.t() for layer in layers])),
+        down_bias=stacked([layer.down.bias for layer in layers]),
+        norm=table_of(decoder.norm.weight),
+        query=panels(table_of(decoder.query.weight.t()) * np.float32(decoder.config.dim**-0.5)),
+        epsilon=np.array([*epsilon, [0.0, _epsilon(decoder.norm)]], dtype=np.float32),
+    )
 
 
 class PackedDecoder:
@@ -73,8 +79,8 @@ class PackedDecoder:
         self.site_in = packed_linear(decoder.site_in.weight, decoder.site_in.bias, dtype)
         self.site_type, self.site_logit = decoder.site_type, decoder.site_logit
         self.site_layers = [FusedLayer(layer, dtype) for layer in decoder.site_layers if isinstance(layer, Layer)]
-        self.weights, self.epsilon = _step_weights(decoder)
-        self.kind, self.ordinal = table_of(decoder.kind.weight), table_of(decoder.ordinal.weight)
+        self.weights = _step_weights(decoder)
+        self.tables = Tables(table_of(decoder.kind.weight), table_of(decoder.ordinal.weight))
         self.key = packed_linear(decoder.key.weight, None, torch.float32)
         self.more, self.more_bias = table_of(decoder.more.weight[0]), float(table_of(decoder.more.bias)[0])
 
@@ -104,23 +110,25 @@ class PackedDecoder:
             at += n
         return sites, keys.numpy()
 
+    def begin(self, first: Ints, sites: Tensor, site_of_state: Ints, kind: Ints, *, beams: int) -> PackedState:
+        """State of genes before any of them is admitted; see `engine.Embedded` for what is given."""
+        return PackedState(self, len(first) - 1, States(site_of_state, kind, sites.numpy()), beams=beams)
+
 
 class PackedState:
     """What the rows of some genes have written: see `engine.EngineState`.
 
     Args:
         genes: G.
-        sites: (S, D) embeddings; site_of_state: (N,), -1 for none; kind: (N,).
+        states: Of all of them.
         beams: Rows of each gene.
         room: Tokens and steps to make room for at first.
     """
 
     def __init__(
-        self, decoder: PackedDecoder, genes: int, sites: Tensor, site_of_state: Ints, kind: Ints, *, beams: int,
-        room: int = 1024,
+        self, decoder: PackedDecoder, genes: int, states: States, *, beams: int, room: int = 1024
     ) -> None:  # fmt: skip
-        self.decoder, self.beams = decoder, beams
-        self.sites, self.site_of_state, self.kind = sites.numpy(), site_of_state, kind
+        self.decoder, self.beams, self.states = decoder, beams, states
         self.store = np.empty((decoder.config.layers, 2, room, decoder.config.dim), dtype=np.float32)
         #: Gene of each place in the store; a stack of the free ones.
         self.owner = np.full(room, _FREE)
@@ -185,12 +193,9 @@ class PackedState:
         slots = self._places(owners, steps)
         self.table[rows, at] = slots
         x = np.zeros((n + -n % ROWS, decoder.config.dim), dtype=np.float32)
-        write_tokens(states, ordinals, self.site_of_state, self.kind, self.sites, decoder.kind, decoder.ordinal, x)
-        config, angles = decoder.config, decoder.rotary.reach(steps)
-        return run_step(
-            x, decoder.weights, rows, at, slots, self.table, config.heads, config.band, decoder.epsilon, *angles,
-            self.store,
-        )  # fmt: skip
+        write_tokens(states, ordinals, self.states, decoder.tables, x)
+        sight = Sight(decoder.config.heads, decoder.config.band, *decoder.rotary.reach(steps))
+        return run_step(x, decoder.weights, Tokens(rows, at, slots, self.table), sight, self.store)
 
     def step(self, states: Ints, ordinals: Ints, at: Ints, live: npt.NDArray[np.bool_]) -> Singles:
         """See `engine.EngineState.step`."""
@@ -204,4 +209,5 @@ class PackedState:
 
     def go_on(self, genes: Ints, parents: Ints, ended: Ints) -> None:
         """See `engine.EngineState.go_on`."""
-        follow_parents(self.table, parents, ended, self.best, self.noted, genes, self.beams, self.kept, self.end)
+        written = Written(self.table, self.best, self.kept, self.noted, self.end)
+        follow_parents(written, parents, ended, genes)

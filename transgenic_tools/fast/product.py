@@ -1,0 +1,83 @@
+"""A matrix product for few rows, in LLVM's vectors.
+
+In: rows and a matrix laid out by `panels`. Out: their product, added to what is there.
+A surprise: four rows are computed side by side whatever is in them, so each is the same bits alone and among others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from transgenic_tools.fast.vectors import LANES, VECTOR, everywhere, many, plus, pointer
+from transgenic_tools.kernels import kernel
+
+#: Rows and columns that `add_linear` computes side by side.
+ROWS, _COLUMNS = 4, 64
+
+
+def panels(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Matrices (..., D, E) as `add_linear` reads them: (..., E / 64, D, 64), the last columns filled up with 0."""
+    *before, dim, size = weight.shape
+    padded = np.zeros((*before, dim, size + -size % _COLUMNS), dtype=np.float32)
+    padded[..., :size] = weight
+    split = padded.reshape(*before, dim, -1, _COLUMNS)
+    return np.ascontiguousarray(np.moveaxis(split, -2, -3))
+
+
+@intrinsic
+def _add_tile(typing_context, x, i, step, panel, k, dim, out):  # type: ignore[no-untyped-def]
+    """`out[r * 64 : (r + 1) * 64] += x[i + r * step : ... + dim] @ panel[k :].reshape(dim, 64)` for 4 rows r."""
+    vectors = range(_COLUMNS // LANES)
+
+    def compute(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        own, index = (context, builder, signature, values), values[1].type
+
+        def place(r, v):  # type: ignore[no-untyped-def]
+            return many(*own, 6, ir.Constant(index, r * _COLUMNS + v * LANES))
+
+        sums = [[cgutils.alloca_once(builder, VECTOR) for _ in vectors] for _ in range(ROWS)]
+        for r in range(ROWS):
+            for v in vectors:
+                builder.store(builder.load(place(r, v), align=4), sums[r][v])
+        with cgutils.for_range(builder, values[5]) as loop:
+            line = builder.add(values[4], builder.mul(loop.index, ir.Constant(index, _COLUMNS)))
+            weights = [builder.load(many(*own, 3, plus(builder, line, v * LANES)), align=4) for v in vectors]
+            for r in range(ROWS):
+                at = builder.add(values[1], builder.mul(values[2], ir.Constant(index, r)))
+                factor = everywhere(builder, builder.load(pointer(*own, 0, builder.add(at, loop.index))))
+                for v in vectors:
+                    product = builder.fmul(factor, weights[v], flags=["fast"])
+                    builder.store(builder.fadd(builder.load(sums[r][v]), product, flags=["fast"]), sums[r][v])
+        for r in range(ROWS):
+            for v in vectors:
+                builder.store(builder.load(sums[r][v]), place(r, v), align=4)
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, types.intp, panel, types.intp, types.intp, out), compute
+
+
+@kernel(fastmath=True, error_model="numpy")
+def add_linear(x, weight, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`out += x @ weight`; every row by the same instructions, whatever is in the others and however many there are.
+
+    Args:
+        x: (M, D), M a multiple of 4; weight: `panels` of (D, E); out: (M, E).
+    """
+    rows, dim = x.shape
+    size, flat, tile = out.shape[1], x.reshape(-1), np.empty(4 * _COLUMNS, dtype=np.float32)
+    for p in range(len(weight)):
+        panel, low = weight[p].reshape(-1), p * _COLUMNS
+        columns = min(_COLUMNS, size - low)
+        for r in range(0, rows, 4):
+            for i in range(4):
+                for j in range(columns):
+                    tile[i * _COLUMNS + j] = out[r + i, low + j]
+            _add_tile(flat, r * dim, dim, panel, 0, dim, tile)
+            for i in range(4):
+                for j in range(columns):
+                    out[r + i, low + j] = tile[i * _COLUMNS + j]
