@@ -75,7 +75,7 @@ def genome(directory: Path, *, name: str = "g", exclude: str = "", mirrored: boo
             GeneRow(
                 gene_id=f"{name}{number}", sample=name, seqid="chr", start=start, end=start + GENE, strand=strand,
                 window_start=low, window_end=high, sequence=window if strand == "+" else reverse_complement(window),
-                gsf=gsf, n_transcripts=1, primary_transcript=None, split="validation" if number == 4 else "train",
+                gsf=gsf, n_transcripts=1, primary_transcript=None, split="train",
             )
         )  # fmt: skip
     directory.mkdir(parents=True, exist_ok=True)
@@ -182,13 +182,15 @@ def test_draws_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
 
 
 def test_nothing_held_out_is_drawn(tmp_path: Path) -> None:
-    drawer = Drawer([source(tmp_path)], MIXTURE)
+    sources = [source(tmp_path)]
+    assert [example.gene_id for example in sources[0].genes["validation"]] == ["g4"]
+    drawer = Drawer(sources, MIXTURE)
     kinds = set()
     for step in range(60):
         for draw in [*drawer.step(step)[0], *drawer.step(step)[1]]:
             kinds.add(draw.kind)
             if draw.kind == "gene":
-                assert draw.example < 4, "the fifth gene is one of validation"
+                assert sources[0].genes["train"][draw.example].gene_id != "g4", "it lies in the held-out stretch"
             else:
                 assert draw.part.start >= 0
                 assert draw.part.end <= 4000
@@ -244,3 +246,19 @@ def test_the_trunk_learns_a_genome_by_heart_and_is_measured(tmp_path: Path) -> N
     stretches = results["g stretches"]
     assert stretches["empty_kb"] == pytest.approx(1.4 - 0.543), "two inner parts, less a gene and 200 around it"
     assert 0 <= stretches["coding_recall"] <= 1
+
+
+def test_a_trunk_becomes_a_model_that_reads_windows(tmp_path: Path) -> None:
+    """Saved, loaded without transformers, and read by the reader: the numbers of the trunk in gene mode."""
+    from transgenic_tools.model.files import load_network
+    from transgenic_tools.search.reader import Reader
+    from transgenic_tools.train.trunk_model import model_of_trunk
+
+    TrunkTrainer(_plan(2), sheet(tmp_path), tmp_path / "out").run()
+    model_of_trunk(tmp_path / "out").save_pretrained(tmp_path / "model")
+    network, _ = load_network(tmp_path / "model")
+    codes = territory(tmp_path).codes["chr"][:601]
+    with torch.no_grad():
+        expected = load_trunk(tmp_path / "out")(torch.from_numpy(codes.astype(np.int64))[None])
+    scores = next(Reader(network, precision="fp32").score_windows([codes]))
+    torch.testing.assert_close(scores.sites, expected.sites, atol=1e-5, rtol=1e-4)

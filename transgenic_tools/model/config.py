@@ -228,10 +228,10 @@ class StrandEncoderConfig:
     name: str = "strands"
     stem: int = 24
     channels: int = 32
-    patch: int = 24
-    dim: int = 192
+    patch: int = 18
+    dim: int = 160
     blocks: int = 6
-    heads: int = 3
+    heads: int = 4
     expansion: int = 2
     kernel: int = 9
     attention_every: int = 3

@@ -17,7 +17,12 @@ from safetensors.torch import load_file
 
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.lattice.vocabulary import VOCABULARY_VERSION
-from transgenic_tools.model.config import EmbeddedEncoderConfig, ModelConfig, PointerDecoderConfig
+from transgenic_tools.model.config import (
+    EmbeddedEncoderConfig,
+    ModelConfig,
+    PointerDecoderConfig,
+    StrandEncoderConfig,
+)
 from transgenic_tools.model.network import Network
 
 if TYPE_CHECKING:
@@ -72,7 +77,8 @@ def load_network(path: str | Path | None = None) -> tuple[Network, Path]:
         check_vocabulary(saved["vocabulary_version"], directory)
         settings = ModelConfig.from_dict({part.name: saved[part.name] for part in fields(ModelConfig)})
         if not (
-            isinstance(settings.encoder, EmbeddedEncoderConfig) and isinstance(settings.decoder, PointerDecoderConfig)
+            isinstance(settings.encoder, EmbeddedEncoderConfig | StrandEncoderConfig)
+            and isinstance(settings.decoder, PointerDecoderConfig)
         ):
             return load_model(directory)  # its parts come with transformers anyway
         network = Network(settings)

@@ -2,7 +2,8 @@
 
 In: a YAML sheet (`read_sheet`), gene shards of tg-prep, FASTA, and where there is one the annotation they came from.
 Out: `Source` records: examples for windows around genes, and `Territory` for stretches of bare sequence.
-A surprise: paths in the sheet are relative to the sheet, so that a recipe names no machine.
+A surprise: paths in the sheet are relative to the sheet, so that a recipe names no machine. A gene that touches a
+held-out stretch is held out with it, whatever its split says.
 
     genomes:
       - name: athaliana
@@ -192,6 +193,11 @@ def _places(rows: Sequence[GeneRow], examples: Sequence[Example], excluded: set[
     return placed
 
 
+def _is_held_out(row: GeneRow, entry: GenomeEntry) -> bool:
+    stretch = entry.stretches.get("validation", {}).get(row.seqid)
+    return stretch is not None and stretch.overlaps(Interval(row.start, row.end)) and row.split != "test"
+
+
 def read_source(entry: GenomeEntry) -> Source:
     """Read one genome of the sheet; genes whose lifting was partial are left out."""
     excluded = set(entry.exclude.read_text(encoding="utf-8").split()) if entry.exclude else set()
@@ -200,7 +206,7 @@ def read_source(entry: GenomeEntry) -> Source:
     genes: dict[str, list[Example]] = defaultdict(list)
     for row, example in zip(rows, examples, strict=True):
         if row.gene_id not in excluded:
-            genes[row.split or "train"].append(example)
+            genes["validation" if _is_held_out(row, entry) else row.split or "train"].append(example)
     if entry.fasta is None or not entry.stretches:
         return Source(entry, genes, None)
     wanted = {seqid for parts in entry.stretches.values() for seqid in parts}
