@@ -21,8 +21,15 @@ def run_ours(windows: Sequence[GeneRow], gff3: Path, *, work: Path, model: Path 
     return generate(windows, work=work, model=model).plus(backmap(gff3, work=work))
 
 
-def generate(windows: Sequence[GeneRow], *, work: Path, model: Path | None, limits: Limits = NO_LIMITS) -> Cost:
-    """tg-generate alone, into `work/predictions`."""
+def generate(
+    windows: Sequence[GeneRow],
+    *,
+    work: Path,
+    model: Path | None,
+    limits: Limits = NO_LIMITS,
+    more: Sequence[str] = (),
+) -> Cost:
+    """tg-generate alone, into `work/predictions`; `more` are further flags."""
     shutil.rmtree(work, ignore_errors=True)
     shards = write_shards(windows, work / "shards")
     which = () if model is None else ("--model", model)
@@ -36,12 +43,13 @@ def generate(windows: Sequence[GeneRow], *, work: Path, model: Path | None, limi
         "cpu",
         "--threads",
         "1",
+        *more,
     )
     return run_measured(command, stdout=work / "generate.out", stderr=work / "generate.err", limits=limits)
 
 
-def backmap(gff3: Path, *, work: Path) -> Cost:
-    """tg-backmap alone, from `work/predictions`."""
+def backmap(gff3: Path, *, work: Path, more: Sequence[str | Path] = ()) -> Cost:
+    """tg-backmap alone, from `work/predictions`; `more` are further flags."""
     gff3.parent.mkdir(parents=True, exist_ok=True)
-    command = (tool("tg-backmap"), work / "predictions", "--out", gff3, "--rejects", work / "rejects.tsv")
+    command = (tool("tg-backmap"), work / "predictions", "--out", gff3, "--rejects", work / "rejects.tsv", *more)
     return run_measured(command, stdout=work / "backmap.out", stderr=work / "backmap.err")

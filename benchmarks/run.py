@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import data
+from benchmarks.augment import run_augment
 from benchmarks.measure import Cost
 from benchmarks.ours import generate, run_ours
 from benchmarks.peers import PEERS, Peer, check_peers, run_peer, write_peer_gff3
@@ -165,6 +166,17 @@ def _thaliana(options: Options, results: dict[str, Any]) -> Windows:
     return jittered
 
 
+def _alternatives(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Budget -> tool -> alternatives alone, those in CDS at the top and whole transcripts below `transcript`."""
+    return {
+        budget: {
+            tool: figures["alternatives"]["cds"][budget] | {"transcript": figures["alternatives"]["transcript"][budget]}
+            for tool, figures in metrics.items()
+        }
+        for budget in next(iter(metrics.values()))["alternatives"]["cds"]
+    }
+
+
 def _arenosa(options: Options, results: dict[str, Any]) -> None:
     genome = data.arenosa()
     kept = read_gene_list(LISTS / "aarenosa_no_training_ortholog.txt")
@@ -241,6 +253,9 @@ def run(options: Options) -> dict[str, Any]:
         "kept": {},
     }  # fmt: skip
     windows = _thaliana(options, results)
+    results["alternatives"] = _alternatives(results["accuracy"]["jittered"])
+    if OURS in options.tools:
+        results["alternatives"]["augment"] = run_augment(windows, CACHE / "augment", model=options.model)
     if not options.quick:
         _arenosa(options, results)
         _growth_and_preparation(windows, options, results)

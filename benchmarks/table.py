@@ -124,6 +124,20 @@ _SUBSETS = {
 }
 
 
+def _alternatives(results: Mapping[str, Any]) -> list[str]:
+    found = results.get("alternatives", {})
+    parts = []
+    if any(budget in found for budget in _BUDGETS):
+        tools = [tool for tool in ("transgenic", "augustus_sampling") if tool in found["all"]]
+        parts += [
+            "### Isoforms beyond each gene's main one (precision / recall), jittered windows",
+            alternatives_table(found, tools),
+        ]
+    if "augment" in found:
+        parts += ["### Completion of the primary isoform, jittered windows", augment_table(found["augment"])]
+    return parts
+
+
 def results_markdown(results: Mapping[str, Any]) -> str:
     """All tables of one run."""
     machine = results["machine"]
@@ -136,7 +150,7 @@ def results_markdown(results: Mapping[str, Any]) -> str:
         if metrics:
             genes = next(iter(metrics.values()))["n"]["reference_genes"]
             parts += [f"{title}: {genes:,} genes", accuracy_table(metrics)]
-    parts += [_calibration(results)]
+    parts += [*_alternatives(results), _calibration(results)]
     if results["speed"]:
         parts += ["### Speed and memory, one core", speed_table(results["speed"])]
     if results["scaling"]:
@@ -147,6 +161,50 @@ def results_markdown(results: Mapping[str, Any]) -> str:
     for part, commit in results.get("kept", {}).items():
         parts.append(f"The part `{part}` was measured at commit `{commit}`.")
     return "\n\n".join(part for part in parts if part)
+
+
+_BUDGETS = ("budget_0.1", "budget_0.25", "budget_0.5", "budget_1", "all")
+_EVENTS = ("SE", "A5SS", "A3SS", "RI")
+
+
+def alternatives_table(alternatives: Mapping[str, Any], tools: Sequence[str]) -> str:
+    """Isoforms beyond the main one: a row for each budget and tool; precision / recall."""
+    rows = []
+    for budget in _BUDGETS:
+        for tool in tools:
+            row = alternatives.get(budget, {}).get(tool)
+            if row is not None:
+                rows.append([budget.removeprefix("budget_"), NAMES[tool], *_alternative_cells(row)])
+    return grid(["extras a gene", "tool", *_ALTERNATIVE_COLUMNS], rows)
+
+
+_ALTERNATIVE_COLUMNS = ("extras made", "CDS", "primary counted too", "whole transcripts", *(f"{e} F1" for e in _EVENTS))
+
+
+def _alternative_cells(row: Mapping[str, Any]) -> list[str]:
+    whole = row["transcript"]
+    return [
+        f"{row['extras_per_gene']:.3f}",
+        f"{row['precision']:.3f} / {row['recall']:.3f}",
+        f"{row['precision_with_primary']:.3f}",
+        f"{whole['precision']:.3f} / {whole['recall']:.3f}",
+        *(f"{row['events'][event]['f1']:.3f}" for event in _EVENTS),
+    ]
+
+
+def augment_table(augment: Mapping[str, Any]) -> str:
+    """The prompt alone beside the result."""
+    sides = {"the prompt alone (echo)": augment["echo"], "completed": augment["transgenic"]}
+    rows = [
+        [name, *(f"{m[view]['transcript'][key]:.3f}" for view in ("cds", "transcript") for key in ("f1", "precision"))]
+        for name, m in sides.items()
+    ]
+    text = grid(["", "CDS transcript F1", "precision", "whole transcript F1", "precision"], rows)
+    added = augment["added"]["cds"]["all"]
+    return text + (
+        f"\n\nWithheld {added['alternatives']:,} CDS structures, added {added['extras']:,}, of them right "
+        f"{added['right']:,} (precision {added['precision']:.3f}, recall {added['recall']:.3f})."
+    )
 
 
 def _prep_table(prep: Mapping[str, Any]) -> str:

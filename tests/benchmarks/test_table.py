@@ -40,6 +40,24 @@ def results() -> dict:
     }  # fmt: skip
 
 
+def test_alternatives_and_the_echo_have_tables() -> None:
+    row = {
+        "extras_per_gene": 0.25, "precision": 0.5, "recall": 0.125, "precision_with_primary": 0.75,
+        "events": {name: {"f1": 0.25} for name in ("SE", "A5SS", "A3SS", "RI")},
+    }  # fmt: skip
+    row["transcript"] = row | {"precision": 0.375}
+    figures = {view: {"transcript": {"f1": 0.875, "precision": 0.625}} for view in ("cds", "transcript")}
+    added = {"cds": {"all": row | {"alternatives": 22, "extras": 17, "right": 1}}}
+    found = {"budget_0.25": {"transgenic": row}, "all": {"transgenic": row, "augustus": row}}
+    text = results_markdown(
+        results() | {"alternatives": found | {"augment": {"echo": figures, "transgenic": figures, "added": added}}}
+    )
+    assert "| 0.25 | transgenic_tools | 0.250 | 0.500 / 0.125 | 0.750 | 0.375 / 0.125 | 0.250 |" in text
+    assert "| all | AUGUSTUS, exactlyone" not in text
+    assert "| the prompt alone (echo) | 0.875 | 0.625 | 0.875 | 0.625 |" in text
+    assert "Withheld 22 CDS structures, added 17, of them right 1" in text
+
+
 def test_tables_hold_the_figures() -> None:
     text = results_markdown(results())
     assert "| gene_exact | 1.000 | 0.000 |" in text

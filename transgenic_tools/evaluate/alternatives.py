@@ -188,7 +188,7 @@ def find_alternatives(
     places = {id(t): i for i, t in enumerate(t for gene in prediction for t in gene.transcripts)}
     found, structures, genes, alternatives = _Prediction(view, places, given), list[Structure](), 0, 0
     for gene in reference:
-        primary_transcript = primary_of(gene)
+        primary_transcript = primary_of(gene.transcripts)
         if primary_transcript is None:
             continue
         primary = isoform_of(primary_transcript, view)

@@ -49,14 +49,15 @@ class GeneResult:
     found_transcripts: int
 
 
-def primary_of(gene: Gene) -> Transcript | None:
-    """The coding transcript with the longest CDS, then the longest exons, then the first; None without a CDS."""
-    return max(gene.coding_transcripts, key=lambda t: (t.cds_length, sum(map(len, t.exons))), default=None)
+def primary_of(transcripts: Iterable[Transcript]) -> Transcript | None:
+    """The coding one with the longest CDS, then the longest exons, then the first; None where none has a CDS."""
+    coding = (t for t in transcripts if t.cds)
+    return max(coding, key=lambda t: (t.cds_length, sum(map(len, t.exons))), default=None)
 
 
 def gene_result(gene: Gene, predicted: Sequence[Transcript]) -> GeneResult | None:
     """The result of one gene; None where it has no CDS."""
-    coding, primary = gene.coding_transcripts, primary_of(gene)
+    coding, primary = gene.coding_transcripts, primary_of(gene.transcripts)
     if primary is None:
         return None
     primary_cds = structure_of(primary, "cds")
