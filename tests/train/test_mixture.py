@@ -61,7 +61,7 @@ def genome(directory: Path, *, name: str = "g", exclude: str = "", mirrored: boo
         marks = [FLANK + offset for offset in (0, 20, 53, 93, 123, 143)]
         gsf = (
             ";".join(
-                f"{marks[i]}|{kind}|{marks[j]}|+|{phase}"
+                f"{marks[i]}|{kind}|{marks[j]}|{strand}|{phase}"
                 for i, j, kind, phase in (
                     (1, 2, "CDS1", "A"),
                     (3, 4, "CDS2", "A"),
@@ -250,6 +250,7 @@ def test_the_trunk_learns_a_genome_by_heart_and_is_measured(tmp_path: Path) -> N
 
 def test_a_trunk_becomes_a_model_that_reads_windows(tmp_path: Path) -> None:
     """Saved, loaded without transformers, and read by the reader: the numbers of the trunk in gene mode."""
+    from transgenic_tools.fast.strands import FusedStrandTrunk
     from transgenic_tools.model.files import load_network
     from transgenic_tools.search.reader import Reader
     from transgenic_tools.train.trunk_model import model_of_trunk
@@ -260,5 +261,7 @@ def test_a_trunk_becomes_a_model_that_reads_windows(tmp_path: Path) -> None:
     codes = territory(tmp_path).codes["chr"][:601]
     with torch.no_grad():
         expected = load_trunk(tmp_path / "out")(torch.from_numpy(codes.astype(np.int64))[None])
-    scores = next(Reader(network, precision="fp32").score_windows([codes]))
+    reader = Reader(network, precision="fp32")
+    assert isinstance(reader._trunk, FusedStrandTrunk)
+    scores = next(reader.score_windows([codes]))
     torch.testing.assert_close(scores.sites, expected.sites, atol=1e-5, rtol=1e-4)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transgenic_tools.fast.numbers import plain
-from transgenic_tools.fast.pack import Flags, Pack, padded_length
+from transgenic_tools.fast.pack import Angles, Flags, Pack, padded_length
 from transgenic_tools.fast.reading import Band, Heads, Part, add_and_normalise, join_heads, softmax_of_band, split_heads
 
 Layer = Callable[[Tensor], Tensor]
@@ -111,27 +111,35 @@ class FusedAttention:
     def __call__(self, x: Tensor, pack: Pack) -> Tensor:
         """(M, D) to the same."""
         mixed, found = self.qkv(x), torch.zeros_like(x)
-        for first, places in zip(pack.first, pack.places, strict=True):
-            self._attend(mixed, first, places, pack, found)
+        attend(mixed, pack, pack.angles, found, heads=self.heads, band=self.band)
         return self.out(found)
 
-    def _attend(self, mixed: Tensor, first: int, places: int, pack: Pack, out: Tensor) -> None:
-        block = max(self.band // 2, 1)
-        whole = places <= block + 2 * self.band
-        step, margin = (padded_length(places), 0) if whole else (block, self.band)
-        part = step if whole else PIECE + -PIECE % block  # queries, keys and values of a part stay in the cache
-        size = out.shape[1] // self.heads
-        q = torch.empty(self.heads, part, size, dtype=out.dtype)
-        k, v = torch.empty(2, self.heads, part + 2 * margin, size, dtype=out.dtype)
-        heads = Heads(plain(q), plain(k), plain(v))
-        for begin in range(0, places, part):
-            split_heads(plain(mixed), Part(first, places, begin, margin), pack.angles, heads)
-            for at in range(begin, min(begin + part, places), step):
-                own, seen = slice(at - begin, at - begin + step), slice(at - begin, at - begin + step + 2 * margin)
-                scores = torch.bmm(q[:, own], k[:, seen].transpose(1, 2))
-                softmax_of_band(plain(scores), Band(at, at - margin, places, self.band))
-                rows = out[first + at : first + min(at + step, places)]
-                join_heads(plain(torch.bmm(scores, v[:, seen])), plain(rows))
+
+def attend(mixed: Tensor, pack: Pack, angles: Angles, out: Tensor, *, heads: int, band: int) -> None:
+    """Band attention of queries, keys and values side by side (M, 3 D), each window for itself, into out (M, D)."""
+    for first, places in zip(pack.first, pack.places, strict=True):
+        _attend_window(mixed, first, places, angles, out, heads=heads, band=band)
+
+
+def _attend_window(
+    mixed: Tensor, first: int, places: int, angles: Angles, out: Tensor, *, heads: int, band: int
+) -> None:
+    block = max(band // 2, 1)
+    whole = places <= block + 2 * band
+    step, margin = (padded_length(places), 0) if whole else (block, band)
+    part = step if whole else PIECE + -PIECE % block  # queries, keys and values of a part stay in the cache
+    size = out.shape[1] // heads
+    q = torch.empty(heads, part, size, dtype=out.dtype)
+    k, v = torch.empty(2, heads, part + 2 * margin, size, dtype=out.dtype)
+    filled = Heads(plain(q), plain(k), plain(v))
+    for begin in range(0, places, part):
+        split_heads(plain(mixed), Part(first, places, begin, margin), angles, filled)
+        for at in range(begin, min(begin + part, places), step):
+            own, seen = slice(at - begin, at - begin + step), slice(at - begin, at - begin + step + 2 * margin)
+            scores = torch.bmm(q[:, own], k[:, seen].transpose(1, 2))
+            softmax_of_band(plain(scores), Band(at, at - margin, places, band))
+            rows = out[first + at : first + min(at + step, places)]
+            join_heads(plain(torch.bmm(scores, v[:, seen])), plain(rows))
 
 
 class FusedLayer:

@@ -85,20 +85,10 @@ class FusedTrunk:
         for some in neighbours(places, most=PACK, gap=self.gap):
             yield from self._read(windows[some], lay_out(places[some], self.rotary, gap=self.gap))
 
-    def _bases(self, windows: Sequence[npt.NDArray[np.uint8]], pack: Pack) -> tuple[Tensor, Flags]:
-        """The bases of a pack one-hot (M * patch, 4), and which of them belong to a window (M * patch,)."""
-        patch = self.config.patch
-        keep = np.zeros(len(pack.keep) * patch, dtype=np.bool_)
-        one_hot = torch.zeros(len(keep), 4, dtype=self.dtype)
-        for start, codes in zip(pack.first, windows, strict=True):
-            keep[start * patch : start * patch + len(codes)] = True
-            known = np.flatnonzero(codes < 4)
-            one_hot[torch.from_numpy(start * patch + known), torch.from_numpy(codes[known].astype(np.int64))] = 1.0
-        return one_hot, keep
-
     @torch.inference_mode()
     def _read(self, windows: Sequence[npt.NDArray[np.uint8]], pack: Pack) -> list[BaseScores]:
-        config, (one_hot, keep) = self.config, self._bases(windows, pack)
+        config = self.config
+        one_hot, keep = one_hot_bases(windows, pack, config.patch, self.dtype)
         stem = rows_of(self.stem_in(image(one_hot)))
         clear(plain(stem), keep)
         add_kept(plain(stem), plain(rows_of(self.stem_mix(image(stem)))), keep)
@@ -109,10 +99,29 @@ class FusedTrunk:
         features = self.expand(self.norm(x, more, pack.keep)).view(-1, config.channels)
         gelu_of_sum(plain(features), plain(self.skip(stem)), keep)
         add_kept(plain(features), plain(rows_of(self.base_mix(image(features)))), keep)
-        logits = self.project(features)
-        found = []
-        for start, codes in zip(pack.first, windows, strict=True):
-            own = slice(start * config.patch, start * config.patch + len(codes))
-            scores = logits[own].float().t()[None]
-            found.append(BaseScores(features[own].t()[None], scores[:, :N_SITES], scores[:, N_SITES:]))
-        return found
+        return scores_of_windows(features, self.project(features), windows, pack, config.patch)
+
+
+def one_hot_bases(
+    windows: Sequence[npt.NDArray[np.uint8]], pack: Pack, patch: int, dtype: torch.dtype
+) -> tuple[Tensor, Flags]:
+    """The bases of a pack one-hot (M * patch, 4), and which of them belong to a window (M * patch,)."""
+    keep = np.zeros(len(pack.keep) * patch, dtype=np.bool_)
+    one_hot = torch.zeros(len(keep), 4, dtype=dtype)
+    for start, codes in zip(pack.first, windows, strict=True):
+        keep[start * patch : start * patch + len(codes)] = True
+        known = np.flatnonzero(codes < 4)
+        one_hot[torch.from_numpy(start * patch + known), torch.from_numpy(codes[known].astype(np.int64))] = 1.0
+    return one_hot, keep
+
+
+def scores_of_windows(
+    features: Tensor, logits: Tensor, windows: Sequence[npt.NDArray[np.uint8]], pack: Pack, patch: int
+) -> list[BaseScores]:
+    """What was computed for the bases of a pack (M * patch, C), window by window."""
+    found = []
+    for start, codes in zip(pack.first, windows, strict=True):
+        own = slice(start * patch, start * patch + len(codes))
+        scores = logits[own].float().t()[None]
+        found.append(BaseScores(features[own].t()[None], scores[:, :N_SITES], scores[:, N_SITES:]))
+    return found

@@ -18,6 +18,7 @@ from torch import nn
 
 from transgenic_tools.model.decoders.pointer import PointerDecoder
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
+from transgenic_tools.model.encoders.strands import StrandEncoder
 from transgenic_tools.model.head import BaseHead, BaseScores
 
 if TYPE_CHECKING:
@@ -35,14 +36,20 @@ class Trunk(Protocol):
 
 def fast_trunk(encoder: nn.Module, head: BaseHead, dtype: torch.dtype) -> Trunk | None:
     """The twin of an encoder and its head."""
-    if type(encoder) is not EmbeddedEncoder or head.project.weight.device.type != "cpu":
+    if head.project.weight.device.type != "cpu":
         return None
     try:
-        from transgenic_tools.fast.trunk import FusedTrunk
+        if type(encoder) is EmbeddedEncoder:
+            from transgenic_tools.fast.trunk import FusedTrunk
+
+            return FusedTrunk(encoder, head, dtype)
+        if type(encoder) is StrandEncoder:
+            from transgenic_tools.fast.strands import FusedStrandTrunk
+
+            return FusedStrandTrunk(encoder, head, dtype)
     except ModuleNotFoundError as error:
         _note_missing(error)
-        return None
-    return FusedTrunk(encoder, head, dtype)
+    return None
 
 
 def fast_decoder(decoder: PointerDecoder, dtype: torch.dtype) -> PackedDecoder | None:

@@ -49,10 +49,11 @@ class TiedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(2, B, P, inputs) to (2, B, P, outputs)."""
-        even, odd = F.linear(x[0], self.even, self._sum_bias()), F.linear(x[1], self.odd)
+        even, odd = F.linear(x[0], self.even, self.sum_bias()), F.linear(x[1], self.odd)
         return torch.stack((even, odd))
 
-    def _sum_bias(self) -> Tensor | None:
+    def sum_bias(self) -> Tensor | None:
+        """Of the sums, whose numbers are sqrt 2 times a strand's."""
         return None if self.bias is None else self.bias / _HALF
 
     def dense(self) -> tuple[Tensor, Tensor | None]:

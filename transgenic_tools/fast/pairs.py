@@ -1,0 +1,126 @@
+"""What stands between the matrix products of a strand-symmetric trunk, compiled.
+
+In: pairs of rows, fp32 or bf16 (see `numbers`): of sum and difference / sqrt 2, or of forward and reverse strand; the
+step from one to the other is its own inverse. Out: the same, in place.
+Dims: M rows of a pack, D channels of one strand.
+A surprise: a `Pair` is flat and says how to read it, so that one kernel serves both layouts, (2, M, D), which matrix
+products take, and (M, 2 D), which one depthwise convolution of both strands takes, and both meanings.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from transgenic_tools.fast.numbers import as_single, as_stored, plain
+from transgenic_tools.fast.reading import Numbers
+from transgenic_tools.kernels import kernel
+from transgenic_tools.kernels.numbers import gelu
+
+_HALF = np.float32(math.sqrt(0.5))
+
+
+class Pair(NamedTuple):
+    """M rows of D numbers, twice.
+
+    Attributes:
+        numbers: Flat.
+        stride: From one row to the next.
+        other: From a number of the first array to that of the second.
+        a, b, c: The pair (x, y) stands for the sum and difference (a x + b y, b x + c y), and is made of them likewise.
+    """
+
+    numbers: Numbers
+    stride: int
+    other: int
+    a: np.float32
+    b: np.float32
+    c: np.float32
+
+
+def sums(tensor: Tensor) -> Pair:
+    """Sums and differences: (2, M, D) or (M, 2 D)."""
+    return Pair(*_layout(tensor), np.float32(1.0), np.float32(0.0), np.float32(1.0))
+
+
+def strands(tensor: Tensor) -> Pair:
+    """Forward and reverse: (2, M, D) or (M, 2 D)."""
+    return Pair(*_layout(tensor), _HALF, _HALF, -_HALF)
+
+
+def _layout(tensor: Tensor) -> tuple[Numbers, int, int]:
+    width = tensor.shape[-1]
+    apart = tensor.ndim == 3
+    return plain(tensor).reshape(-1), width, tensor[0].numel() if apart else width // 2
+
+
+@kernel(fastmath=True, error_model="numpy")
+def add_and_normalise_pair(x, more, keep, weight, epsilon, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`x += more` and its RMS norm over both halves; rows that are not kept become 0.
+
+    Args:
+        x, more, out: `Pair`s; x holds sums and differences in fp32.
+        keep: (M,) bool; weight: (D,), of either half.
+    """
+    dim = len(weight)
+    for r in range(len(keep)):
+        at = r * x.stride
+        first, second = x.numbers[at : at + dim], x.numbers[at + x.other : at + x.other + dim]
+        at = r * more.stride
+        one, other = more.numbers[at : at + dim], more.numbers[at + more.other : at + more.other + dim]
+        at = r * out.stride
+        to, to_other = out.numbers[at : at + dim], out.numbers[at + out.other : at + out.other + dim]
+        if not keep[r]:
+            for i in range(dim):
+                first[i] = 0.0
+                second[i] = 0.0
+                to[i] = 0
+                to_other[i] = 0
+            continue
+        total = np.float32(0.0)
+        for i in range(dim):
+            added, subtracted = as_single(one[i]), as_single(other[i])
+            s = first[i] + more.a * added + more.b * subtracted
+            d = second[i] + more.b * added + more.c * subtracted
+            first[i] = s
+            second[i] = d
+            total += s * s + d * d
+        factor = np.float32(1.0) / np.float32(math.sqrt(total / (2 * dim) + epsilon))
+        for i in range(dim):
+            s, d = first[i] * factor * weight[i], second[i] * factor * weight[i]
+            to[i] = as_stored(out.a * s + out.b * d, to)
+            to_other[i] = as_stored(out.b * s + out.c * d, to_other)
+
+
+@kernel(fastmath=True, error_model="numpy")
+def exchange_in_place(first, second):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Strands to sums and differences, or back: flat arrays of one length, in place."""
+    for i in range(len(first)):
+        a, b = as_single(first[i]), as_single(second[i])
+        first[i] = as_stored((a + b) * _HALF, first)
+        second[i] = as_stored((a - b) * _HALF, second)
+
+
+@kernel(fastmath=True, error_model="numpy")
+def gelu_of_strands(first, second):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """GELU of the strands of sums and differences, as sums and differences: flat arrays of one length, in place."""
+    for i in range(len(first)):
+        a, b = as_single(first[i]), as_single(second[i])
+        forward, reverse = gelu((a + b) * _HALF), gelu((a - b) * _HALF)
+        first[i] = as_stored((forward + reverse) * _HALF, first)
+        second[i] = as_stored((forward - reverse) * _HALF, second)
+
+
+@kernel(error_model="numpy")
+def turn_patches(rows, patch):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The bases of each patch of rows (M * patch, C) in the other order, in place."""
+    for start in range(0, len(rows), patch):
+        for i in range(patch // 2):
+            left, right = rows[start + i], rows[start + patch - 1 - i]
+            for c in range(rows.shape[1]):
+                kept = left[c]
+                left[c] = right[c]
+                right[c] = kept
