@@ -84,6 +84,9 @@ def generate(
         int, typer.Option(help="Bases in one batch on a GPU; halve it when memory is short.")
     ] = 200_000,
     threads: ThreadsOption = 1,
+    max_length: Annotated[
+        int | None, typer.Option(help="Leave out windows of more bases; by default those that do not fit the memory.")
+    ] = None,
     encodings: Annotated[
         Path | None, typer.Option(help="Stored encodings of tg-encode, for models with a pretrained encoder.")
     ] = None,
@@ -110,7 +113,7 @@ def generate(
         Config(
             shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device.value, threads=threads,
             precision=precision.value, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
-            encodings=encodings,
+            encodings=encodings, max_length=max_length,
         )
     )  # fmt: skip
     summary = {

@@ -19,6 +19,7 @@ class Config:
 
     Attributes:
         precision: Of the trunk; `auto` is bf16 on CPUs that multiply it natively, else fp32.
+        max_length: Longer windows are not read; their genes have the flag `window_too_long`. None: what fits.
         encodings: Directory of `tg-encode`; windows that it holds are not encoded again.
     """
 
@@ -33,4 +34,5 @@ class Config:
     complete: bool = False
     split: str | None = None
     overwrite: bool = False
+    max_length: int | None = None
     encodings: Path | None = None

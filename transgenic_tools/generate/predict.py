@@ -24,6 +24,7 @@ from transgenic_tools.search.search import GeneSearch, Searcher, start_search
 
 NO_TRANSCRIPT = "no_valid_transcript"
 PROMPT_LOST = "prompt_outside_grammar"
+TOO_LONG = "window_too_long"
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,16 @@ class Predictor:
         return [self._row(row, gene, known) for row, gene, known in zip(rows, searches, prompts, strict=True)]
 
     def _row(self, row: GeneRow, gene: GeneSearch | None, known: Sequence[Transcript]) -> PredictionRow:
-        flags = list(row.flags)
-        written = [] if gene is None else self._written(row, gene)
         if gene is None:
-            flags.append(NO_TRANSCRIPT)
-        elif sum(f.prompt for f in gene.found) < len(known):
-            flags.append(PROMPT_LOST)
+            return self.without(row, NO_TRANSCRIPT)
+        lost = sum(f.prompt for f in gene.found) < len(known)
+        return self._filled(row, self._written(row, gene), (PROMPT_LOST,) if lost else ())
+
+    def without(self, row: GeneRow, flag: str) -> PredictionRow:
+        """The row of a gene for which nothing is written, and why."""
+        return self._filled(row, [], (flag,))
+
+    def _filled(self, row: GeneRow, written: Sequence[_Written], flags: tuple[str, ...]) -> PredictionRow:
         scores = [one.scores for one in written]
         placed = [row.reading.to_window(one.transcript) for one in written]
         return PredictionRow(
@@ -86,7 +91,7 @@ class Predictor:
             donor_scores=tuple(tuple(round(v, 4) for v in s.donors) for s in scores),
             acceptor_scores=tuple(tuple(round(v, 4) for v in s.acceptors) for s in scores),
             confidence=round(max(s.transcript for s in scores), 4) if scores else None,
-            flags=tuple(flags),
+            flags=(*row.flags, *flags),
             model_hash=self.model_hash,
         )
 

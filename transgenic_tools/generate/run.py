@@ -1,13 +1,12 @@
 """Gene shards to prediction shards.
 
 In: a `Config`. Out: `predictions-*.parquet` in the output directory, one for each shard, under the shard's own suffix.
-A surprise: a shard that has its prediction file already, made with the same settings and model, is left as it is, so
-a killed run goes on where it stopped.
+A surprise: a shard that has its prediction file already, made from the same bytes with the same settings and model, is
+left as it is, so a killed run goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -17,20 +16,22 @@ from pathlib import Path
 
 import torch
 
-from transgenic_tools.errors import MissingInputError, UsageError
+from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
-from transgenic_tools.generate.predict import Predictor
-from transgenic_tools.generate.preflight import announce
+from transgenic_tools.generate.predict import TOO_LONG, Predictor
+from transgenic_tools.generate.preflight import Limits, announce
+from transgenic_tools.io.encodings import EncodingStore
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
     count_genes,
     expand_shards,
     prediction_provenance,
+    read_lengths,
     read_shard,
     write_prediction_shard,
 )
-from transgenic_tools.model.files import load_network
+from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
 from transgenic_tools.search.reader import Reader
@@ -66,10 +67,17 @@ def prediction_path(shard: Path, outdir: Path) -> Path:
     return outdir / f"predictions-{stem.removeprefix('genes-')}.parquet"
 
 
-def _chunks(rows: Iterator[GeneRow]) -> Iterator[list[GeneRow]]:
+def _chunks(rows: Iterator[GeneRow], limits: Limits) -> Iterator[list[GeneRow]]:
+    """Genes in order, so many at once; a window that is too long for reading beside others comes alone."""
     chunk: list[GeneRow] = []
     bases = 0
     for row in rows:
+        if len(row.sequence) > limits.together:
+            if chunk:
+                yield chunk
+            yield [row]
+            chunk, bases = [], 0
+            continue
         if chunk and (len(chunk) >= GENES_AT_ONCE or bases + len(row.sequence) > BASES_AT_ONCE):
             yield chunk
             chunk, bases = [], 0
@@ -79,16 +87,24 @@ def _chunks(rows: Iterator[GeneRow]) -> Iterator[list[GeneRow]]:
         yield chunk
 
 
-def model_hash(model_dir: Path) -> str:
-    """16 hex digits of the weights and the config together."""
-    parts = [file_sha256(model_dir / name) for name in ("config.json", "model.safetensors")]
-    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
-
-
-def _provenance(config: Config, digest: str, precision: str) -> Provenance:
+def _provenance(config: Config, shard: Path, digest: str, precision: str, limits: Limits) -> Provenance:
+    """All that a prediction shard is made from: settings, model, the bytes of the gene shard, and what was not read."""
+    left_out = any(bases > limits.longest for bases in read_lengths(shard, split=config.split))
     parameters = {"model": digest, "precision": precision, "complete": config.complete, "split": config.split}
+    parameters |= {"shard": file_sha256(shard)[:16], "longest": limits.longest if left_out else None}
+    if config.encodings is not None:
+        parameters["encodings"] = asdict(EncodingStore(config.encodings).header)
     parameters |= asdict(config.decoding)
     return Provenance("tg-generate", parameters)
+
+
+def _is_current(target: Path, provenance: Provenance) -> bool:
+    """The file is whole and was made from the same; a damaged one is made again."""
+    try:
+        return target.exists() and prediction_provenance(target) == provenance.to_json()
+    except BadInputError as error:
+        logger.warning("%s; it is made again", error.message)
+        return False
 
 
 class _Progress:
@@ -154,19 +170,20 @@ def run(config: Config) -> Result:
         logger.info("device cpu, %d thread(s), %s; no GPU is used", config.threads, precision)
     else:
         logger.info("device %s, %s, %s", device, torch.cuda.get_device_name(device), precision)
-    announce(reader.network, device, shards, config)
+    limits = announce(reader.network, device, shards, config)
     digest = model_hash(model_dir)
-    provenance = _provenance(config, digest, precision)
     predictor = Predictor(reader, config, model_hash=digest)
     config.outdir.mkdir(parents=True, exist_ok=True)
     progress = _Progress(genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0}
     for shard, target in zip(shards, targets, strict=True):
-        if not config.overwrite and target.exists() and prediction_provenance(target) == provenance.to_json():
+        provenance = _provenance(config, shard, digest, precision, limits)
+        if not config.overwrite and _is_current(target, provenance):
             logger.info("%s is there already", target)
             counts["reused"] += 1
             continue
-        write_prediction_shard(_predict(shard, predictor, config, progress, counts), target, provenance=provenance)
+        predicted = _predict(shard, predictor, config, limits, progress, counts)
+        write_prediction_shard(predicted, target, provenance=provenance)
     seconds = time.perf_counter() - progress.began
     return Result(
         tuple(targets),
@@ -181,10 +198,13 @@ def run(config: Config) -> Result:
 
 
 def _predict(
-    shard: Path, predictor: Predictor, config: Config, progress: _Progress, counts: dict[str, int]
+    shard: Path, predictor: Predictor, config: Config, limits: Limits, progress: _Progress, counts: dict[str, int]
 ) -> Iterator[PredictionRow]:
-    for rows in _chunks(_wanted(shard, config.split)):
-        predictions = predictor.predict(rows)
+    for rows in _chunks(_wanted(shard, config.split), limits):
+        if len(rows[0].sequence) > limits.longest:
+            predictions = [predictor.without(row, TOO_LONG) for row in rows]
+        else:
+            predictions = predictor.predict(rows)
         return_freed_memory()
         progress.add(rows)
         counts["transcripts"] += sum(len(row.scores) for row in predictions)

@@ -8,6 +8,7 @@ itself and never looks there again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -306,7 +307,33 @@ def build_part(part: str, values: Mapping[str, Any] | None) -> Any:
     unknown = set(values) - set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
     if unknown:
         raise UsageError(f"{part} {name!r} has no setting {sorted(unknown)}", hint="see docs/formats.md")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    for key, value in values.items():
+        if fault := _value_fault(getattr(kind(), key), value):
+            raise UsageError(f"{part}.{key} is {value!r}: {fault}", hint="see docs/formats.md")
+    made = kind(**values)
+    dim, heads = getattr(made, "dim", 0), getattr(made, "heads", 1)
+    if dim % heads:
+        raise UsageError(f"{part}.dim {dim} is no multiple of {part}.heads {heads}", hint="see docs/formats.md")
+    return made
+
+
+def _value_fault(default: Any, value: Any) -> str | None:
+    """What is wrong with a setting, judged by its default; None where nothing is."""
+    if isinstance(default, bool | str):
+        return None if type(value) is type(default) else f"{type(default).__name__} is wanted"
+    if isinstance(default, int):
+        if type(value) is not int:
+            return "a whole number is wanted"
+        return None if 0 <= value < 1 << 40 and (value or not default) else "it must be above 0"
+    if isinstance(default, float):
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if numeric and math.isfinite(value) else "a number is wanted"
+    if isinstance(default, tuple) and default and isinstance(default[0], float):
+        if not isinstance(value, tuple) or len(value) != len(default):
+            return f"{len(default)} numbers are wanted"
+        return next(filter(None, (_value_fault(0.0, one) for one in value)), None)
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,9 +364,13 @@ class ModelConfig:
         """
         if unknown := set(values) - set(cls.__dataclass_fields__):
             raise UsageError(f"a model has no part {sorted(unknown)}", hint="see docs/formats.md")
+        calibration = dict(values.get("calibration") or {})
+        for name, weights in calibration.items():
+            if not isinstance(weights, list | tuple) or any(_value_fault(0.0, one) for one in weights):
+                raise UsageError(f"calibration.{name} is {weights!r}: numbers are wanted", hint="see docs/formats.md")
         return cls(
             **{part: build_part(part, values.get(part)) for part in _PARTS},
-            calibration=dict(values.get("calibration") or {}),
+            calibration=calibration,
             vocabulary_version=values.get("vocabulary_version", VOCABULARY_VERSION),
         )
 

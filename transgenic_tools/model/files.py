@@ -6,16 +6,20 @@ A surprise: both loaders read the same two files (config.json, model.safetensors
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from dataclasses import fields
+from collections.abc import Iterable
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
-from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.lattice.vocabulary import VOCABULARY_VERSION
 from transgenic_tools.model.config import (
     EmbeddedEncoderConfig,
@@ -24,6 +28,7 @@ from transgenic_tools.model.config import (
     StrandEncoderConfig,
 )
 from transgenic_tools.model.network import Network
+from transgenic_tools.provenance import file_sha256
 
 if TYPE_CHECKING:
     from transgenic_tools.model.transgenic import TransgenicModel
@@ -60,8 +65,82 @@ def check_vocabulary(version: int, directory: Path) -> None:
         )
 
 
+_AGAIN = "train or copy it again"
+#: What broken files make of building and filling a network.
+_BROKEN = (ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError, ArithmeticError, AssertionError)
+#: Settings that are dimensions of weights, and such as count layers.
+_WIDTHS = frozenset({"dim", "stem", "channels", "intermediate", "filter_width"})
+_DEPTHS = frozenset({"blocks", "layers", "node_layers", "filter_inner"})
+
+
 def _cannot_load(error: Exception, directory: Path) -> BadInputError:
-    return BadInputError(f"cannot load the model: {error}", path=directory, hint="train or copy it again")
+    message = error.message if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+    return BadInputError(f"cannot load the model ({message[:300]})", path=directory, hint=_AGAIN)
+
+
+def model_hash(directory: Path) -> str:
+    """16 hex digits of the weights and the config together: what a model's results are known by."""
+    parts = [file_sha256(directory / name) for name in ("config.json", "model.safetensors")]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+def _read_config(directory: Path) -> ModelConfig:
+    """The checked config."""
+    path = directory / "config.json"
+
+    def no_number(text: str) -> NoReturn:
+        raise ValueError(f"{text} is no number")
+
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_number)
+        if not isinstance(saved, dict):
+            raise ValueError("the JSON is no object")
+        if missing := [part.name for part in fields(ModelConfig) if saved.get(part.name) is None]:
+            raise ValueError(f"no {', '.join(missing)}")
+    except ValueError as error:
+        raise BadInputError(f"no configuration of a model: {error}", path=path, hint=_AGAIN) from error
+    check_vocabulary(saved["vocabulary_version"], directory)
+    try:
+        return ModelConfig.from_dict({part.name: saved[part.name] for part in fields(ModelConfig)})
+    except (UsageError, *_BROKEN) as error:
+        raise _cannot_load(error, path) from error
+
+
+def _read_weights(directory: Path) -> dict[str, Tensor]:
+    """All weights; every one of them is a number."""
+    path = directory / "model.safetensors"
+    try:
+        weights = load_file(path)
+    except (SafetensorError, *_BROKEN) as error:
+        raise BadInputError(f"no weights of a model: {error}", path=path, hint=_AGAIN) from error
+    check_finite(weights.items(), path)
+    return weights
+
+
+def check_finite(weights: Iterable[tuple[str, Tensor]], path: Path) -> None:
+    """Raises BadInputError where a weight is NaN or infinite: such a network writes nothing, without an error."""
+    for name, tensor in weights:
+        if tensor.is_floating_point() and not torch.isfinite(tensor.sum(dtype=torch.float64)):
+            count = int((~torch.isfinite(tensor)).sum())
+            raise BadInputError(
+                f"{name} holds {count} weights that are NaN or infinite",
+                path=path,
+                hint="train or copy it again",
+            )
+
+
+def _check_sizes(config: ModelConfig, weights: dict[str, Tensor], directory: Path) -> None:
+    """Sizes that no weight has are refused before a network of these sizes takes the memory."""
+    largest = max((size for tensor in weights.values() for size in tensor.shape), default=0)
+    for part in ("encoder", "decoder"):
+        for name, value in asdict(getattr(config, part)).items():
+            most = largest if name in _WIDTHS else len(weights) if name in _DEPTHS else None
+            if most is not None and value > most:
+                raise BadInputError(
+                    f"{part}.{name} is {value}; the weights in model.safetensors are of a smaller network",
+                    path=directory / "config.json",
+                    hint=_AGAIN,
+                )
 
 
 def load_network(path: str | Path | None = None) -> tuple[Network, Path]:
@@ -72,18 +151,18 @@ def load_network(path: str | Path | None = None) -> tuple[Network, Path]:
         BadInputError: it was made with another vocabulary, or cannot be read.
     """
     directory = model_dir(path)
+    settings = _read_config(directory)
+    if not (
+        isinstance(settings.encoder, EmbeddedEncoderConfig | StrandEncoderConfig)
+        and isinstance(settings.decoder, PointerDecoderConfig)
+    ):
+        return load_model(directory)  # its parts come with transformers anyway
+    weights = _read_weights(directory)
+    _check_sizes(settings, weights, directory)
     try:
-        saved = json.loads((directory / "config.json").read_text())
-        check_vocabulary(saved["vocabulary_version"], directory)
-        settings = ModelConfig.from_dict({part.name: saved[part.name] for part in fields(ModelConfig)})
-        if not (
-            isinstance(settings.encoder, EmbeddedEncoderConfig | StrandEncoderConfig)
-            and isinstance(settings.decoder, PointerDecoderConfig)
-        ):
-            return load_model(directory)  # its parts come with transformers anyway
         network = Network(settings)
-        network.load_state_dict(load_file(directory / "model.safetensors"), assign=True)
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        network.load_state_dict(weights, assign=True)
+    except _BROKEN as error:
         raise _cannot_load(error, directory) from error
     return network, directory
 
@@ -101,9 +180,12 @@ def load_model(path: str | Path | None = None) -> tuple[TransgenicModel, Path]:
 
     directory = model_dir(path)
     disable_progress_bar()
+    settings = _read_config(directory)
+    _check_sizes(settings, _read_weights(directory), directory)
     try:
         model = TransgenicModel.from_pretrained(directory, local_files_only=True)
-    except (ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+    except (UsageError, OSError, SafetensorError, *_BROKEN) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise _cannot_load(error, directory) from error
-    check_vocabulary(model.settings.vocabulary_version, directory)
     return model, directory

@@ -9,8 +9,10 @@ A surprise: this counts attention's probabilities, which fused kernels never sto
 
 from __future__ import annotations
 
+import bisect
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from transgenic_tools.errors import OutOfMemoryError
+from transgenic_tools.io.memory import free_bytes
 from transgenic_tools.model.config import AutoEncoderConfig, EmbeddedEncoderConfig, MappingConfig, ModelConfig
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.encoders.tokens import TokenEncoder
@@ -169,9 +172,7 @@ def free_memory(device: torch.device) -> int:
     """Bytes that this process may still take."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
+    return free_bytes()
 
 
 def operations_per_second(device: torch.device, *, half: bool, size: int = 768) -> float:
@@ -222,6 +223,25 @@ def shared(memory: Memory, *, zero: int, processes: int) -> Memory:
     )
 
 
+def _reading(config: ModelConfig, bases: int) -> Memory:
+    """Memory for reading windows of so many bases at once, with a model that lies on its device already."""
+    sizes, bases = config.encoder, max(bases, 1000)
+    if isinstance(sizes, EmbeddedEncoderConfig):
+        return Memory(0, 0, 0, 0, _embedded_forward(sizes, bases))
+    return Memory(0, 0, 0, 0, _activations(config, bases, train=False)[0])
+
+
+def longest_that_fits(config: ModelConfig, device: torch.device, lengths: Sequence[int], *, times: int = 1) -> int:
+    """The longest of these windows of which `times` can be read at once; 0 where none fits."""
+    ordered, free = sorted(set(lengths)), free_memory(device)
+
+    def too_large(bases: int) -> bool:
+        return _reading(config, bases * times).total > USABLE * free
+
+    fits = bisect.bisect_left(ordered, True, key=too_large)
+    return ordered[fits - 1] if fits else 0
+
+
 def generation_line(config: ModelConfig, device: torch.device, *, at_once: int, total_bases: int) -> str:
     """The preflight line of tg-generate, for a model that lies on its device already.
 
@@ -232,12 +252,7 @@ def generation_line(config: ModelConfig, device: torch.device, *, at_once: int, 
     Raises:
         OutOfMemoryError: the trunk's activations cannot fit.
     """
-    sizes, bases = config.encoder, max(at_once, 1000)
-    if isinstance(sizes, EmbeddedEncoderConfig):
-        activations = _embedded_forward(sizes, bases)
-    else:
-        activations, _ = _activations(config, bases, train=False)
-    memory = Memory(0, 0, 0, 0, activations)
+    memory = _reading(config, at_once)
     speed = operations_per_second(device, half=False)
     seconds = expected_seconds(config, total_bases=total_bases, train=False, speed=speed)
     return check(memory, device, half=False, seconds=seconds)
