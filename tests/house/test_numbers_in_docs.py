@@ -12,7 +12,9 @@ import pytest
 
 from transgenic_tools.io.shards import BASES_PER_GROUP, ROWS_PER_GROUP
 from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.train.calibration import FEWEST
 from transgenic_tools.train.config import Config as TrainConfig
+from transgenic_tools.train.recipe import SCORING_PRIOR
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = (
@@ -26,6 +28,8 @@ NUMBERS = (
         TrainConfig.stream_genes * TrainConfig.stream_sections,
     ),
     ("docs/stages/3_train.md", r"`augment_share` \(([\d.]+):", TrainConfig.augment_share),
+    ("docs/stages/3_train.md", r"calibration needs ([\d]+) samples", FEWEST),
+    ("docs/stages/3_train.md", r"as if ([\d]+) genes spoke", SCORING_PRIOR),
     ("docs/stages/4_generate.md", r"`beam` \(default, (\d+)\)", DecodingConfig.num_beams),
     ("docs/stages/4_generate.md", r"\*\*([\d.]+)\*\* \(default\)", DecodingConfig.min_confidence),
 )

@@ -24,6 +24,7 @@ from transgenic_tools.gsf import parse
 from transgenic_tools.io.shards import read_predictions
 from transgenic_tools.model.presets import load_preset, preset_names
 from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.train.config import work_dir
 from transgenic_tools.train.recipe import Recipe, recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
 
@@ -122,6 +123,6 @@ def test_a_run_that_was_cut_short_goes_on(name: str, data: tuple[Path, ...], tmp
         whole, cut = tmp_path / f"{stage.stage}.whole", tmp_path / f"{stage.stage}.cut"
         run(replace(begun, steps=4, outdir=whole))
         run(replace(begun, steps=2, outdir=cut))
-        assert os.path.exists(cut / "checkpoints" / "last" / "progress.json")
+        assert os.path.exists(work_dir(cut) / "checkpoints" / "last" / "progress.json")
         assert run(replace(begun, steps=4, outdir=cut)).steps == 4
         assert_equal_weights(whole, cut)

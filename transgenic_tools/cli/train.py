@@ -127,8 +127,12 @@ def train(
         Path | None, typer.Option(help="DeepSpeed configuration: conf/deepspeed/zero{1,2,3}.json.")
     ] = None,
     device: Annotated[DeviceName | None, typer.Option(help="auto takes CUDA where there is one.")] = None,
-    threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="CPU threads.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", "-t", min=1, help="CPU threads; 1 gives the same bytes twice.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of every random choice; the same bytes with --threads 1.")
+    ] = None,
     no_resume: Annotated[bool, typer.Option("--no-resume", help="Begin anew beside old checkpoints.")] = False,
     ignore_memory: Annotated[bool, typer.Option("--ignore-memory", help="Run even where it may not fit.")] = False,
     json_summary: JsonOption = False,

@@ -7,6 +7,7 @@ A surprise: `tg-generate` loads the same weights without transformers (`files.lo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -15,6 +16,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.model.config import ModelConfig
 from transgenic_tools.model.network import Network
+from transgenic_tools.provenance import ordinary_permissions
 
 _PARTS = tuple(ModelConfig.__dataclass_fields__)
 
@@ -71,6 +73,14 @@ class TransgenicModel(Network, PreTrainedModel):
         """See `Network.refit`; the fitted numbers are saved with the model."""
         super().refit(scoring=scoring, calibration=calibration)
         self.config.take(self.settings)
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:  # type: ignore[override]
+        """As transformers does it; readable as the umask says, for safetensors writes for its owner alone."""
+        super().save_pretrained(save_directory, **kwargs)
+        for name in ("config.json", "model.safetensors"):
+            path = Path(save_directory) / name
+            if path.exists():
+                path.chmod(ordinary_permissions())
 
     def _init_weights(self, module: nn.Module) -> None:
         """Weights are initialised by the parts themselves."""

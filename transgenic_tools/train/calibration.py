@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 #: Windows of each validation gene, with other flanks each time.
 WINDOWS = 4
+#: Fewest samples of a regression.
+FEWEST = 50
+NAMES = ("first", "later", "exon", "site")
 
 
 @dataclass
@@ -51,15 +54,27 @@ class Samples:
         self.genes[name].append(gene)
 
 
-def logistic_regression(features: Floats, outcomes: npt.NDArray[np.bool_], *, ridge: float = 10.0) -> list[float]:
-    """Weights and, last, the bias: Newton's method on the penalised log-likelihood (the bias is not penalised)."""
+def logistic_regression(
+    features: Floats,
+    outcomes: npt.NDArray[np.bool_],
+    *,
+    ridge: float = 10.0,
+    prior: Sequence[float] | None = None,
+) -> list[float]:
+    """Weights and, last, the bias: Newton's method on the penalised log-likelihood.
+
+    Args:
+        ridge: Of the squared distance from `prior`; without one, of the weights alone: the bias is free then.
+    """
     x = np.concatenate([features, np.ones((len(features), 1))], axis=1)
-    weights = np.zeros(x.shape[1])
+    origin = np.zeros(x.shape[1]) if prior is None else np.array(prior, dtype=float)
+    weights = origin.copy()
     penalty = np.full(x.shape[1], ridge)
-    penalty[-1] = 1e-6
+    if prior is None:
+        penalty[-1] = 1e-6
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
-        gradient = x.T @ (p - outcomes) + penalty * weights
+        gradient = x.T @ (p - outcomes) + penalty * (weights - origin)
         hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty)
         step = np.linalg.solve(hessian, gradient)
         weights = weights - step
@@ -109,19 +124,37 @@ def collect(reader: Reader, examples: Sequence[Example], config: DecodingConfig,
     return samples
 
 
-def calibrate(
-    reader: Reader, examples: Sequence[Example], config: DecodingConfig | None = None
-) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Weights by name, and the expected calibration error of each on the same genes."""
-    samples = collect(reader, examples, config or DecodingConfig())
-    weights, errors = {}, {}
-    for name, rows in samples.features.items():
-        outcomes = np.array(samples.outcomes[name])
-        if len(rows) < 50 or outcomes.all() or not outcomes.any():
+def fit(samples: Samples, prior: Mapping[str, Sequence[float]]) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Weights by name, and the expected calibration error of each on the same samples.
+
+    A name with few samples, or with one outcome alone, keeps the prior's weights; the others stay near their prior.
+    Without one they get none, and raw probabilities are given.
+    """
+    weights = {name: list(values) for name, values in prior.items()}
+    errors: dict[str, float] = {}
+    for name in sorted({*samples.features, *NAMES}):
+        outcomes = np.array(samples.outcomes.get(name, []), dtype=bool)
+        if len(outcomes) < FEWEST or outcomes.all() or not outcomes.any():
+            logger.warning(
+                "calibration of '%s': %d samples of validation genes, at least %d of both outcomes are needed; %s",
+                *(name, len(outcomes), FEWEST),
+                "that of the initial model is kept" if name in prior else "probabilities stay raw",
+            )
             continue
-        features = np.array(rows)
-        weights[name] = logistic_regression(features, outcomes)
+        features = np.array(samples.features[name])
+        weights[name] = logistic_regression(features, outcomes, prior=prior.get(name))
         p = 1 / (1 + np.exp(-np.clip(features @ weights[name][:-1] + weights[name][-1], -30, 30)))
         errors[f"calibration_error_{name}"] = expected_calibration_error(p, outcomes)
     logger.info("calibrated: %s", {key: round(value, 4) for key, value in errors.items()})
     return weights, errors
+
+
+def calibrate(
+    reader: Reader,
+    examples: Sequence[Example],
+    config: DecodingConfig | None = None,
+    *,
+    prior: Mapping[str, Sequence[float]] | None = None,
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Collect, and `fit`; `prior` is the calibration of the model that was fine-tuned."""
+    return fit(collect(reader, examples, config or DecodingConfig()), prior or {})

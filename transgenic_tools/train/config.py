@@ -20,7 +20,7 @@ class Config:
 
     Attributes:
         shards: Gene shards with known gene sentences; rows of split `train` are learned, `validation` is measured.
-        outdir: Model directory; checkpoints lie in `outdir/checkpoints`.
+        outdir: Model directory; it holds the model alone, see `work_dir`.
         init: Model directory to start from.
         stage: `trunk` learns sites and contents, `decoder` the pointing decoder on a frozen trunk.
         crops: Random crops of every gene that the decoder's examples are prepared from.
@@ -96,3 +96,12 @@ class Config:
     augment_share: float = 1.0
     augment_epochs: int | None = None
     model_overrides: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        return work_dir(self.outdir) / "checkpoints"
+
+
+def work_dir(outdir: Path) -> Path:
+    """What a training needs on its way, beside its model directory: stages and checkpoints."""
+    return outdir.with_name(f"{outdir.name}.training")

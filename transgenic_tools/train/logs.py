@@ -70,6 +70,13 @@ class Means:
         self.count += 1
         self.size += size
 
+    def add_all(self, other: Mapping[str, Any]) -> None:
+        """Sums, count and size of another one, as `vars` gives them."""
+        for key, value in other["sums"].items():
+            self.sums[key] = self.sums.get(key, 0.0) + value
+        self.count += other["count"]
+        self.size += other["size"]
+
     def joined(self, add_up: Callable[[list[float]], list[float]]) -> Means:
         """The same over all processes, which have the same names; `add_up` sums a list over them."""
         names = list(self.sums)

@@ -162,6 +162,85 @@ def whole_state(accelerator: Accelerator, model: nn.Module, scalars: set[str]) -
     return {name: tensor.view(()) if name in scalars else tensor for name, tensor in state.items()}
 
 
+def training_state(accelerator: Accelerator, model: nn.Module, optimizers: list[Any]) -> Any:
+    """Weights and states of the optimisers as plain tensors, whole on the first process; every process takes part."""
+    if accelerator.distributed_type == DistributedType.FSDP:
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict
+
+        whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        weights, states = get_state_dict(model, [o.optimizer for o in optimizers], options=whole)
+        return {"model": weights, "optimizers": states}
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
+        return _zero_state(model)
+    return {
+        "model": accelerator.unwrap_model(model).state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+    }
+
+
+def set_training_state(accelerator: Accelerator, model: nn.Module, optimizers: list[Any], state: Any) -> None:
+    """The opposite; every process has the whole state."""
+    if accelerator.distributed_type == DistributedType.FSDP:
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
+
+        set_state_dict(
+            model,
+            [o.optimizer for o in optimizers],
+            model_state_dict=state["model"],
+            optim_state_dict=state["optimizers"],
+            options=StateDictOptions(full_state_dict=True),
+        )
+    elif accelerator.distributed_type == DistributedType.DEEPSPEED:
+        _set_zero_state(model, state)
+    else:
+        accelerator.unwrap_model(model).load_state_dict(state["model"])
+        for optimizer, tree in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(tree)
+
+
+def _zero_state(engine: Any) -> Any:
+    """DeepSpeed's parts put together, parameter by parameter; its own checkpoints are pickles."""
+    from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
+
+    weights, moments = {}, {}
+    for name, parameter in engine.module.named_parameters():
+        weights[name] = safe_get_full_fp32_param(parameter) if parameter.requires_grad else _whole_of(parameter)
+        if parameter.requires_grad:
+            moments[name] = {key: safe_get_full_optimizer_state(parameter, key) for key in _MOMENTS}
+    steps = [value["step"] for value in engine.optimizer.optimizer.state.values() if "step" in value]
+    steps += [group["step"] for group in engine.optimizer.optimizer.param_groups if "step" in group]
+    return {"model": weights, "moments": moments, "steps": max((float(step) for step in steps), default=0.0)}
+
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def _whole_of(parameter: nn.Parameter) -> Tensor:
+    from deepspeed.zero import GatheredParameters
+
+    with GatheredParameters([parameter], enabled=hasattr(parameter, "ds_id")):
+        return parameter.detach().clone()
+
+
+def _set_zero_state(engine: Any, state: Any) -> None:
+    from deepspeed.utils import safe_set_full_fp32_param, safe_set_full_optimizer_state
+    from deepspeed.zero import GatheredParameters
+
+    for name, parameter in engine.module.named_parameters():
+        if not parameter.requires_grad:
+            with GatheredParameters([parameter], enabled=hasattr(parameter, "ds_id"), modifier_rank=0), torch.no_grad():
+                parameter.copy_(state["model"][name])
+            continue
+        safe_set_full_fp32_param(parameter, state["model"][name])
+        for key, value in state["moments"][name].items():
+            safe_set_full_optimizer_state(parameter, value, key)
+    inner = engine.optimizer.optimizer
+    for holder in (*inner.state.values(), *inner.param_groups):
+        if "step" in holder:
+            held = holder["step"]
+            holder["step"] = held.new_tensor(state["steps"]) if isinstance(held, Tensor) else type(held)(state["steps"])
+
+
 def summed(accelerator: Accelerator, values: list[float]) -> list[float]:
     """Sums over all processes."""
     if accelerator.num_processes == 1:

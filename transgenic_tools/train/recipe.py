@@ -1,7 +1,7 @@
 """The whole training of a model: trunk, scoring, decoder, calibration.
 
-In: gene shards and a preset. Out: a model directory; every stage lies finished in `outdir/stages`, so a killed run
-goes on with the first unfinished one, at its last checkpoint.
+In: gene shards and a preset. Out: a model directory; every stage lies finished in `<outdir>.training`, so a killed
+run goes on with the first unfinished one, at its last checkpoint.
 A surprise: scoring and calibration look at the validation split alone; the test split is never read.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from transgenic_tools.model.files import load_model
 from transgenic_tools.provenance import Provenance
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.calibration import calibrate
-from transgenic_tools.train.config import Config
+from transgenic_tools.train.config import Config, work_dir
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.metrics import jittered_items
@@ -32,6 +32,8 @@ from transgenic_tools.train.start import load_examples
 
 logger = logging.getLogger(__name__)
 _DONE = "done.json"
+#: Genes that the scoring weights of the initial model count for.
+SCORING_PRIOR = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ def recipe_from_preset(
         if unknown := set(settings) - known:
             raise UsageError(f"training.{stage} has no setting {sorted(unknown)}", hint="see docs/stages/3_train.md")
         settings = {key: value for key, value in settings.items() if key not in ("shards", "outdir", "stage")}
-        stages[stage] = Config(shards=shards, outdir=outdir / "stages" / stage, stage=stage, **settings)
+        stages[stage] = Config(shards=shards, outdir=work_dir(outdir) / stage, stage=stage, **settings)
     return Recipe(
         shards=shards, outdir=outdir, model=parts, trunk=stages["trunk"], decoder=stages["decoder"], init=init
     )
@@ -131,8 +133,8 @@ def gold_graphs(reader: Reader, examples: list[Example]) -> list[GoldGraph]:
     return graphs
 
 
-def _fit_scoring(source: Path, target: Path, validation: list[Example]) -> dict[str, float]:
-    """The trunk's model with fitted scoring weights."""
+def _fit_scoring(source: Path, target: Path, validation: list[Example], *, tuned: bool) -> dict[str, float]:
+    """The trunk's model with fitted scoring weights; those of a fine-tuned model are held near the ones it had."""
     done = _finished(target)
     if done is not None:
         return done
@@ -140,11 +142,13 @@ def _fit_scoring(source: Path, target: Path, validation: list[Example]) -> dict[
     model.eval()
     metrics: dict[str, float] = {}
     if validation:
-        scoring, before, after = fit_scoring(gold_graphs(Reader(model), validation), ScoringConfig())
+        start = model.settings.scoring if tuned else ScoringConfig()
+        ridge = SCORING_PRIOR if tuned else 0.0
+        scoring, before, after = fit_scoring(gold_graphs(Reader(model), validation), start, ridge=ridge)
         model.refit(scoring=scoring)
         metrics = {"scoring_loss_before": before, "scoring_loss_after": after}
     else:
-        logger.warning("no gene of split 'validation': scoring and calibration keep their defaults")
+        logger.warning("no gene of split 'validation': scoring and calibration stay as they are")
     model.save_pretrained(target)
     return _mark(target, metrics)
 
@@ -172,14 +176,24 @@ def run_recipe(recipe: Recipe) -> Result:
     if _many():
         make_accelerator(recipe.trunk)  # before the first wait, so that device and backend are those of the run
     train, validation = load_examples(recipe.trunk)
-    stages = recipe.outdir / "stages"
+    stages = work_dir(recipe.outdir)
     metrics = dict(_stage(recipe.trunk, recipe.init, recipe.model))
     scored = stages / "scoring"
-    metrics |= _alone(lambda: _fit_scoring(recipe.trunk.outdir, scored, validation), scored)
+    metrics |= _alone(
+        lambda: _fit_scoring(recipe.trunk.outdir, scored, validation, tuned=recipe.init is not None), scored
+    )
     metrics |= _stage(recipe.decoder, stages / "scoring", {})
     final = stages / "calibration"
     metrics |= _alone(lambda: _finish(recipe, len(train), validation, metrics, final), final)
     return Result(recipe.outdir, len(train), len(validation), metrics)
+
+
+def _initial_calibration(recipe: Recipe) -> Mapping[str, Sequence[float]]:
+    """Of the model that was fine-tuned; nothing for a new one."""
+    if recipe.init is None:
+        return {}
+    model, _ = load_model(recipe.init)
+    return model.settings.calibration
 
 
 def _finish(
@@ -190,12 +204,14 @@ def _finish(
     model.eval()
     errors: dict[str, float] = {}
     if validation:
-        calibration, errors = calibrate(Reader(model), validation)
+        calibration, errors = calibrate(Reader(model), validation, prior=_initial_calibration(recipe))
         model.refit(calibration=calibration)
     model.save_pretrained(recipe.outdir)
     _join_metrics(recipe.outdir, [recipe.trunk.outdir, recipe.decoder.outdir])
     summary = {"n_train": n_train, "n_validation": len(validation), "metrics": {**metrics, **errors}}
-    stamp = json.loads(Provenance("tg-train", {"model": dict(recipe.model)}).to_json())
+    sizes = {part: asdict(getattr(model.settings, part)) for part in ("encoder", "mapping", "decoder", "grammar")}
+    parameters = {"model": sizes, "parameters": model.n_parameters, "init": recipe.init and recipe.init.name}
+    stamp = json.loads(Provenance("tg-train", parameters).to_json())
     (recipe.outdir / "training.json").write_text(json.dumps({**summary, "provenance": stamp}, indent=1, sort_keys=True))
     directory.mkdir(parents=True, exist_ok=True)
     return _mark(directory, errors)

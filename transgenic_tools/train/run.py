@@ -7,7 +7,6 @@ to the same weights and two processes learn what one would.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -21,11 +20,28 @@ from accelerate.utils import set_seed
 
 from transgenic_tools.model.adapters import merged, save_adapters
 from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.train.checkpoint import (
+    load_progress,
+    load_tree,
+    random_state,
+    save_progress,
+    save_tree,
+    set_random_state,
+)
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.feed import Share, feed
 from transgenic_tools.train.logs import Means, MetricsLog
 from transgenic_tools.train.optimizers import build_optimizers
-from transgenic_tools.train.processes import give_dimensions, is_sharded, make_accelerator, prepare, summed, whole_state
+from transgenic_tools.train.processes import (
+    give_dimensions,
+    is_sharded,
+    make_accelerator,
+    prepare,
+    set_training_state,
+    summed,
+    training_state,
+    whole_state,
+)
 from transgenic_tools.train.schedule import AveragedWeights, rate_factor
 from transgenic_tools.train.start import build_model, load_augmentation, load_examples
 from transgenic_tools.train.stream import StreamedExamples
@@ -67,7 +83,7 @@ class Trainer:
         self.model, *self.optimizers = prepare(self.accelerator, model, build_optimizers(model, config))
         self.base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
         self.average = AveragedWeights(self.plain_model if config.ema > 0 else torch.nn.Module(), config.ema)
-        self.accelerator.register_for_checkpointing(self.average)
+        self.recent, self.by_epoch = Means(self.task.losses), dict[int, Means]()
         self.step = self._resume()
         self.log = MetricsLog(config.outdir / "metrics.jsonl", resume_step=self.step) if self._leads else None
 
@@ -81,24 +97,46 @@ class Trainer:
 
     @property
     def checkpoint_dir(self) -> Path:
-        return self.config.outdir / "checkpoints" / "last"
+        return self.config.checkpoint_dir / "last"
 
     def _resume(self) -> int:
-        progress = self.checkpoint_dir / "progress.json"
-        if not (self.config.resume and progress.exists()):
+        progress = load_progress(self.checkpoint_dir) if self.config.resume else None
+        if progress is None:
             return 0
-        self.accelerator.load_state(str(self.checkpoint_dir))
-        step = int(json.loads(progress.read_text())["step"])
+        state = load_tree(self.checkpoint_dir, "state")
+        set_training_state(self.accelerator, self.model, self.optimizers, state)
+        device = self.accelerator.device
+        self.average.load_state_dict({name: tensor.to(device) for name, tensor in state["average"].items()})
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        for number in range(rank, int(progress["processes"]), world):
+            part = load_tree(self.checkpoint_dir, f"process-{number}")
+            if number == rank:
+                set_random_state(part["random"])
+            self.recent.add_all(part["recent"])
+            for epoch, sums in part["epochs"].items():
+                self.by_epoch.setdefault(epoch, Means(self.task.losses)).add_all(sums)
+        step = int(progress["step"])
         logger.info("resumed at step %d from %s", step, self.checkpoint_dir)
         return step
 
     def save_checkpoint(self) -> None:
         """Written aside, then renamed, so that a killed run finds a whole one."""
         aside = self.checkpoint_dir.with_name("next")
-        self.accelerator.save_state(str(aside))
-        self.accelerator.wait_for_everyone()  # every process has written its part
+        accelerator = self.accelerator
+        state = training_state(accelerator, self.model, self.optimizers)
         if self._leads:
-            (aside / "progress.json").write_text(json.dumps({"step": self.step}))
+            shutil.rmtree(aside, ignore_errors=True)
+            save_tree({**state, "average": self.average.state_dict()}, aside, "state")
+        accelerator.wait_for_everyone()
+        part = {
+            "random": random_state(),
+            "recent": vars(self.recent),
+            "epochs": {epoch: vars(means) for epoch, means in self.by_epoch.items()},
+        }
+        save_tree(part, aside, f"process-{accelerator.process_index}")
+        accelerator.wait_for_everyone()  # every process has written its part
+        if self._leads:
+            save_progress(aside, self.step, processes=accelerator.num_processes)
             old = self.checkpoint_dir.with_name("old")
             if self.checkpoint_dir.exists():
                 os.replace(self.checkpoint_dir, old)
@@ -154,8 +192,8 @@ class Trainer:
         share = Share(self.step * config.accumulate, self.accelerator.process_index, self.accelerator.num_processes)
         stream = feed(self.task, share, workers=config.workers if self.task.loads else 0)
         names = self.task.losses
-        began, recent = time.perf_counter(), Means(names)
-        by_epoch: dict[int, Means] = {}
+        began = time.perf_counter()
+        by_epoch = self.by_epoch
         metrics: dict[str, float] = {}
         while self.step < config.steps:
             self._set_rate()
@@ -164,7 +202,7 @@ class Trainer:
                 epoch, loaded = next(stream)
                 whole = by_epoch.setdefault(epoch, Means(names))
                 if loaded is not None:
-                    self._learn(loaded, (recent, whole))
+                    self._learn(loaded, (self.recent, whole))
             self.accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
             for optimizer in self.optimizers:
                 optimizer.step()
@@ -172,8 +210,8 @@ class Trainer:
             self.average.update(self.plain_model, self.step)
             self.step += 1
             if self.step % config.log_every == 0:
-                self._log_train(epoch, recent, time.perf_counter() - began)
-                recent, began = Means(names), time.perf_counter()
+                self._log_train(epoch, self.recent, time.perf_counter() - began)
+                self.recent, began = Means(names), time.perf_counter()
             for past in [one for one in by_epoch if one < epoch]:  # between steps, so that all processes come together
                 self._log_epoch(past, by_epoch.pop(past))
             if self.step % config.eval_every == 0 or self.step == config.steps:
@@ -187,7 +225,7 @@ class Trainer:
         return Result(config.outdir, self.step, metrics, len(self.train), len(self.validation))
 
     def _log_epoch(self, epoch: int, means: Means) -> None:
-        """Means over (the part computed since a resume of) one epoch, and the validation split after it."""
+        """Means over one epoch, and the validation split after it."""
         means = means.joined(lambda values: summed(self.accelerator, values))
         if means.count:
             if self.log is not None:

@@ -114,14 +114,22 @@ def mean_loss(graphs: Sequence[GoldGraph], weights: Floats) -> tuple[float, Floa
 
 
 def fit_scoring(
-    graphs: Sequence[GoldGraph], start: ScoringConfig, *, iterations: int = 200, rate: float = 0.05
+    graphs: Sequence[GoldGraph], start: ScoringConfig, *, iterations: int = 200, rate: float = 0.05, ridge: float = 0.0
 ) -> tuple[ScoringConfig, float, float]:
-    """Adam (Kingma and Ba 2015) from `start`. Returns the best weights, and the loss before and after."""
-    weights = _pack(start)
+    """Adam (Kingma and Ba 2015) from `start`. Returns the best weights, and the loss before and after.
+
+    Args:
+        ridge: So many genes speak for `start`: half its squared distance, times this over the number of genes, is
+            added to the loss.
+    """
+    weights = origin = _pack(start)
+    hold = ridge / max(1, len(graphs))
     mean, square = np.zeros(N_WEIGHTS), np.zeros(N_WEIGHTS)
     best, best_loss, first_loss = weights, np.inf, np.inf
     for step in range(1, iterations + 1):
         loss, gradient = mean_loss(graphs, weights)
+        away = weights - origin
+        loss, gradient = loss + hold / 2 * float(away @ away), gradient + hold * away
         first_loss = loss if step == 1 else first_loss
         if loss < best_loss:
             best, best_loss = weights.copy(), loss
