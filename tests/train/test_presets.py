@@ -6,6 +6,7 @@ and a run that was cut short ends with the weights of one that was not.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,14 @@ def test_genes_are_generated(data: tuple[Path, ...], trained: Path, tmp_path: Pa
     for sentence in sentences:
         for transcript in parse(sentence).transcripts:
             assert sum(len(part) for part in transcript.cds) % 3 == 0
+
+
+def test_the_summary_names_the_sizes_of_the_network_that_was_trained(trained: Path) -> None:
+    stamp = json.loads((trained / "training.json").read_text())["provenance"]["parameters"]
+    model = TransgenicModel.from_pretrained(trained, local_files_only=True)
+    assert stamp["parameters"] == model.n_parameters
+    for part in ("encoder", "decoder"):
+        assert stamp["model"][part] == json.loads(json.dumps(getattr(model.config, part)))
 
 
 def test_a_saved_model_is_the_loaded_one(trained: Path, tmp_path: Path) -> None:
