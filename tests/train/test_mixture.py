@@ -224,7 +224,10 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     TrunkTrainer(_plan(6), path, tmp_path / "whole").run()
     TrunkTrainer(_plan(3), path, tmp_path / "parts").run()
     names = {p.name for p in (tmp_path / "parts").iterdir()}
-    assert names == {"state-3.safetensors", "trunk.safetensors", "config.json", "progress.json", "metrics.jsonl"}
+    assert names == {"checkpoint", "trunk.safetensors", "config.json", "metrics.jsonl"}
+    held = {p.name for p in (tmp_path / "parts" / "checkpoint").iterdir()}
+    assert held == {"state.safetensors", "state.json", "progress.json"}
+    (tmp_path / "parts" / "checkpoint").rename(tmp_path / "parts" / "checkpoint.next")  # killed between two renames
     (tmp_path / "parts" / "plan.json").write_text(json.dumps({"steps": 6}))
     TrunkTrainer(_plan(6), path, tmp_path / "parts").run()
     whole, parts = (load_trunk(tmp_path / name).state_dict() for name in ("whole", "parts"))

@@ -15,6 +15,7 @@ import logging
 import math
 import multiprocessing
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -25,7 +26,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 import yaml
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from transgenic_tools.errors import UsageError
@@ -33,6 +34,8 @@ from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Site
 from transgenic_tools.model.config import StrandEncoderConfig, build_part
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.strand_trunk import StrandTrunk
+from transgenic_tools.provenance import write_aside
+from transgenic_tools.train.checkpoint import load_progress, load_tree, save_progress, save_tree
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.genomes import read_sheet, read_source
 from transgenic_tools.train.mixture import Drawer, Mixture, StrandBatch, load_step
@@ -151,13 +154,7 @@ def ahead(sheet: Path, mixture: Mixture, first: int, *, waiting: int = 4) -> Ite
             yield [None if b is None else StrandBatch(*(torch.from_numpy(a) for a in b)) for b in loaded]
 
 
-# -- checkpoints -------------------------------------------------------------------------------------------------------
-
-
-def _write_json(path: Path, values: Any) -> None:
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(values, indent=1, sort_keys=True))
-    os.replace(aside, path)
+# -- the loop ----------------------------------------------------------------------------------------------------------
 
 
 class TrunkTrainer:
@@ -177,44 +174,39 @@ class TrunkTrainer:
         self.bases = 0
         self._resume()
 
+    @property
+    def checkpoint_dir(self) -> Path:
+        return self.outdir / "checkpoint"
+
     def _resume(self) -> None:
-        """From the last whole checkpoint: the one that progress.json names."""
-        path = self.outdir / "progress.json"
-        if not path.exists():
+        places = [self.checkpoint_dir.with_name(name) for name in ("checkpoint", "checkpoint.next", "checkpoint.old")]
+        place = next((place for place in places if load_progress(place) is not None), None)
+        if place is None:  # a run that was killed while it renamed has one of the others
             return
-        progress = json.loads(path.read_text())
-        tensors = load_file(self.outdir / progress["state"])
-        self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-        self.average.shadow = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
-        for number, optimizer in enumerate(self.optimizers):
-            prefix = f"optimizer{number}."
-            state: dict[int, dict[str, Tensor]] = {}
-            for name, value in tensors.items():
-                if name.startswith(prefix):
-                    index, key = name.removeprefix(prefix).split(".")
-                    state.setdefault(int(index), {})[key] = value
-            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        progress, state = load_progress(place) or {}, load_tree(place, "state")
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.step, self.bases = progress["step"], progress["bases"]
         logger.info("resumed at step %d", self.step)
 
     def save(self) -> None:
-        """A checkpoint, and the averaged weights by themselves; progress.json is written last."""
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.shadow.items()}
-        for number, optimizer in enumerate(self.optimizers):
-            for index, state in optimizer.state_dict()["state"].items():
-                for key, value in state.items():
-                    tensors[f"optimizer{number}.{index}.{key}"] = torch.as_tensor(value)
-        name = f"state-{self.step}.safetensors"
-        save_file({k: v.contiguous() for k, v in tensors.items()}, self.outdir / name)
-        aside = self.outdir / "trunk.part"
-        save_file({k: v.contiguous() for k, v in self.average.shadow.items()}, aside)
-        os.replace(aside, self.outdir / "trunk.safetensors")
-        _write_json(self.outdir / "config.json", {"encoder": asdict(self.plan.encoder), "step": self.step})
-        _write_json(self.outdir / "progress.json", {"state": name, "step": self.step, "bases": self.bases})
-        for old in self.outdir.glob("state-*.safetensors"):
-            if old.name != name:
-                old.unlink()
+        """A checkpoint, written aside and then renamed, and the averaged weights by themselves."""
+        aside, old = self.checkpoint_dir.with_name("checkpoint.next"), self.checkpoint_dir.with_name("checkpoint.old")
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
+        state = {"model": self.model.state_dict(), "average": self.average.state_dict(), "optimizers": optimizers}
+        save_tree(state, aside, "state")
+        save_progress(aside, self.step, bases=self.bases)
+        shutil.rmtree(old, ignore_errors=True)
+        if self.checkpoint_dir.exists():
+            os.replace(self.checkpoint_dir, old)
+        os.replace(aside, self.checkpoint_dir)
+        shutil.rmtree(old, ignore_errors=True)
+        with write_aside(self.outdir / "trunk.safetensors") as path:
+            save_file({name: value.contiguous() for name, value in self.average.shadow.items()}, path)
+        with write_aside(self.outdir / "config.json") as path:
+            path.write_text(json.dumps({"encoder": asdict(self.plan.encoder), "step": self.step}, indent=1))
 
     def _planned(self) -> None:
         """Take another number of steps from plan.json, where there is one."""
