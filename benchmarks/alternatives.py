@@ -29,6 +29,7 @@ from transgenic_tools.genome.checks import check_transcript
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Intervals
 from transgenic_tools.genome.sequence import encode
+from transgenic_tools.genome.splicing import splice_differences
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.lattice.grammar import SITE_OF_KIND
@@ -110,24 +111,11 @@ def _in_lattice(drop: float) -> str:
 
 
 def event_of(cds: Intervals, main: Intervals) -> str:
-    """What sets one CDS apart from another, 5' to 3': start or stop codon alone, a kind of splicing, or several."""
-    ours = {(a.end, b.start) for a, b in itertools.pairwise(cds)}
-    theirs = {(a.end, b.start) for a, b in itertools.pairwise(main)}
-    kinds = set()
-    for start, end in ours - theirs:
-        if any(start == a for a, _ in theirs) and any(end == b for _, b in theirs):
-            kinds.add("exon skipped")
-        elif any(start == a for a, _ in theirs):
-            kinds.add("3' site")
-        elif any(end == b for _, b in theirs):
-            kinds.add("5' site")
-        else:
-            kinds.add("intron more")
-    if any(p.start <= start and end <= p.end for start, end in theirs - ours for p in cds):
-        kinds.add("intron retained")
+    """What sets one CDS apart from another, in window coordinates: splicing, else start or stop codon, or several."""
+    kinds = {d.kind for d in splice_differences(cds, main, "+")}
     if not kinds:
         ends = {"start": cds[0].start != main[0].start, "stop": cds[-1].end != main[-1].end}
-        kinds.add(" and ".join(name for name, differs in ends.items() if differs))
+        return " and ".join(name for name, differs in ends.items() if differs)
     return kinds.pop() if len(kinds) == 1 else "several"
 
 

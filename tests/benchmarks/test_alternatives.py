@@ -31,11 +31,11 @@ def parts(pairs: list[tuple[int, int]]) -> Intervals:
         ([(90, 120), (180, 210)], "start"),
         ([(0, 30), (90, 114)], "stop"),
         ([(6, 30), (90, 120), (180, 201)], "start and stop"),
-        ([(0, 30), (180, 210)], "exon skipped"),
-        ([(0, 30), (93, 120), (180, 210)], "3' site"),
-        ([(0, 27), (90, 120), (180, 210)], "5' site"),
-        ([(0, 120), (180, 210)], "intron retained"),
-        ([(0, 10), (25, 30), (90, 120), (180, 210)], "intron more"),
+        ([(0, 30), (180, 210)], "exon_skipping"),
+        ([(0, 30), (93, 120), (180, 210)], "alternative_3ss"),
+        ([(0, 27), (90, 120), (180, 210)], "alternative_5ss"),
+        ([(0, 120), (180, 210)], "intron_retention"),
+        ([(0, 10), (25, 30), (90, 120), (180, 210)], "intron_gain"),
         ([(0, 27), (90, 210)], "several"),
     ],
 )
@@ -87,7 +87,7 @@ def graph(*, second_acceptor: float, forced: bool = False) -> Graph | None:
 def fate(*scored: tuple[Transcript, float], second_acceptor: float = -12.0) -> str:
     usual, forced = graph(second_acceptor=second_acceptor), graph(second_acceptor=second_acceptor, forced=True)
     (one,) = fates(row(), usual, forced, prediction(*scored))
-    assert (one.cds, one.event) == (SHORT.cds, "3' site")
+    assert (one.cds, one.event) == (SHORT.cds, "alternative_3ss")
     return one.fate
 
 

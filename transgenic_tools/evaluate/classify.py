@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from transgenic_tools.evaluate.structures import Structure, shared_bases
-from transgenic_tools.genome.interval import Interval, Intervals, Strand, clip
+from transgenic_tools.genome.interval import Interval, Strand, clip
+from transgenic_tools.genome.splicing import splice_differences
 
 CLASSES = (
     "equal",
@@ -87,45 +88,6 @@ def _is_fused(hits: Sequence[tuple[_Entry, int]]) -> bool:
     return False
 
 
-def _introns_within(structure: Structure, bounds: Interval) -> Intervals:
-    return tuple(i for i in structure.introns if i.overlaps(bounds))
-
-
-def _difference_kinds(predicted: Structure, reference: Structure) -> set[str]:
-    """Kinds of difference inside the span that both cover."""
-    both = predicted.span.intersect(reference.span)
-    if both is None:
-        return set()
-    ours, theirs = set(_introns_within(predicted, both)), set(_introns_within(reference, both))
-    right_end, left_end = (
-        ("alternative_3ss", "alternative_5ss") if predicted.strand == "+" else ("alternative_5ss", "alternative_3ss")
-    )
-    starts, ends = {i.start for i in theirs}, {i.end for i in theirs}
-    our_starts, our_ends = {i.start for i in ours}, {i.end for i in ours}
-    kinds = set()
-    for intron in ours - theirs:
-        if intron.start in starts and intron.end in ends:
-            kinds.add("exon_skipping")
-        elif any(t.start == intron.start and t.end in our_ends for t in theirs - ours) or any(
-            t.end == intron.end and t.start in our_starts for t in theirs - ours
-        ):
-            kinds.add("exon_inclusion")
-        elif intron.start in starts:
-            kinds.add(right_end)
-        elif intron.end in ends:
-            kinds.add(left_end)
-        elif any(p.contains(intron) for p in reference.parts):
-            kinds.add("intron_gain")
-        else:
-            kinds.add("several")
-    for intron in theirs - ours:
-        if any(p.contains(intron) for p in predicted.parts):
-            kinds.add("intron_retention")
-        elif not any(intron.overlaps(i) for i in ours):
-            kinds.add("several")
-    return kinds
-
-
 def _same_inside(predicted: Structure, reference: Structure) -> bool:
     both = predicted.span.intersect(reference.span)
     return both is not None and clip(predicted.parts, both) == clip(reference.parts, both)
@@ -134,8 +96,9 @@ def _same_inside(predicted: Structure, reference: Structure) -> bool:
 def _against(predicted: Structure, reference: Structure) -> str:
     if _same_inside(predicted, reference):
         return "contained" if reference.span.contains(predicted.span) else "extended"
-    kinds = _difference_kinds(predicted, reference)
-    return kinds.pop() if len(kinds) == 1 else "several"
+    kinds = {d.kind for d in splice_differences(predicted.parts, reference.parts, predicted.strand)}
+    kind = kinds.pop() if len(kinds) == 1 else "several"
+    return kind if kind in CLASSES else "several"
 
 
 def _closest(predicted: Structure, hits: Sequence[tuple[_Entry, int]]) -> _Entry:
