@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertConfig, BertModel
 
-from tests.model.tiny import ENCODERS, MAPPINGS, random_text, windows
+from tests.model.tiny import ENCODERS, MAPPINGS, OWN, random_text, windows
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.model.config import build_part
 from transgenic_tools.model.encoders.factory import build_encoder, find_weights, load_published, sizes_from_directory
 from transgenic_tools.model.encoders.hyenadna import causal_convolution
 from transgenic_tools.model.encoders.tokens import TokenEncoder
 
-PRETRAINED = [name for name in ENCODERS if name != "embedded"]
+PRETRAINED = [name for name in ENCODERS if name not in OWN]
 
 
 def make(name: str, mapping: str = "linear", **changes: Any) -> TokenEncoder:

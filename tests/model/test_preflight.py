@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.model.tiny import ENCODERS, random_text, windows
+from tests.model.tiny import ENCODERS, OWN, random_text, windows
 from transgenic_tools.errors import OutOfMemoryError
 from transgenic_tools.model.config import build_part
 from transgenic_tools.model.encoders.factory import build_encoder
@@ -43,11 +43,10 @@ def test_generation_knows_what_the_embedded_network_needs(name: str) -> None:
 def test_activations_are_those_that_autograd_keeps(name: str) -> None:
     """Counted on the meta device from one and two layers, against a real pass of three."""
     layers = {
-        "embedded": {"blocks": 6},
         "auto": {"architecture": {**ENCODERS["auto"]["architecture"], "num_hidden_layers": 3}},
     }
-    config = config_of(name, segment_tokens=64, **layers.get(name, {"layers": 3})) if name != "embedded" else config_of(
-        name, blocks=6)  # fmt: skip
+    changes = {"blocks": 6} if name in OWN else {"segment_tokens": 64, **layers.get(name, {"layers": 3})}
+    config = config_of(name, **changes)
     if name == "esm":
         config.encoder["max_positions"] = 80
     torch.manual_seed(0)

@@ -11,6 +11,10 @@ from transgenic_tools.lattice.vocabulary import PAD_CODE
 
 ENCODERS: dict[str, dict[str, Any]] = {
     "embedded": {"stem": 8, "channels": 8, "dim": 12, "blocks": 2, "heads": 1},
+    "strands": {
+        "name": "strands", "stem": 4, "channels": 8, "dim": 8, "blocks": 2, "heads": 1, "patch": 6,
+        "attention_every": 2,
+    },
     "esm": {
         "name": "esm", "dim": 12, "layers": 2, "heads": 2, "intermediate": 16, "max_positions": 18,
         "segment_tokens": 16, "overlap_tokens": 4, "segments_per_batch": 3,
@@ -31,6 +35,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
         },
     },
 }  # fmt: skip
+#: Those that are trained here, not by others.
+OWN = ("embedded", "strands")
 DECODERS: dict[str, dict[str, Any]] = {
     "pointer": {"dim": 16, "heads": 2, "layers": 1, "node_layers": 1},
     **{

@@ -21,7 +21,13 @@ from torch import Tensor, nn
 
 from transgenic_tools.errors import OutOfMemoryError
 from transgenic_tools.io.memory import free_bytes
-from transgenic_tools.model.config import AutoEncoderConfig, EmbeddedEncoderConfig, MappingConfig, ModelConfig
+from transgenic_tools.model.config import (
+    AutoEncoderConfig,
+    EmbeddedEncoderConfig,
+    MappingConfig,
+    ModelConfig,
+    StrandEncoderConfig,
+)
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.encoders.tokens import TokenEncoder
 from transgenic_tools.model.network import Network
@@ -85,7 +91,7 @@ def kept_bytes(module: nn.Module, *inputs: Tensor | None) -> int:
 
 
 def _thin(config: Any, layers: int) -> Any:
-    if isinstance(config, EmbeddedEncoderConfig):
+    if isinstance(config, EmbeddedEncoderConfig | StrandEncoderConfig):
         return replace(config, blocks=layers * config.attention_every)
     if hasattr(config, "layers"):
         return replace(config, layers=layers, checkpointing=False)
@@ -94,7 +100,7 @@ def _thin(config: Any, layers: int) -> Any:
 
 
 def _layers(config: Any) -> float:
-    if isinstance(config, EmbeddedEncoderConfig):
+    if isinstance(config, EmbeddedEncoderConfig | StrandEncoderConfig):
         return config.blocks / config.attention_every
     return config.layers if hasattr(config, "layers") else config.architecture["num_hidden_layers"]
 
@@ -192,7 +198,7 @@ def expected_seconds(config: ModelConfig, *, total_bases: int, train: bool, spee
     encoder = config.encoder
     with torch.device("meta"):
         parameters = sum(p.numel() for p in build_encoder(encoder, config.mapping).parameters())
-    bases_a_step = encoder.patch if isinstance(encoder, EmbeddedEncoderConfig) else getattr(encoder, "kmer", 1)
+    bases_a_step = getattr(encoder, "patch", getattr(encoder, "kmer", 1))
     return 2 * parameters * total_bases / bases_a_step * (3 if train else 1) / (speed / 3)
 
 

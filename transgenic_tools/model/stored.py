@@ -24,11 +24,11 @@ def token_encoder(model: Network) -> TokenEncoder:
     """The model's encoder where it has token encodings.
 
     Raises:
-        UsageError: the embedded encoder, which computes faster than a disk reads.
+        UsageError: a small encoder of our own, which computes faster than a disk reads.
     """
     if not isinstance(model.encoder, TokenEncoder):
         raise UsageError(
-            "the embedded encoder has no token encodings to store",
+            "this encoder has no token encodings to store",
             hint="leave tg-encode out; it is only for pretrained ones",
         )
     return model.encoder
