@@ -13,6 +13,11 @@ from transgenic_tools.genome.sequence import encode
 from transgenic_tools.model.config import StrandEncoderConfig
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.strand_trunk import StrandTrunk
+from transgenic_tools.search.reader import pick_precision
+
+needs_bf16 = pytest.mark.skipif(
+    pick_precision("auto", torch.device("cpu")) != "bf16", reason="no bf16 kernels for this processor"
+)
 
 
 def with_biases(**changes: int) -> StrandTrunk:
@@ -57,13 +62,14 @@ def test_a_long_tile_is_read_in_blocks_as_at_once(monkeypatch: pytest.MonkeyPatc
         assert_near(a, b)
 
 
+@needs_bf16
 def test_bf16_is_near_fp32() -> None:
     made, codes = with_biases(), encode(random_text(700))
     exact, near = (FusedStrandTrunk(made.encoder, made.head, dtype)(codes) for dtype in (torch.float32, torch.bfloat16))
     assert 0 < (exact.sites - near.sites).abs().max() < 0.1 * exact.sites.std() + 0.05
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bf16)])
 def test_a_window_has_the_same_scores_in_any_pack(dtype: torch.dtype) -> None:
     """The same bits, at the sizes of a model, whatever is read before, behind and with it."""
     torch.manual_seed(2)
