@@ -7,13 +7,15 @@ import pytest
 import torch
 
 from tests.model.test_strands import trunk
-from tests.model.tiny import random_text
+from tests.model.tiny import DECODERS, ENCODERS, random_text
+from transgenic_tools.errors import UsageError
 from transgenic_tools.fast.strands import FusedStrandTrunk
-from transgenic_tools.genome.sequence import encode
-from transgenic_tools.model.config import StrandEncoderConfig
+from transgenic_tools.genome.sequence import encode, reverse_complement
+from transgenic_tools.model.config import ModelConfig, StrandEncoderConfig
 from transgenic_tools.model.head import BaseScores
+from transgenic_tools.model.network import Network
 from transgenic_tools.model.strand_trunk import StrandTrunk
-from transgenic_tools.search.reader import pick_precision
+from transgenic_tools.search.reader import Reader, pick_precision
 
 needs_bf16 = pytest.mark.skipif(
     pick_precision("auto", torch.device("cpu")) != "bf16", reason="no bf16 kernels for this processor"
@@ -81,3 +83,27 @@ def test_a_window_has_the_same_scores_in_any_pack(dtype: torch.dtype) -> None:
         for i, scores in zip(order, fast.read([windows[i] for i in order]), strict=True):
             for a, b in zip(alone[i], scores, strict=True):
                 assert torch.equal(a, b), f"window {i} of {len(windows[i])} bases"
+
+
+@torch.no_grad()
+def test_a_reader_scans_with_the_twin_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mirrored windows have mirrored scores; a model of one strand says that it cannot scan."""
+    torch.manual_seed(1)
+    network = Network(ModelConfig.from_dict({"encoder": ENCODERS["strands"], "decoder": DECODERS["pointer"]})).eval()
+    text = random_text(6 * 40)
+    windows = [encode(text), encode(reverse_complement(text))]
+    reader = Reader(network, precision="fp32")
+    assert isinstance(reader._trunk, FusedStrandTrunk)
+    (forward, reverse), (mirror, other) = fast = list(reader.scan(windows))
+    for a, b in ((forward, other), (reverse, mirror)):
+        torch.testing.assert_close(a.sites, b.sites.flip(-1), atol=1e-5, rtol=1e-4)
+    monkeypatch.setattr(reader, "_trunk", None)
+    for one, plain in zip(fast, reader.scan(windows), strict=True):
+        for a, b in zip(one, plain, strict=True):
+            assert_near(a, b)
+
+
+def test_a_model_of_one_strand_cannot_scan() -> None:
+    network = Network(ModelConfig.from_dict({"encoder": ENCODERS["embedded"], "decoder": DECODERS["pointer"]})).eval()
+    with pytest.raises(UsageError, match="'embedded' cannot scan a bare genome"):
+        list(Reader(network, precision="fp32").scan([encode(random_text(60))]))

@@ -20,9 +20,10 @@ from transgenic_tools.lattice.candidates import choose_candidates
 from transgenic_tools.lattice.graph import Graph, build_graph
 from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
 from transgenic_tools.lattice.vocabulary import PAD_CODE, Site
+from transgenic_tools.model.encoders.strands import StrandEncoder
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.network import Network
-from transgenic_tools.search.twins import fast_trunk
+from transgenic_tools.search.twins import ScanningTrunk, fast_trunk
 
 Precision = Literal["auto", "fp32", "bf16"]
 Codes = npt.NDArray[np.uint8]
@@ -70,6 +71,30 @@ class Reader:
             return
         for codes in windows:
             yield self._score_together([codes])
+
+    def scan(self, windows: Sequence[Codes]) -> Iterator[tuple[BaseScores, BaseScores]]:
+        """Scores of all genes of the forward and of the reverse strand of bare windows (L,), in their order.
+
+        Both are in the order of the window's bases; a mirrored window has the mirrored scores where its length is a
+        multiple of the encoder's patch.
+
+        Raises:
+            UsageError: the model reads one gene on one strand and nothing else.
+        """
+        encoder = self.network.encoder
+        if not isinstance(encoder, StrandEncoder):
+            raise UsageError(
+                f"a model with the encoder {self.network.settings.encoder.name!r} cannot scan a bare genome",
+                hint="use a model with the encoder 'strands'",
+            )
+        if isinstance(self._trunk, ScanningTrunk):
+            yield from self._trunk.scan(windows)
+            return
+        for codes in windows:
+            batch = torch.from_numpy(codes.astype(np.int64))[None].to(self.device)
+            with torch.no_grad():
+                forward, reverse = encoder.read(batch, one_gene=False, both=True)
+                yield self.network.head(forward), self.network.head(reverse)
 
     @torch.no_grad()
     def _score_together(self, windows: Sequence[Codes]) -> BaseScores:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,14 @@ class Trunk(Protocol):
 
     def read(self, windows: Sequence[npt.NDArray[np.uint8]]) -> Iterator[BaseScores]:
         """Scores of windows (L,), each a batch of one, in their order."""
+
+
+@runtime_checkable
+class ScanningTrunk(Protocol):
+    """One that also reads bare windows."""
+
+    def scan(self, windows: Sequence[npt.NDArray[np.uint8]]) -> Iterator[tuple[BaseScores, BaseScores]]:
+        """Scores of all genes of the forward and of the reverse strand of windows (L,), each a batch of one."""
 
 
 def fast_trunk(encoder: nn.Module, head: BaseHead, dtype: torch.dtype) -> Trunk | None:
