@@ -1,0 +1,48 @@
+"""What `tg-scan` is asked to do.
+
+In: nothing. Out: frozen settings of a run.
+A surprise: sizes of tiles and pieces are no settings: they belong to the result, which must not depend on how the work
+was shared out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Bases of a tile that count, and bases read beside them on either side, rounded up to whole patches.
+TILE, MARGIN = 60_000, 4_500
+#: Bases of a piece in which loci are found together, and bases beside it on either side: longer than nearly every gene.
+PIECE, OVERLAP = 1_000_000, 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of one run.
+
+    Attributes:
+        model: A directory whose network reads both strands; None for the embedded one.
+        seqids: Only these sequences; all where it is empty.
+        skip_seqids: Not these.
+        part: (number, of): the share of pieces that this task scans, for tasks side by side; all pieces by default.
+        flank: Bases of a window on either side of a locus, less where a neighbour of the same strand is nearer.
+        min_score: Loci less probable than this are left out.
+        min_coding: Loci with fewer coding bases are left out.
+        longest_gap: Runs of this many unknown bases or more hold no gene.
+        complete_only: Leave out genes that the end of a sequence cuts.
+    """
+
+    fasta: Path
+    outdir: Path
+    model: Path | None = None
+    sample: str = "genome"
+    seqids: Sequence[str] = ()
+    skip_seqids: Sequence[str] = ()
+    part: tuple[int, int] = (0, 1)
+    flank: int = 300
+    min_score: float = 0.1
+    min_coding: int = 90
+    longest_gap: int = 100
+    complete_only: bool = False
+    threads: int = 1

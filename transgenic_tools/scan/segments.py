@@ -1,0 +1,351 @@
+"""Where genes lie on one strand: a small model of segments, base by base.
+
+In: site logits and content log-probabilities of a stretch, 5' to 3' on the strand. Out: the best path of states, the
+log-sum of all paths, and the probability that a stretch holds no gene.
+Dims: L bases, T transitions, W weights.
+A surprise: it knows the reading frame of contiguous codons but neither lengths nor codons that an intron splits: it
+says where a gene is, the lattice says what it is. A stretch may begin and end in any state, since contigs do.
+
+States: outside; exon and intron of each UTR; coding bases by codon position; introns by the position before them.
+The path score is linear in `ScoringConfig`, whose site and UTR weights mean what they mean in the lattice (a linear
+chain of conditional random fields, Lafferty et al. 2001).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.kernels import kernel
+from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.lattice.vocabulary import (
+    AC,
+    AG,
+    AT,
+    GC,
+    GT,
+    N_SITES,
+    Content,
+    Site,
+    dinucleotides,
+    stop_codons,
+)
+
+Floats = npt.NDArray[np.float64]
+States = npt.NDArray[np.uint8]
+
+
+class State(IntEnum):
+    """What a base is on one strand."""
+
+    OUTSIDE = 0
+    FIVE = 1
+    FIVE_INTRON = 2
+    CODING_1 = 3
+    CODING_2 = 4
+    CODING_3 = 5
+    INTRON_1 = 6
+    INTRON_2 = 7
+    INTRON_3 = 8
+    THREE = 9
+    THREE_INTRON = 10
+
+
+N_STATES = len(State)
+#: What the network calls a base of each state.
+CONTENT_OF_STATE = np.array(
+    [
+        Content.OUTSIDE,
+        Content.FIVE_PRIME_UTR,
+        Content.INTRON,
+        Content.CODING_1,
+        Content.CODING_2,
+        Content.CODING_3,
+        Content.INTRON,
+        Content.INTRON,
+        Content.INTRON,
+        Content.THREE_PRIME_UTR,
+        Content.INTRON,
+    ]
+)
+#: Bits of what the sequence allows between a base and the one before it.
+_ATG, _DONOR, _ACCEPTOR, _STOP, _NO_STOP, _ALWAYS = 1, 2, 4, 8, 16, 0
+_NONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Transition:
+    """From one state to another at a base; `behind` sites end at the base before it."""
+
+    source: State
+    target: State
+    gate: int = _ALWAYS
+    site: int = _NONE
+    behind: bool = False
+    utr: int = _NONE
+
+
+def _introns(exon: State, intron: State, following: State, gate: int = 0) -> tuple[_Transition, ...]:
+    return (
+        _Transition(exon, intron, _DONOR | gate, Site.DONOR),
+        _Transition(intron, intron),
+        _Transition(intron, following, _ACCEPTOR, Site.ACCEPTOR, behind=True),
+    )
+
+
+#: Weights besides those of sites: content, and a CDS without 5' or 3' UTR.
+_CONTENT, _NO_FIVE, _NO_THREE = 2 * N_SITES, 2 * N_SITES + 1, 2 * N_SITES + 2
+N_WEIGHTS = 2 * N_SITES + 3
+TRANSITIONS = (
+    _Transition(State.OUTSIDE, State.OUTSIDE),
+    _Transition(State.OUTSIDE, State.FIVE, site=Site.TSS),
+    _Transition(State.FIVE, State.FIVE),
+    *_introns(State.FIVE, State.FIVE_INTRON, State.FIVE),
+    _Transition(State.FIVE, State.CODING_1, _ATG, Site.START),
+    _Transition(State.OUTSIDE, State.CODING_1, _ATG, Site.START, utr=_NO_FIVE),
+    _Transition(State.CODING_1, State.CODING_2),
+    _Transition(State.CODING_2, State.CODING_3),
+    _Transition(State.CODING_3, State.CODING_1, _NO_STOP),
+    *_introns(State.CODING_1, State.INTRON_1, State.CODING_2),
+    *_introns(State.CODING_2, State.INTRON_2, State.CODING_3),
+    *_introns(State.CODING_3, State.INTRON_3, State.CODING_1, _NO_STOP),
+    _Transition(State.CODING_3, State.THREE, _STOP, Site.STOP, behind=True),
+    _Transition(State.CODING_3, State.OUTSIDE, _STOP, Site.STOP, behind=True, utr=_NO_THREE),
+    _Transition(State.THREE, State.THREE),
+    *_introns(State.THREE, State.THREE_INTRON, State.THREE),
+    _Transition(State.THREE, State.OUTSIDE, site=Site.TTS, behind=True),
+)
+_SOURCE, _TARGET, _GATE, _SITE, _BEHIND, _UTR = (
+    np.array([int(getattr(t, name)) for t in TRANSITIONS])
+    for name in ("source", "target", "gate", "site", "behind", "utr")
+)
+#: Score of beginning or ending inside a gene: such genes are cut by the end of a contig.
+CUT = -4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """One strand of a stretch of sequence, 5' to 3'.
+
+    Attributes:
+        sites: (N_SITES, L) float32 logits.
+        contents: (N_CONTENTS, L) float32 log-probabilities.
+        gates: (L,) uint8, what the sequence allows before each base.
+        closed: (L,) bool, True where no gene may lie (long runs of unknown bases).
+    """
+
+    sites: npt.NDArray[np.float32]
+    contents: npt.NDArray[np.float32]
+    gates: npt.NDArray[np.uint8]
+    closed: npt.NDArray[np.bool_]
+
+
+def gates_of(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Bits of what may happen between each base and the one before it. Shape (L,)."""
+    begins, ends = dinucleotides(codes)
+    length = len(codes)
+    gates = np.zeros(length, dtype=np.uint8)
+    gates[(begins == GT) | (begins == GC) | (begins == AT)] |= _DONOR
+    behind = np.zeros(length, dtype=bool)
+    behind[1:] = ((ends == AG) | (ends == AC))[:-1]
+    gates[behind] |= _ACCEPTOR
+    atg = np.zeros(length, dtype=bool)
+    atg[: max(0, length - 2)] = (codes[:-2] == 0) & (codes[1:-1] == 3) & (codes[2:] == 2)
+    gates[atg] |= _ATG
+    stop = np.zeros(length, dtype=bool)
+    stop[3:] = stop_codons(codes)[: max(0, length - 3)]
+    gates[stop] |= _STOP
+    gates[~stop] |= _NO_STOP
+    return gates
+
+
+def closed_runs(codes: npt.NDArray[np.uint8], longest: int) -> npt.NDArray[np.bool_]:
+    """True inside runs of at least `longest` unknown bases. Shape (L,)."""
+    unknown = np.concatenate([[False], codes >= 4, [False]])
+    edges = np.flatnonzero(unknown[1:] != unknown[:-1])
+    closed = np.zeros(len(codes), dtype=np.bool_)
+    for start, end in edges.reshape(-1, 2):
+        if end - start >= longest:
+            closed[start:end] = True
+    return closed
+
+
+def pack(scoring: ScoringConfig) -> Floats:
+    """Weights (W,) in the order in which the kernels read them."""
+    return np.array(
+        [
+            *scoring.site_scale,
+            *scoring.site_bias,
+            scoring.content_weight,
+            scoring.no_five_prime_utr,
+            scoring.no_three_prime_utr,
+        ]
+    )
+
+
+@kernel
+def _between(t, i, sites, gates, weights):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Score of a transition into base i, `-inf` where the sequence forbids it."""
+    gate = _GATE[t]
+    if gates[i] & gate != gate:
+        return -np.inf
+    site = _SITE[t]
+    if site < 0:
+        return 0.0
+    total = weights[site] * sites[site, i - _BEHIND[t]] + weights[N_SITES + site]
+    if _UTR[t] >= 0:
+        total += weights[_UTR[t]]
+    return total
+
+
+@kernel
+def _emission(state, i, contents, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
+    if closed[i] and state > 0:
+        return -np.inf
+    return weights[_CONTENT] * contents[CONTENT_OF_STATE[state], i]
+
+
+@kernel
+def _best_path(sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """States (L,) of the best path (Viterbi 1967); ties go to the transition listed first."""
+    length = contents.shape[1]
+    best, following = np.empty(N_STATES), np.empty(N_STATES)
+    choice = np.zeros((length, N_STATES), dtype=np.uint8)
+    for s in range(N_STATES):
+        best[s] = (CUT if s else 0.0) + _emission(s, 0, contents, closed, weights)
+    for i in range(1, length):
+        following[:] = -np.inf
+        for t in range(len(_SOURCE)):
+            if best[_SOURCE[t]] == -np.inf:
+                continue
+            value = best[_SOURCE[t]] + _between(t, i, sites, gates, weights)
+            if value > following[_TARGET[t]]:
+                following[_TARGET[t]] = value
+                choice[i, _TARGET[t]] = _SOURCE[t]
+        for s in range(N_STATES):
+            best[s] = following[s] + _emission(s, i, contents, closed, weights)
+    path = np.empty(length, dtype=np.uint8)
+    for s in range(1, N_STATES):
+        best[s] += CUT
+    path[length - 1] = np.argmax(best)
+    for i in range(length - 1, 0, -1):
+        path[i - 1] = choice[i, path[i]]
+    return path
+
+
+@kernel
+def _forward(sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Log-sums (L, N_STATES) of all ways to be in a state at a base, that base included; and of all whole paths."""
+    length = contents.shape[1]
+    alpha = np.empty((length, N_STATES))
+    top, total = np.empty(N_STATES), np.empty(N_STATES)
+    values = np.empty(len(_SOURCE))
+    for s in range(N_STATES):
+        alpha[0, s] = (CUT if s else 0.0) + _emission(s, 0, contents, closed, weights)
+    for i in range(1, length):
+        top[:] = -np.inf
+        total[:] = 0.0
+        for t in range(len(_SOURCE)):
+            values[t] = alpha[i - 1, _SOURCE[t]] + _between(t, i, sites, gates, weights)
+            top[_TARGET[t]] = max(top[_TARGET[t]], values[t])
+        for t in range(len(_SOURCE)):
+            if values[t] > top[_TARGET[t]] - 40.0:
+                total[_TARGET[t]] += np.exp(values[t] - top[_TARGET[t]])
+        for s in range(N_STATES):
+            reached = top[s] + np.log(total[s]) if top[s] > -np.inf else -np.inf
+            alpha[i, s] = reached + _emission(s, i, contents, closed, weights)
+    highest = alpha[length - 1, 0]
+    for s in range(1, N_STATES):
+        highest = max(highest, alpha[length - 1, s] + CUT)
+    whole = np.exp(alpha[length - 1, 0] - highest)
+    for s in range(1, N_STATES):
+        whole += np.exp(alpha[length - 1, s] + CUT - highest)
+    return alpha, highest + np.log(whole)
+
+
+@kernel
+def _backward(sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Log-sums (L, N_STATES) of all ways on from a state at a base, that base left out."""
+    length = contents.shape[1]
+    beta = np.empty((length, N_STATES))
+    top, total = np.empty(N_STATES), np.empty(N_STATES)
+    values, ahead = np.empty(len(_SOURCE)), np.empty(N_STATES)
+    for s in range(N_STATES):
+        beta[length - 1, s] = CUT if s else 0.0
+    for i in range(length - 1, 0, -1):
+        top[:] = -np.inf
+        total[:] = 0.0
+        for s in range(N_STATES):
+            ahead[s] = beta[i, s] + _emission(s, i, contents, closed, weights)
+        for t in range(len(_SOURCE)):
+            values[t] = ahead[_TARGET[t]] + _between(t, i, sites, gates, weights)
+            top[_SOURCE[t]] = max(top[_SOURCE[t]], values[t])
+        for t in range(len(_SOURCE)):
+            if values[t] > top[_SOURCE[t]] - 40.0:
+                total[_SOURCE[t]] += np.exp(values[t] - top[_SOURCE[t]])
+        for s in range(N_STATES):
+            beta[i - 1, s] = top[s] + np.log(total[s]) if top[s] > -np.inf else -np.inf
+    return beta
+
+
+@kernel
+def _expected(alpha, beta, whole, sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Expected features (W,) of a path: the gradient of the log-sum of all paths."""
+    length = contents.shape[1]
+    out = np.zeros(N_WEIGHTS)
+    for i in range(length):
+        for s in range(N_STATES):
+            out[_CONTENT] += np.exp(alpha[i, s] + beta[i, s] - whole) * contents[CONTENT_OF_STATE[s], i]
+        if i == 0:
+            continue
+        for t in range(len(_SOURCE)):
+            if _SITE[t] < 0:
+                continue
+            step = _between(t, i, sites, gates, weights) + _emission(_TARGET[t], i, contents, closed, weights)
+            share = np.exp(alpha[i - 1, _SOURCE[t]] + step + beta[i, _TARGET[t]] - whole)
+            if share > 0.0:
+                out[_SITE[t]] += share * sites[_SITE[t], i - _BEHIND[t]]
+                out[N_SITES + _SITE[t]] += share
+                if _UTR[t] >= 0:
+                    out[_UTR[t]] += share
+    return out
+
+
+def best_path(stretch: Stretch, scoring: ScoringConfig) -> States:
+    """States (L,) of the best path."""
+    return _best_path(stretch.sites, stretch.contents, stretch.gates, stretch.closed, pack(scoring))  # type: ignore[no-any-return]
+
+
+class Posterior:
+    """Sums over all paths of one stretch.
+
+    Attributes:
+        log_sum: Of all paths.
+    """
+
+    def __init__(self, stretch: Stretch, scoring: ScoringConfig) -> None:
+        self.stretch, self.weights = stretch, pack(scoring)
+        arrays = (stretch.sites, stretch.contents, stretch.gates, stretch.closed, self.weights)
+        self._arrays = arrays
+        self.alpha, self.log_sum = _forward(*arrays)
+        self.beta = _backward(*arrays)
+        outside = self.weights[_CONTENT] * stretch.contents[Content.OUTSIDE].astype(np.float64)
+        self._outside = np.concatenate([[0.0], np.cumsum(outside)])
+
+    def state_probability(self, states: tuple[State, ...]) -> Floats:
+        """Probability (L,) that a base is in one of the states."""
+        chosen = list(states)
+        return np.exp(self.alpha[:, chosen] + self.beta[:, chosen] - self.log_sum).sum(1)  # type: ignore[no-any-return]
+
+    def no_gene(self, start: int, end: int) -> float:
+        """Probability that `[start, end)` lies outside of every gene of this strand."""
+        inside = self._outside[end] - self._outside[start + 1]
+        at = self.alpha[start, State.OUTSIDE] + inside + self.beta[end - 1, State.OUTSIDE] - self.log_sum
+        return float(min(1.0, np.exp(at)))
+
+    def expected(self) -> Floats:
+        """Expected features (W,)."""
+        return _expected(self.alpha, self.beta, self.log_sum, *self._arrays)  # type: ignore[no-any-return]

@@ -1,0 +1,112 @@
+"""A genome in tiles: what the network reads at once, and which part of that counts.
+
+In: lengths of sequences. Out: tiles on a grid that begins with each sequence, and the scores of any stretch.
+A surprise: the grid hangs on the sequence alone, so a base is always read in the same tile, whichever task reads it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
+from transgenic_tools.scan.config import MARGIN, TILE
+
+Codes = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float32]
+#: Tiles whose scores are kept: those of one piece with its overlaps.
+KEPT = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A stretch that is read at once.
+
+    Attributes:
+        inner: What counts; the inner parts of a sequence's tiles follow each other without gaps.
+        read: The inner part with its margins, clipped to the sequence; begins at a multiple of the patch.
+    """
+
+    inner: Interval
+    read: Interval
+
+
+def tile_of(number: int, length: int, patch: int) -> Tile:
+    """The tile of that number of a sequence of `length` bases."""
+    inner, margin = TILE // patch * patch, -(-MARGIN // patch) * patch
+    start = number * inner
+    end = min(start + inner, length)
+    return Tile(Interval(start, end), Interval(max(0, start - margin), min(end + margin, length)))
+
+
+def tiles_over(stretch: Interval, length: int, patch: int) -> Iterator[tuple[int, Tile]]:
+    """Tiles whose inner parts share bases with a stretch, with their numbers."""
+    inner = TILE // patch * patch
+    for number in range(stretch.start // inner, -(-stretch.end // inner)):
+        yield number, tile_of(number, length, patch)
+
+
+@dataclass(frozen=True, slots=True)
+class BothStrands:
+    """Scores of a stretch of L bases in the order of the sequence.
+
+    Attributes:
+        sites: (2, N_SITES, L) float32 logits, forward and reverse strand.
+        contents: (2, N_CONTENTS, L) float32 log-probabilities.
+    """
+
+    sites: Scores
+    contents: Scores
+
+
+class TileReader:
+    """Scores of stretches of one sequence, each tile read once while it is needed.
+
+    Args:
+        codes_of: From an interval of the sequence to its base codes.
+        read: From base codes (L,) to their scores.
+        patch: Bases that the network joins.
+    """
+
+    def __init__(
+        self, length: int, codes_of: Callable[[Interval], Codes], read: Callable[[Codes], BothStrands], *, patch: int
+    ) -> None:
+        self.length, self.codes_of, self.read, self.patch = length, codes_of, read, patch
+        self._kept: OrderedDict[int, BothStrands] = OrderedDict()
+
+    def _tile(self, number: int, tile: Tile) -> BothStrands:
+        if number not in self._kept:
+            codes = self.codes_of(tile.read)
+            inner = slice(tile.inner.start - tile.read.start, tile.inner.end - tile.read.start)
+            if (codes[inner] >= 4).all():
+                self._kept[number] = _nothing(len(tile.inner))
+            else:
+                scores = self.read(codes)
+                self._kept[number] = BothStrands(scores.sites[..., inner].copy(), scores.contents[..., inner].copy())
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(number)
+        return self._kept[number]
+
+    def stretch(self, stretch: Interval) -> BothStrands:
+        """Scores of `[start, end)`."""
+        parts = []
+        for number, tile in tiles_over(stretch, self.length, self.patch):
+            scores = self._tile(number, tile)
+            shared = tile.inner.intersect(stretch)
+            assert shared is not None
+            own = slice(shared.start - tile.inner.start, shared.end - tile.inner.start)
+            parts.append((scores.sites[..., own], scores.contents[..., own]))
+        return BothStrands(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True)))
+
+
+def _nothing(length: int) -> BothStrands:
+    """Scores of unknown bases: surely outside of genes."""
+    contents = np.full((2, N_CONTENTS, length), -20.0, dtype=np.float32)
+    contents[:, 0] = 0.0
+    return BothStrands(np.full((2, N_SITES, length), -20.0, dtype=np.float32), contents)
