@@ -40,6 +40,10 @@ def evidence() -> None:
     _run("evidence")
 
 
+def scan() -> None:
+    _run("scan")
+
+
 def evaluate() -> None:
     _run("evaluate")
 

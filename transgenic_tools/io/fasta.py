@@ -19,6 +19,8 @@ from types import TracebackType
 import numpy as np
 
 from transgenic_tools.errors import BadInputError
+from transgenic_tools.genome.sequence import reverse_complement
+from transgenic_tools.genome.window import Window
 from transgenic_tools.io.files import LIMITS, LineEnds, is_pipe, open_text, refuse_long_line
 
 #: Small enough that a block stays in the processor's cache while it is looked through.
@@ -98,6 +100,11 @@ class Fasta:
     def padded(self, name: str, start: int, end: int) -> str:
         """Like `fetch`, with N where the stretch leaves the sequence."""
         return str(self.padded_bytes(name, start, end), "ascii")
+
+    def window(self, window: Window) -> str:
+        """The window 5' to 3' on its strand, N outside the sequence."""
+        plus = self.padded(window.seqid, window.start, window.end)
+        return plus if window.strand == "+" else reverse_complement(plus)
 
     def padded_bytes(self, name: str, start: int, end: int) -> bytes:
         """As `padded`, not decoded."""

@@ -343,6 +343,7 @@ class ModelConfig:
     Attributes:
         encoder, mapping, decoder: Sizes of the parts that have weights.
         grammar, scoring: Of the graph, see `lattice.config`.
+        scan: Weights of the segment model of a scan (`scan.segments`); None where the model cannot scan.
         calibration: Weights of logistic regressions by name, see `search.confidence`; empty: raw probabilities.
         vocabulary_version: Of `lattice.vocabulary`.
     """
@@ -352,6 +353,7 @@ class ModelConfig:
     decoder: DecoderConfig = field(default_factory=PointerDecoderConfig)
     grammar: GrammarConfig = field(default_factory=GrammarConfig)
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    scan: ScoringConfig | None = None
     calibration: Mapping[str, Sequence[float]] = field(default_factory=dict)
     vocabulary_version: int = VOCABULARY_VERSION
 
@@ -370,6 +372,7 @@ class ModelConfig:
                 raise UsageError(f"calibration.{name} is {weights!r}: numbers are wanted", hint="see docs/formats.md")
         return cls(
             **{part: build_part(part, values.get(part)) for part in _PARTS},
+            scan=build_part("scoring", values["scan"]) if values.get("scan") else None,
             calibration=calibration,
             vocabulary_version=values.get("vocabulary_version", VOCABULARY_VERSION),
         )

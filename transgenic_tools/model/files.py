@@ -95,13 +95,15 @@ def _read_config(directory: Path) -> ModelConfig:
         saved = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_number)
         if not isinstance(saved, dict):
             raise ValueError("the JSON is no object")
-        if missing := [part.name for part in fields(ModelConfig) if saved.get(part.name) is None]:
+        if missing := [
+            part.name for part in fields(ModelConfig) if part.name != "scan" and saved.get(part.name) is None
+        ]:
             raise ValueError(f"no {', '.join(missing)}")
     except ValueError as error:
         raise BadInputError(f"no configuration of a model: {error}", path=path, hint=_AGAIN) from error
     check_vocabulary(saved["vocabulary_version"], directory)
     try:
-        return ModelConfig.from_dict({part.name: saved[part.name] for part in fields(ModelConfig)})
+        return ModelConfig.from_dict({part.name: saved.get(part.name) for part in fields(ModelConfig)})
     except (UsageError, *_BROKEN) as error:
         raise _cannot_load(error, path) from error
 

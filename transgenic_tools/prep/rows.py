@@ -17,8 +17,6 @@ import pyarrow as pa
 from transgenic_tools import gsf
 from transgenic_tools.genome.checks import Finding, check_transcript, ordered_codes
 from transgenic_tools.genome.gene import Gene, Transcript
-from transgenic_tools.genome.sequence import reverse_complement
-from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.table import Entry, GeneTable
 from transgenic_tools.io.rows import GeneRow
@@ -148,12 +146,6 @@ class Prepared(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-def window_sequence(fasta: Fasta, window: Window) -> str:
-    """The window 5' to 3' on its strand, N outside the sequence."""
-    plus = fasta.padded(window.seqid, window.start, window.end)
-    return plus if window.strand == "+" else reverse_complement(plus)
-
-
 def _distinct(gene: Gene, findings: list[Finding]) -> list[Transcript]:
     """Coding transcripts of different structure, in the order of the source."""
     kept: dict[object, Transcript] = {}
@@ -172,7 +164,7 @@ def prepare(task: Task, fasta: Fasta, config: Config) -> Prepared:
     gene = task.gene
     length = fasta.lengths[gene.seqid]
     window = window_of(gene, config.window, contig_length=length)
-    sequence = window_sequence(fasta, window)
+    sequence = fasta.window(window)
     findings: list[Finding] = []
     sentence, chosen = None, None
     kept: tuple[int, ...] | None = None

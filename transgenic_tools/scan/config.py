@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from transgenic_tools.io.shards import DEFAULT_SHARD_BASES
+
 #: Bases of a tile that count, and bases read beside them on either side, rounded up to whole patches.
 TILE, MARGIN = 60_000, 4_500
 #: Bases of a piece in which loci are found together, and bases beside it on either side: longer than nearly every gene.
@@ -45,4 +47,5 @@ class Config:
     min_coding: int = 90
     longest_gap: int = 100
     complete_only: bool = False
+    shard_bases: int = DEFAULT_SHARD_BASES
     threads: int = 1

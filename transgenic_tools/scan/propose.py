@@ -1,8 +1,8 @@
 """Loci of both strands of a piece of sequence, with the probability of each.
 
 In: scores of both strands. Out: `Locus` records.
-A surprise: each strand is solved on its own, so genes may lie inside introns of others on the other strand; how probable
-a locus is follows from all paths, not from the best one alone.
+A surprise: each strand is solved on its own, so a gene may lie inside an intron of one on the other strand; how
+probable a locus is follows from all paths, not from the best one alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Locus:
         interval: From TSS to TTS, in coordinates of the sequence.
         coding: From the first coding base to the last.
         coding_bases: Of the best path.
-        score: Probability that some gene of this strand covers the middle of its coding part.
+        score: Probability that the coding part does not lie outside of genes of this strand, whole.
         cut: It reaches the end of the sequence, so the gene may go on beyond.
     """
 
@@ -40,9 +40,7 @@ class Locus:
     cut: bool = False
 
 
-def strand_stretch(
-    codes: npt.NDArray[np.uint8], scores: BothStrands, strand: Strand, *, longest_gap: int
-) -> Stretch:
+def strand_stretch(codes: npt.NDArray[np.uint8], scores: BothStrands, strand: Strand, *, longest_gap: int) -> Stretch:
     """One strand of a piece, 5' to 3'. `codes` and `scores` are in the order of the sequence."""
     if strand == "+":
         sites, contents = scores.sites[0], scores.contents[0]
@@ -57,14 +55,10 @@ def strand_stretch(
     )
 
 
-def _runs(genic: npt.NDArray[np.bool_], starts: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Maximal runs of True; a run also ends before each base of `starts` (a gene right behind another)."""
+def _runs(genic: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Maximal runs of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], genic, [False]]).astype(np.int8)))
-    runs = []
-    for start, end in edges.reshape(-1, 2).tolist():
-        cuts = [start, *(start + 1 + np.flatnonzero(starts[start + 1 : end])).tolist(), end]
-        runs += list(zip(cuts, cuts[1:], strict=False))
-    return runs
+    return [(start, end) for start, end in edges.reshape(-1, 2).tolist()]
 
 
 def loci_of_strand(
@@ -81,7 +75,7 @@ def loci_of_strand(
     coding = np.isin(path, _CODING)
     posterior = Posterior(stretch, scoring)
     loci = []
-    for start, end in _runs(path != State.OUTSIDE, np.zeros(length, dtype=bool)):
+    for start, end in _runs(path != State.OUTSIDE):
         places = np.flatnonzero(coding[start:end])
         if not len(places):
             continue

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
+from transgenic_tools.model.head import BaseScores
 from transgenic_tools.scan.config import MARGIN, TILE
 
 Codes = npt.NDArray[np.uint8]
@@ -103,6 +104,15 @@ class TileReader:
             own = slice(shared.start - tile.inner.start, shared.end - tile.inner.start)
             parts.append((scores.sites[..., own], scores.contents[..., own]))
         return BothStrands(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True)))
+
+
+def both_strands(forward: BaseScores, reverse: BaseScores) -> BothStrands:
+    """Scores of one window as the network gives them, batches of one."""
+    pair = (forward, reverse)
+    return BothStrands(
+        np.stack([scores.sites[0].float().cpu().numpy() for scores in pair]),
+        np.stack([scores.contents[0].float().log_softmax(0).cpu().numpy() for scores in pair]),
+    )
 
 
 def _nothing(length: int) -> BothStrands:

@@ -1,0 +1,84 @@
+"""tg-scan: from a bare genome to loci and their windows.
+
+In: FASTA, plain or gzipped. Out: `genes-*.parquet` for tg-generate, `loci.bed`, `rejects.tsv`, `scan.json`.
+A surprise: a share of the work (`--part 2/8`) gives a share of the files, and the shares together what one run gives.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from transgenic_tools.cli._errors import entry_point
+from transgenic_tools.cli._options import (
+    JsonOption,
+    OutdirOption,
+    QuietOption,
+    ThreadsOption,
+    VerboseOption,
+    VersionOption,
+    new_app,
+    set_up_logging,
+)
+
+app = new_app("Find loci in a bare genome.")
+
+
+def _part(text: str) -> tuple[int, int]:
+    """`2/8` as (1, 8)."""
+    first, _, second = text.partition("/")
+    if first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second):
+        return int(first) - 1, int(second)
+    raise typer.BadParameter(f"{text!r} is no share of the work: write 2/8 for the second of eight")
+
+
+@app.command()
+def scan(
+    fasta: Annotated[Path, typer.Argument(help="The genome: FASTA, plain or gzipped; lower case is read as upper.")],
+    outdir: OutdirOption,
+    model: Annotated[Path | None, typer.Option("--model", "-m", help="Model directory that can scan.")] = None,
+    sample: Annotated[str, typer.Option(help="Name of the genome in the shards.")] = "genome",
+    seqid: Annotated[list[str] | None, typer.Option("--seqid", help="Only this sequence; may be repeated.")] = None,
+    skip_seqid: Annotated[
+        list[str] | None, typer.Option("--skip-seqid", help="Not this sequence (plastid ...); may be repeated.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="Share of the work, as 2/8.")] = "1/1",
+    flank: Annotated[int, typer.Option(min=0, help="Bases of a window beside its locus.")] = 300,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out loci less probable than this.")] = 0.1,
+    min_coding: Annotated[int, typer.Option(min=0, help="Leave out loci with fewer coding bases.")] = 90,
+    longest_gap: Annotated[int, typer.Option(min=1, help="So many unknown bases or more hold no gene.")] = 100,
+    complete_only: Annotated[bool, typer.Option(help="Leave out genes that the end of a sequence cuts.")] = False,
+    threads: ThreadsOption = 1,
+    json_summary: JsonOption = False,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Find loci on both strands of a bare genome.
+
+    Example: tg-scan genome.fa --outdir scan/
+    """
+    set_up_logging(verbose, quiet)
+    share = _part(part)
+    import torch
+
+    from transgenic_tools.scan.config import Config
+    from transgenic_tools.scan.run import run
+
+    torch.set_num_threads(threads)
+    result = run(
+        Config(
+            fasta=fasta, outdir=outdir, model=model, sample=sample, seqids=tuple(seqid or ()),
+            skip_seqids=tuple(skip_seqid or ()), part=share, flank=flank, min_score=min_score, min_coding=min_coding,
+            longest_gap=longest_gap, complete_only=complete_only, threads=threads,
+        )
+    )  # fmt: skip
+    if json_summary:
+        typer.echo(result.to_json())
+    elif not quiet:
+        typer.echo(f"{result.loci} loci on {result.sequences} sequences ({result.bases:,} bases) in {outdir}")
+
+
+main = entry_point(app, "tg-scan")

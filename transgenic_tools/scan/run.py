@@ -1,0 +1,303 @@
+"""tg-scan: from a bare genome to loci and their windows.
+
+In: FASTA and a model that reads both strands. Out: `genes-*.parquet` (windows around loci, structure unknown),
+`loci.bed` with scores, `rejects.tsv`, `scan.json`.
+A surprise: a sequence is scanned in pieces on a fixed grid, each with overlaps, and a locus belongs to the piece that
+holds its middle; so any share of pieces can be scanned apart, and the shares together give the bytes of one run.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.sequence import UNKNOWN_CODE, encode
+from transgenic_tools.genome.window import Window
+from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import write_gene_shards
+from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.model.config import StrandEncoderConfig
+from transgenic_tools.model.files import load_network, model_hash
+from transgenic_tools.provenance import Provenance, write_aside
+from transgenic_tools.scan.config import OVERLAP, PIECE, Config
+from transgenic_tools.scan.propose import Locus, loci_of_piece
+from transgenic_tools.scan.tiles import BothStrands, TileReader, both_strands
+from transgenic_tools.search.reader import Reader
+
+logger = logging.getLogger(__name__)
+#: Sequences shorter than this hold no gene that could be told from chance.
+SHORTEST = 150
+#: Flags of rows: found by a scan; cut by the end of the sequence.
+SCANNED, CUT = "scanned", "cut_by_end"
+Read = Callable[[npt.NDArray[np.uint8]], BothStrands]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a sequence whose loci are found together; `core` is what it owns, `whole` what is looked at."""
+
+    seqid: str
+    core: Interval
+    whole: Interval
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Of a run.
+
+    Attributes:
+        loci: Written; `dropped` counts the others by reason.
+        bases: Of the sequences that were scanned.
+    """
+
+    outdir: Path
+    sequences: int
+    bases: int
+    loci: int
+    dropped: dict[str, int]
+
+    def to_json(self) -> str:
+        """One line for scripts."""
+        return json.dumps({**asdict(self), "outdir": str(self.outdir)}, sort_keys=True)
+
+
+def pieces_of(seqid: str, length: int) -> Iterator[Piece]:
+    """Pieces of a sequence, from left to right."""
+    for start in range(0, length, PIECE):
+        core = Interval(start, min(start + PIECE, length))
+        yield Piece(seqid, core, Interval(max(0, start - OVERLAP), min(core.end + OVERLAP, length)), length)
+
+
+def share(pieces: Sequence[Piece], number: int, of: int) -> list[Piece]:
+    """The pieces of one of several tasks: neighbours, of about equal bases."""
+    total = sum(len(piece.core) for piece in pieces)
+    chosen, before = [], 0
+    for piece in pieces:
+        if before * of // max(total, 1) == number:
+            chosen.append(piece)
+        before += len(piece.core)
+    return chosen
+
+
+def _chosen_names(config: Config, fasta: Fasta) -> list[str]:
+    """Sequences to scan. Raises BadInputError for a name that the FASTA lacks."""
+    for name in (*config.seqids, *config.skip_seqids):
+        if name not in fasta:
+            raise BadInputError(
+                f"no sequence is called {name!r}", path=config.fasta, hint="give names as they stand in the FASTA"
+            )
+    wanted = set(config.seqids) or set(fasta.names)
+    return [name for name in fasta.names if name in wanted and name not in config.skip_seqids]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """Loci of one piece.
+
+    Attributes:
+        kept: Those that the piece owns.
+        dropped: Others that it owns, each with the reason.
+        beside: All that would be kept in the piece and its overlaps: what windows must not run into.
+    """
+
+    kept: list[Locus]
+    dropped: list[tuple[Locus, str]]
+    beside: list[Locus]
+
+
+class Scanner:
+    """Scans pieces of one genome.
+
+    Args:
+        read: From base codes to scores of both strands.
+        patch: Bases that the network joins.
+    """
+
+    def __init__(self, config: Config, fasta: Fasta, read: Read, *, patch: int, scoring: ScoringConfig) -> None:
+        self.config, self.fasta, self.read, self.patch, self.scoring = config, fasta, read, patch, scoring
+        self._reader: tuple[str, TileReader] | None = None
+
+    def _tiles(self, piece: Piece) -> TileReader:
+        if self._reader is None or self._reader[0] != piece.seqid:
+
+            def codes_of(interval: Interval) -> npt.NDArray[np.uint8]:
+                return encode(self.fasta.fetch(piece.seqid, interval.start, interval.end))
+
+            self._reader = piece.seqid, TileReader(piece.length, codes_of, self.read, patch=self.patch)
+        return self._reader[1]
+
+    def scan(self, piece: Piece) -> Scanned:
+        """Loci of a piece; it owns those whose middle lies in its core."""
+        codes = encode(self.fasta.fetch(piece.seqid, piece.whole.start, piece.whole.end))
+        if len(codes) < SHORTEST or (codes >= UNKNOWN_CODE).all():
+            return Scanned(kept=[], dropped=[], beside=[])
+        loci = loci_of_piece(
+            codes,
+            self._tiles(piece).stretch(piece.whole),
+            self.scoring,
+            offset=piece.whole.start,
+            at_ends=(piece.whole.start == 0, piece.whole.end == piece.length),
+            longest_gap=self.config.longest_gap,
+        )
+        reasons = [self._reason(locus) for locus in loci]
+        own = [piece.core.start <= (i.start + i.end) // 2 < piece.core.end for i in (locus.interval for locus in loci)]
+        judged = list(zip(loci, reasons, own, strict=True))
+        return Scanned(
+            kept=[locus for locus, reason, mine in judged if mine and reason is None],
+            dropped=[(locus, reason) for locus, reason, mine in judged if mine and reason is not None],
+            beside=[locus for locus, reason, _ in judged if reason is None],
+        )
+
+    def _reason(self, locus: Locus) -> str | None:
+        if self.config.complete_only and locus.cut:
+            return "cut_by_end"
+        if locus.coding_bases < self.config.min_coding and not locus.cut:
+            return "few_coding_bases"
+        if locus.score < self.config.min_score:
+            return "low_score"
+        return None
+
+
+def locus_id(seqid: str, locus: Locus) -> str:
+    """Of the place alone, so that a rerun or another share of the work gives the same."""
+    return f"{seqid}.{locus.interval.start + 1}{'p' if locus.strand == '+' else 'm'}"
+
+
+def window_of(seqid: str, locus: Locus, beside: Sequence[Locus], *, length: int, flank: int) -> Window:
+    """The locus with its flanks, shorter where the sequence ends or a locus of the same strand begins."""
+    others = [other.interval for other in beside if other.strand == locus.strand and other != locus]
+    left = max((i.end for i in others if i.end <= locus.interval.start), default=0)
+    right = min((i.start for i in others if i.start >= locus.interval.end), default=length)
+    start, end = max(locus.interval.start - flank, left), min(locus.interval.end + flank, right)
+    return Window(seqid, start, end, locus.strand)
+
+
+def row_of(seqid: str, locus: Locus, beside: Sequence[Locus], fasta: Fasta, config: Config) -> GeneRow:
+    """The window of a locus as `tg-generate` takes it."""
+    window = window_of(seqid, locus, beside, length=fasta.lengths[seqid], flank=config.flank)
+    return GeneRow(
+        gene_id=locus_id(seqid, locus),
+        sample=config.sample,
+        seqid=seqid,
+        start=locus.interval.start,
+        end=locus.interval.end,
+        strand=locus.strand,
+        window_start=window.start,
+        window_end=window.end,
+        sequence=fasta.window(window),
+        gsf=None,
+        n_transcripts=0,
+        primary_transcript=None,
+        flags=(SCANNED, CUT) if locus.cut else (SCANNED,),
+    )
+
+
+class _Tables:
+    """`loci.bed` and `rejects.tsv`, written line by line while rows pass."""
+
+    def __init__(self, bed: TextIO, rejects: TextIO) -> None:
+        self.bed, self.rejects = bed, rejects
+        self.kept, self.dropped = 0, Counter[str]()
+        rejects.write("\t".join(("gene", "reason", "detail")) + "\n")
+
+    def keep(self, seqid: str, locus: Locus) -> None:
+        self.kept += 1
+        place = (seqid, locus.interval.start, locus.interval.end, locus_id(seqid, locus))
+        self.bed.write("\t".join(map(str, (*place, round(1000 * locus.score), locus.strand))) + "\n")
+
+    def drop(self, seqid: str, locus: Locus, reason: str) -> None:
+        self.dropped[reason] += 1
+        i = locus.interval
+        detail = f"{seqid}:{i.start + 1}-{i.end}, {locus.coding_bases} coding bases, score {locus.score:.4f}"
+        self.rejects.write(f"{locus_id(seqid, locus)}\t{reason}\t{detail}\n")
+
+
+@contextmanager
+def _tables(outdir: Path) -> Iterator[_Tables]:
+    """Tables that appear when all is done."""
+    with ExitStack() as stack:
+        asides = [stack.enter_context(write_aside(outdir / name)) for name in ("loci.bed", "rejects.tsv")]
+        bed, rejects = (stack.enter_context(open(aside, "w", encoding="utf-8")) for aside in asides)
+        yield _Tables(bed, rejects)
+
+
+def _rows(scanner: Scanner, pieces: Iterable[Piece], tables: _Tables) -> Iterator[GeneRow]:
+    bases = 0
+    for piece in pieces:
+        scanned = scanner.scan(piece)
+        for locus, reason in scanned.dropped:
+            tables.drop(piece.seqid, locus, reason)
+        for locus in scanned.kept:
+            tables.keep(piece.seqid, locus)
+            yield row_of(piece.seqid, locus, scanned.beside, scanner.fasta, scanner.config)
+        bases += len(piece.core)
+        logger.info("%s:%d-%d scanned, %d loci so far", piece.seqid, piece.core.start + 1, piece.core.end, tables.kept)
+
+
+def run(config: Config) -> Result:
+    """Scan a genome, or a share of it.
+
+    Raises:
+        MissingInputError: no such file, or no model there.
+        BadInputError: no FASTA, or a name that it lacks.
+        UsageError: the model reads one strand only, or was not fitted for scans.
+    """
+    network, directory = load_network(config.model)
+    scoring = network.settings.scan
+    if scoring is None or not isinstance(network.settings.encoder, StrandEncoderConfig):
+        raise UsageError(
+            f"the model {directory} cannot scan: it was trained on windows around genes alone",
+            hint="give a model that reads both strands, or loci (--regions of tg-prep)",
+        )
+    reader = Reader(network)
+
+    def read(codes: npt.NDArray[np.uint8]) -> BothStrands:
+        return both_strands(*next(reader.scan([codes])))
+
+    parameters = {
+        "fasta": config.fasta.name,
+        "seqids": list(config.seqids),
+        "skip_seqids": list(config.skip_seqids),
+        "flank": config.flank,
+        "min_score": config.min_score,
+        "min_coding": config.min_coding,
+        "longest_gap": config.longest_gap,
+        "complete_only": config.complete_only,
+        "model_hash": model_hash(directory),
+    }
+    with Fasta(config.fasta) as fasta:
+        names = _chosen_names(config, fasta)
+        pieces = [piece for name in names for piece in pieces_of(name, fasta.lengths[name])]
+        chosen = share(pieces, *config.part)
+        scanner = Scanner(config, fasta, read, patch=network.settings.encoder.patch, scoring=scoring)
+        with _tables(config.outdir) as tables:
+            write_gene_shards(
+                _rows(scanner, chosen, tables),
+                config.outdir,
+                provenance=Provenance("tg-scan", parameters),
+                shard_bases=config.shard_bases,
+            )
+        result = Result(
+            outdir=config.outdir,
+            sequences=len(dict.fromkeys(piece.seqid for piece in chosen)),
+            bases=sum(len(piece.core) for piece in chosen),
+            loci=tables.kept,
+            dropped=dict(sorted(tables.dropped.items())),
+        )
+        with write_aside(config.outdir / "scan.json") as aside:
+            report = {"loci": result.loci, "dropped": result.dropped, "bases": result.bases, "parameters": parameters}
+            aside.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return result
