@@ -316,7 +316,7 @@ def _expected(alpha, beta, whole, sites, contents, gates, closed, weights):  # t
 
 def best_path(stretch: Stretch, scoring: ScoringConfig) -> States:
     """States (L,) of the best path."""
-    return _best_path(stretch.sites, stretch.contents, stretch.gates, stretch.closed, pack(scoring))  # type: ignore[no-any-return]
+    return _best_path(stretch.sites, stretch.contents, stretch.gates, stretch.closed, pack(scoring))
 
 
 class Posterior:
@@ -338,7 +338,7 @@ class Posterior:
     def state_probability(self, states: tuple[State, ...]) -> Floats:
         """Probability (L,) that a base is in one of the states."""
         chosen = list(states)
-        return np.exp(self.alpha[:, chosen] + self.beta[:, chosen] - self.log_sum).sum(1)  # type: ignore[no-any-return]
+        return np.exp(self.alpha[:, chosen] + self.beta[:, chosen] - self.log_sum).sum(1)
 
     def no_gene(self, start: int, end: int) -> float:
         """Probability that `[start, end)` lies outside of every gene of this strand."""
@@ -348,4 +348,4 @@ class Posterior:
 
     def expected(self) -> Floats:
         """Expected features (W,)."""
-        return _expected(self.alpha, self.beta, self.log_sum, *self._arrays)  # type: ignore[no-any-return]
+        return _expected(self.alpha, self.beta, self.log_sum, *self._arrays)
