@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from tests.backmap.builders import TEST, gene_sets, make_gene, row_of, shards_of
 from transgenic_tools.backmap.config import Config
-from transgenic_tools.backmap.reasons import REASONS
 from transgenic_tools.backmap.run import Result, run
 from transgenic_tools.errors import MissingInputError, UsageError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.gff3 import read_annotation, write_genes
+from transgenic_tools.io.rejects import BACKMAP, HEADER
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import write_prediction_shard
 from transgenic_tools.provenance import Provenance
@@ -66,7 +66,7 @@ def test_no_predictions_give_a_valid_empty_file(tmp_path: Path) -> None:
     assert lines[0] == "##gff-version 3"
     assert all(line.startswith("#") for line in lines)
     assert result.summary()["genes"] == 0
-    assert result.rejects_path.read_text() == "gene\treason\tdetail\n"
+    assert result.rejects_path.read_text() == HEADER + "\n"
 
 
 GENE = make_gene("g", [(100, 200), (300, 400)])
@@ -121,8 +121,8 @@ def test_scores_stand_in_column_six_best_first(tmp_path: Path) -> None:
     columns = [line.split("\t") for line in result.out.read_text().splitlines() if line[0] != "#"]
     scores = [(c[2], c[3], c[5]) for c in columns if c[2] in ("gene", "mRNA", "exon")]
     assert scores == [
-        ("gene", "101", "0.6000"), ("mRNA", "101", "0.7500"), ("exon", "101", "0.3000"), ("exon", "311", "0.4000"),
-        ("mRNA", "101", "0.2500"), ("exon", "101", "0.1000"), ("exon", "301", "0.2000"),
+        ("gene", "101", "0.6000"), ("mRNA", "101", "0.7500"), ("exon", "101", "0.3000"), ("mRNA", "101", "0.2500"),
+        ("exon", "101", "0.1000"), ("exon", "301", "0.2000"), ("exon", "311", "0.4000"),
     ]  # fmt: skip
     kept = _go([row], tmp_path / "one", max_isoforms=1)
     assert [t.score for t in read_annotation(kept.out).genes[0].transcripts] == [0.75]
@@ -218,7 +218,7 @@ def test_command_line_writes_all_formats_and_never_loads_torch(tmp_path: Path) -
 def test_the_docs_list_every_reason() -> None:
     text = STAGE_PAGE.read_text()
     rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| `")]
-    assert {code.strip(" `"): meaning.strip() for code, meaning in rows} == dict(REASONS)
+    assert {code.strip(" `"): meaning.strip() for code, meaning in rows} == dict(BACKMAP)
 
 
 def test_shards_that_were_made_differently_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,7 +23,8 @@ QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 
 def _content(genes: list[Gene] | tuple[Gene, ...]) -> dict[str, tuple[object, ...]]:
     return {
-        g.id: (g.seqid, g.strand, g.interval, [(t.structure(), t.first_phase) for t in g.transcripts]) for g in genes
+        g.id: (g.seqid, g.strand, g.interval, sorted((t.structure(), t.first_phase) for t in g.transcripts))
+        for g in genes
     }
 
 

@@ -268,9 +268,9 @@ def test_stages_of_a_training_do_not_share_a_curve(tmp_path: Path) -> None:
 
 
 def test_every_code_class_event_and_level_has_words() -> None:
-    from transgenic_tools.backmap.reasons import REASONS
     from transgenic_tools.evaluate.classify import CLASSES
+    from transgenic_tools.io.rejects import BACKMAP
 
-    assert set(REASON_WORDS) == set(REASONS)
+    assert set(REASON_WORDS) == set(BACKMAP)
     assert set(CLASS_WORDS) == set(CLASSES)
     assert set(EVENT_WORDS) == {"SE", "A5SS", "A3SS", "RI"}

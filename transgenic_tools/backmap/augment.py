@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transgenic_tools.backmap.reasons import Reject
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Intervals
@@ -21,6 +21,7 @@ from transgenic_tools.io.files import open_text
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.attributes import parse_gff3
 from transgenic_tools.io.gff3.writer import create_text, transcript_lines
+from transgenic_tools.io.rejects import Reject
 from transgenic_tools.provenance import Provenance
 
 
@@ -117,13 +118,20 @@ def _raw_id(gene: Gene, layout: _Layout) -> str | None:
 
 
 def augment(
-    user: Path, out: Path, predicted: Iterable[Gene], rejects: list[Reject], *, provenance: Provenance
+    user: Path,
+    out: Path,
+    predicted: Iterable[Gene],
+    rejects: list[Reject],
+    *,
+    provenance: Provenance,
+    together: ExitStack | None = None,
 ) -> Added:
     """Write `user` with the new isoforms to `out`.
 
     Args:
         predicted: Genes that carry `source_gene`.
         rejects: Filled with genes that cannot be placed into the user's annotation.
+        together: As for `create_text`.
 
     Raises:
         BadInputError: the annotation is GTF, or unusable.
@@ -151,7 +159,13 @@ def augment(
         n_known += len(gene.transcripts) - len(fresh)
         inside = [t for t in fresh if target.interval.contains(t.interval)]
         rejects += [
-            Reject(source, "outside_gene_line", f"[{t.interval.start}, {t.interval.end}) of {target.interval}")
+            Reject(
+                source,
+                "outside_gene_line",
+                f"{t.interval.start + 1}-{t.interval.end}, the gene line has "
+                f"{target.interval.start + 1}-{target.interval.end}",
+                "transcript_rejected",
+            )
             for t in fresh
             if not target.interval.contains(t.interval)
         ]
@@ -159,12 +173,18 @@ def augment(
             named = replace(transcript, id=names.take(raw_id))
             lines_after[layout.last_line[gene.seqid, raw_id]] += transcript_lines(named, gene_id=raw_id)
         n_genes, n_transcripts = n_genes + bool(inside), n_transcripts + len(inside)
-    _merge(user, out, lines_after, provenance)
+    _merge(user, out, lines_after, provenance, together)
     return Added(n_genes, n_transcripts, n_known)
 
 
-def _merge(user: Path, out: Path, lines_after: Mapping[int, list[str]], provenance: Provenance) -> None:
-    with open_text(user) as handle, create_text(out) as target:
+def _merge(
+    user: Path,
+    out: Path,
+    lines_after: Mapping[int, list[str]],
+    provenance: Provenance,
+    together: ExitStack | None,
+) -> None:
+    with open_text(user) as handle, create_text(out, together=together) as target:
         target.flush()
         binary = target.buffer  # type: ignore[attr-defined]
         end = b"\n"

@@ -27,6 +27,9 @@ class Config:
         min_confidence: Genes below it are left out.
         max_isoforms: Best transcripts kept for a gene; 0 keeps all.
         id_prefix: Put before every ID.
+        both_strands: Keep both genes of a locus without a strand, not the more probable one alone.
+        index: An index of `tabix` beside each of GFF3, GTF and BED; their names end in .gz then.
+        csq_attributes: IDs and biotypes as `bcftools csq` wants them.
         rows_in_memory: Predictions sorted at once; the result does not depend on it.
     """
 
@@ -44,6 +47,9 @@ class Config:
     min_confidence: float = 0.0
     max_isoforms: int = 0
     id_prefix: str = ""
+    both_strands: bool = False
+    index: bool = False
+    csq_attributes: bool = False
     rows_in_memory: int = 20_000
 
     def __post_init__(self) -> None:
@@ -60,6 +66,12 @@ class Config:
             raise UsageError(
                 "--into writes the augmented GFF3 alone", hint="run once more without --into for the other formats"
             )
+        if self.into is not None and (self.index or self.csq_attributes):
+            raise UsageError("--into keeps your lines as they are", hint="leave --index and --csq-attributes out")
+        if self.index:
+            for path in (self.out, self.gtf, self.bed):
+                if path is not None and path.suffix != ".gz":
+                    raise UsageError(f"--index: {path} is not compressed", hint="give a name that ends in .gz")
         if not 0.0 <= self.min_confidence <= 1.0:
             raise UsageError(f"--min-confidence {self.min_confidence} is not between 0 and 1")
         if self.max_isoforms < 0 or self.rows_in_memory < 1:
@@ -73,8 +85,10 @@ class Config:
 
     def parameters(self) -> dict[str, Any]:
         """What goes into the provenance: settings that change the content, no paths."""
+        asked = {"both_strands": self.both_strands, "csq_attributes": self.csq_attributes}
         return {
             "min_confidence": self.min_confidence,
             "max_isoforms": self.max_isoforms,
             "id_prefix": self.id_prefix,
+            **{name: value for name, value in asked.items() if value},
         }

@@ -10,22 +10,23 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from transgenic_tools.backmap.augment import augment
 from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.gather import sorted_rows
-from transgenic_tools.backmap.genes import place_all
+from transgenic_tools.backmap.genes import Strands, place_all
 from transgenic_tools.backmap.origins import differences
-from transgenic_tools.backmap.reasons import REJECTS_HEADER, Reject
-from transgenic_tools.backmap.sites import SiteTrack
-from transgenic_tools.io.exports import GeneWriter, bed_writer, fasta_writer
+from transgenic_tools.genome.gene import Gene
+from transgenic_tools.io.exports import GeneWriter, SequenceKind, bed_writer, fasta_writer
 from transgenic_tools.io.fasta import Fasta
-from transgenic_tools.io.gff3.writer import create_text, gff3_writer, gtf_writer
+from transgenic_tools.io.gff3.writer import Index, create_text, gff3_writer, gtf_writer
+from transgenic_tools.io.rejects import Reject, write_rejects
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import expand_shards, read_predictions
+from transgenic_tools.io.tracks import SiteTrack
 from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)
@@ -71,18 +72,20 @@ class Result:
 
 
 class _Watch:
-    """Passes rows through; remembers how many, from which models, on which seqids."""
+    """Passes rows through; remembers how many, from which models, on which seqids, and which strands are probable."""
 
     def __init__(self) -> None:
         self.count = 0
         self.models: set[str] = set()
         self.seqids: set[str] = set()
+        self.strands = Strands()
 
     def through(self, rows: Iterator[PredictionRow]) -> Iterator[PredictionRow]:
         for row in rows:
             self.count += 1
             self.models.add(row.model_hash)
             self.seqids.add(row.seqid)
+            self.strands.see(row)
             yield row
 
 
@@ -99,23 +102,53 @@ def _provenance(config: Config, watch: _Watch) -> Provenance:
     return Provenance("tg-backmap", {**config.parameters(), "model_hash": sorted(watch.models)})
 
 
+class _CsqWriter:
+    """Genes with IDs and biotypes as `bcftools csq` reads them: `gene:`, `transcript:`, `biotype=protein_coding`."""
+
+    def __init__(self, writer: GeneWriter) -> None:
+        self._writer = writer
+
+    def write(self, gene: Gene) -> None:
+        transcripts = tuple(
+            replace(t, id=f"transcript:{t.id}", attributes={**t.attributes, "biotype": ("protein_coding",)})
+            for t in gene.transcripts
+        )
+        self._writer.write(replace(gene, id=f"gene:{gene.id}", biotype="protein_coding", transcripts=transcripts))
+
+
 def _open_writers(
-    stack: ExitStack, config: Config, provenance: Provenance, regions: Mapping[str, int], fasta: Fasta | None
+    stack: ExitStack,
+    together: ExitStack,
+    config: Config,
+    provenance: Provenance,
+    regions: Mapping[str, int],
+    fasta: Fasta | None,
 ) -> list[GeneWriter]:
-    writers: list[GeneWriter] = [
-        stack.enter_context(gff3_writer(config.out, provenance=provenance, sequence_regions=regions))
-    ]
+    """Writers of all that was asked for; their files appear when `together` is left."""
+    # A seqid without a known length may be long: the index of the newer format has room for it.
+    longest = max(regions.values(), default=0) if fasta is not None else 1 << 31
+    gff: Index | None = ("gff", longest) if config.index else None
+    annotation: GeneWriter = stack.enter_context(
+        gff3_writer(config.out, provenance=provenance, sequence_regions=regions, together=together, index=gff)
+    )
+    writers = [_CsqWriter(annotation) if config.csq_attributes else annotation]
     if config.gtf is not None:
-        writers.append(stack.enter_context(gtf_writer(config.gtf, provenance=provenance, sequence_regions=regions)))
+        writers.append(
+            stack.enter_context(
+                gtf_writer(config.gtf, provenance=provenance, sequence_regions=regions, together=together, index=gff)
+            )
+        )
     if config.bed is not None:
-        writers.append(stack.enter_context(bed_writer(config.bed)))
+        bed: Index | None = ("bed", longest) if config.index else None
+        writers.append(stack.enter_context(bed_writer(config.bed, together=together, index=bed)))
     if fasta is not None:
-        if config.proteins is not None:
-            writers.append(stack.enter_context(fasta_writer(config.proteins, kind="protein", fetch=fasta.fetch)))
-        if config.cds is not None:
-            writers.append(stack.enter_context(fasta_writer(config.cds, kind="cds", fetch=fasta.fetch)))
-        if config.cdna is not None:
-            writers.append(stack.enter_context(fasta_writer(config.cdna, kind="cdna", fetch=fasta.fetch)))
+        kinds: tuple[tuple[SequenceKind, Path | None], ...] = (
+            ("protein", config.proteins), ("cds", config.cds), ("cdna", config.cdna),
+        )  # fmt: skip
+        for kind, path in kinds:
+            if path is not None:
+                writer = fasta_writer(path, kind=kind, fetch=fasta.fetch, together=together)
+                writers.append(stack.enter_context(writer))
     return writers
 
 
@@ -131,7 +164,8 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         logger.warning("%s", difference)
     watch, rejects, sites = _Watch(), list[Reject](), SiteTrack()
     genes = transcripts = known = 0
-    with _genome(config.fasta) as fasta, ExitStack() as stack:
+    # The inner stack closes the files, whole; the outer one then gives them their names.
+    with _genome(config.fasta) as fasta, ExitStack() as together, ExitStack() as stack:
         lengths = None if fasta is None else fasta.lengths
         # The first row comes only when all shards have been read, so the header can name models and seqids.
         rows = sorted_rows(
@@ -144,25 +178,27 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             min_confidence=config.min_confidence,
             max_isoforms=config.max_isoforms,
             id_prefix=config.id_prefix,
+            strands=None if config.both_strands else watch.strands,
             on_placed=None if config.sites is None else sites.add,
         )
         first = next(ordered, None)
         progress(f"{watch.count} predictions in {len(shards)} shards")
         provenance = _provenance(config, watch)
         if config.into is not None:
-            added = augment(config.into, config.out, _chained(first, ordered), rejects, provenance=provenance)
+            added = augment(
+                config.into, config.out, _chained(first, ordered), rejects, provenance=provenance, together=together
+            )
             genes, transcripts, known = added.genes, added.transcripts, added.known
         else:
             regions = {s: n for s, n in (lengths or {}).items() if s in watch.seqids}
-            writers = _open_writers(stack, config, provenance, regions, fasta)
+            writers = _open_writers(stack, together, config, provenance, regions, fasta)
             for gene in _chained(first, ordered):
                 genes, transcripts = genes + 1, transcripts + len(gene.transcripts)
                 for writer in writers:
                     writer.write(gene)
         if config.sites is not None:
-            sites.write(config.sites, lengths or {})
-        table = stack.enter_context(create_text(config.rejects_path))
-        table.write("\n".join([REJECTS_HEADER, *(reject.line() for reject in rejects)]) + "\n")
+            sites.write(config.sites, lengths or {}, together)
+        write_rejects(rejects, stack.enter_context(create_text(config.rejects_path, together=together)))
     optional = (config.gtf, config.bed, config.proteins, config.cds, config.cdna, config.sites)
     return Result(
         out=config.out,

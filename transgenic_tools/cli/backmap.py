@@ -46,6 +46,13 @@ def backmap(
     min_confidence: Annotated[float, typer.Option(help="Leave out genes below this confidence (0 to 1).")] = 0.0,
     max_isoforms: Annotated[int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")] = 0,
     id_prefix: Annotated[str, typer.Option(help="Text put before every ID.")] = "",
+    both_strands: Annotated[
+        bool, typer.Option("--both-strands", help="Keep both genes of a locus without a strand, not the likelier one.")
+    ] = False,
+    index: Annotated[bool, typer.Option("--index", help="A tabix index beside each .gz of GFF3, GTF, BED.")] = False,
+    csq_attributes: Annotated[
+        bool, typer.Option("--csq-attributes", help="IDs and biotypes as bcftools csq wants them.")
+    ] = False,
     version: VersionOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
@@ -59,7 +66,7 @@ def backmap(
     config = Config(
         predictions=tuple(predictions), out=out, into=into, fasta=fasta, gtf=gtf, bed=bed, proteins=proteins, cds=cds,
         cdna=cdna, sites=sites, rejects=rejects, min_confidence=min_confidence, max_isoforms=max_isoforms,
-        id_prefix=id_prefix,
+        id_prefix=id_prefix, both_strands=both_strands, index=index, csq_attributes=csq_attributes,
     )  # fmt: skip
     result = run(config, progress=_LOG.info)
     _LOG.info("%s", result.sentence())

@@ -24,7 +24,6 @@ from transgenic_tools.search.search import GeneSearch, Searcher, start_search
 
 NO_TRANSCRIPT = "no_valid_transcript"
 PROMPT_LOST = "prompt_outside_grammar"
-TOO_LONG = "window_too_long"
 
 
 @dataclass(frozen=True)

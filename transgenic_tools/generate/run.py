@@ -19,10 +19,10 @@ import torch
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
-from transgenic_tools.generate.predict import TOO_LONG, Predictor
+from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import Limits, announce
 from transgenic_tools.io.encodings import EncodingStore
-from transgenic_tools.io.rows import GeneRow, PredictionRow
+from transgenic_tools.io.rows import TOO_LONG, GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
     count_genes,
     expand_shards,

@@ -70,6 +70,9 @@ RULES: tuple[Rule, ...] = (
         "mended",
         "a GTF transcript without stop_codon line; the stop codon after its CDS is joined to it",
     ),
+    Rule("clipped_at_contig_end", "mended", "the locus reaches past the end of its sequence; what lies beyond is cut"),
+    Rule("strand_unknown", "flagged", "a locus without a strand; both are read, as NAME_plus and NAME_minus"),
+    Rule("odd_region", "flagged", "a region longer than 100,000 bases, or a whole sequence; a region holds one gene"),
     # choice
     Rule("no_cds", "filtered", "a non-coding gene: no transcript has a CDS"),
     Rule("pseudogene", "filtered", "a pseudogene with a CDS"),

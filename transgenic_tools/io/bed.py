@@ -102,7 +102,7 @@ class _Names:
         return names
 
 
-def _loci(records: list[_Record]) -> Iterator[tuple[Gene, Finding | None]]:
+def _loci(records: list[_Record]) -> Iterator[tuple[Gene, list[Finding]]]:
     names = _Names({record.name for record in records if record.name})
     for record in records:
         wanted = record.name or f"{record.seqid}:{record.interval.start}-{record.interval.end}"
@@ -111,9 +111,11 @@ def _loci(records: list[_Record]) -> Iterator[tuple[Gene, Finding | None]]:
         else:
             taken = zip(names.take(wanted, ""), ("",), strict=True)
         for name, ending in taken:
-            renamed = None if name == wanted + ending else Finding("id_renamed", name, f"was {wanted}", record.line)
+            findings = [Finding("strand_unknown", name, wanted, record.line)] if ending else []
+            if name != wanted + ending:
+                findings.append(Finding("id_renamed", name, f"was {wanted}", record.line))
             plus = record.strand == "+" or ending == "_plus"
-            yield Gene(name, record.seqid, "+" if plus else "-", record.interval), renamed
+            yield Gene(name, record.seqid, "+" if plus else "-", record.interval), findings
 
 
 def read_loci(path: str | Path) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
@@ -138,7 +140,7 @@ def read_loci(path: str | Path) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
         raise BadInputError("the file holds no locus", path=path, hint="give BED3 to BED12")
     rank = {seqid: i for i, seqid in enumerate(dict.fromkeys(record.seqid for record in records))}
     loci = sorted(_loci(records), key=lambda found: _place(found[0], rank))
-    return tuple(gene for gene, _ in loci), tuple(finding for _, finding in loci if finding is not None)
+    return tuple(gene for gene, _ in loci), tuple(finding for _, findings in loci for finding in findings)
 
 
 def _place(gene: Gene, rank: dict[str, int]) -> tuple[int, int, int, str]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.sequence import translate
-from transgenic_tools.io.gff3.writer import create_text, format_score
+from transgenic_tools.io.gff3.writer import Index, SortedLines, create_text, format_score
 
 FASTA_WIDTH = 60
 SequenceKind = Literal["protein", "cds", "cdna"]
@@ -57,12 +57,14 @@ def spliced_record(transcript: Transcript, fetch: Fetch, kind: SequenceKind) -> 
 
 
 class _BedWriter:
+    """One line a transcript, sorted by start, then by end."""
+
     def __init__(self, handle: IO[str]) -> None:
-        self._handle = handle
+        self.sorted = SortedLines(handle)
 
     def write(self, gene: Gene) -> None:
-        for transcript in gene.transcripts:
-            self._handle.write(bed12_line(transcript) + "\n")
+        lines = ((t.interval.start, t.interval.end, bed12_line(t)) for t in gene.transcripts)
+        self.sorted.add(gene.seqid, gene.interval.start, lines)
 
 
 class _FastaWriter:
@@ -85,18 +87,25 @@ class _FastaWriter:
 
 
 @contextmanager
-def bed_writer(path: str | Path) -> Iterator[GeneWriter]:
-    """BED12, one line a transcript; the file appears when the block ends without an error."""
-    with create_text(path) as handle:
-        yield _BedWriter(handle)
+def bed_writer(
+    path: str | Path, *, together: ExitStack | None = None, index: Index | None = None
+) -> Iterator[GeneWriter]:
+    """BED12, one line a transcript; the file appears when the block ends without an error, or with others together."""
+    with create_text(path, together=together, index=index) as handle:
+        writer = _BedWriter(handle)
+        yield writer
+        writer.sorted.flush()
 
 
 @contextmanager
-def fasta_writer(path: str | Path, *, kind: SequenceKind, fetch: Fetch) -> Iterator[GeneWriter]:
+def fasta_writer(
+    path: str | Path, *, kind: SequenceKind, fetch: Fetch, together: ExitStack | None = None
+) -> Iterator[GeneWriter]:
     """FASTA of spliced sequences.
 
     Args:
         fetch: Plus-strand bases of `(seqid, start, end)`, as `io.fasta.Fasta.fetch`.
+        together: As for `create_text`.
     """
-    with create_text(path) as handle:
+    with create_text(path, together=together) as handle:
         yield _FastaWriter(handle, kind, fetch)

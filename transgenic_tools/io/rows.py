@@ -22,6 +22,10 @@ from transgenic_tools.gsf.parser import MAX_COORDINATE
 
 #: Flags of genes from `tg-prep lift`; `partial` ones lost a transcript on the way.
 LIFTED, PARTIAL = "lifted", "partial"
+#: Flag of both genes that a locus without a strand is read as (a rule of `genome.checks`).
+UNKNOWN_STRAND = "strand_unknown"
+#: Flag of a prediction, and its reason in the rejects: the window was not read.
+TOO_LONG = "window_too_long"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from transgenic_tools.genome.interval import Interval, Strand, merge, span
 from transgenic_tools.genome.window import Window
 from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.rejects import LIFT, Reject, write_rejects_file
 from transgenic_tools.io.rows import LIFTED, PARTIAL, GeneRow
 from transgenic_tools.io.shards import DEFAULT_SHARD_BASES, read_shard, write_gene_shards
 from transgenic_tools.prep.lift_align import (
-    REASONS,
     AlignConfig,
     Hit,
     LiftedCds,
@@ -91,7 +91,7 @@ class LiftConfig:
 
 
 @dataclass(frozen=True)
-class Reject:
+class Lost:
     """A gene (or one transcript of a gene that stays) that was not lifted."""
 
     gene_id: str
@@ -239,28 +239,28 @@ def _site_pairs(source: Transcript, lifted: Transcript) -> list[tuple[int, int]]
     return pairs
 
 
-def lift_gene(row: GeneRow, target: Target, *, config: LiftConfig) -> tuple[LiftedGene | None, list[Reject]]:
+def lift_gene(row: GeneRow, target: Target, *, config: LiftConfig) -> tuple[LiftedGene | None, list[Lost]]:
     """One gene on the target; the rejects name the gene, or single transcripts of a gene that stays."""
     kept: list[Transcript] = []
-    lost: list[Reject] = []
+    lost: list[Lost] = []
     sites: dict[int, int] = {}
     identities: list[float] = []
     for transcript in source_transcripts(row):
         outcome = _lift_transcript(row, transcript, target, config.align)
         if isinstance(outcome, Refusal):
-            lost.append(Reject(row.gene_id, outcome, transcript.id))
+            lost.append(Lost(row.gene_id, outcome, transcript.id))
             continue
         lifted, alike = outcome
         pairs = _site_pairs(transcript, lifted)
         if kept and not (_same_place(lifted, kept[0]) and all(sites.get(a, b) == b for a, b in pairs)):
             refusal = Refusal("other_locus", f"{lifted.seqid}:{lifted.interval.start}")
-            lost.append(Reject(row.gene_id, refusal, transcript.id))
+            lost.append(Lost(row.gene_id, refusal, transcript.id))
             continue
         sites.update(pairs)
         kept.append(lifted)
         identities.append(alike)
     if not kept:
-        return None, [Reject(row.gene_id, lost[0].refusal)]
+        return None, [Lost(row.gene_id, lost[0].refusal)]
     locus = span([t.interval for t in kept])
     window = Window(kept[0].seqid, locus.start - config.flank, locus.end + config.flank, kept[0].strand)
     return LiftedGene(row.gene_id, window, locus, tuple(kept), identities[0], not lost), lost
@@ -308,7 +308,7 @@ def held_out_places(rows: Iterable[GeneRow], target: Target) -> Occupied:
     return occupied
 
 
-def _without_held_out(genes: Sequence[LiftedGene], occupied: Occupied) -> tuple[list[LiftedGene], list[Reject]]:
+def _without_held_out(genes: Sequence[LiftedGene], occupied: Occupied) -> tuple[list[LiftedGene], list[Lost]]:
     kept, lost = [], []
     for gene in genes:
         visible = Interval(max(0, gene.window.start), gene.window.end)
@@ -316,11 +316,11 @@ def _without_held_out(genes: Sequence[LiftedGene], occupied: Occupied) -> tuple[
         if touched is None:
             kept.append(gene)
         else:
-            lost.append(Reject(gene.gene_id, Refusal("held_out", f"{gene.window.seqid}:{touched.start}-{touched.end}")))
+            lost.append(Lost(gene.gene_id, Refusal("held_out", f"{gene.window.seqid}:{touched.start}-{touched.end}")))
     return kept, lost
 
 
-def _without_rivals(genes: Sequence[LiftedGene]) -> tuple[list[LiftedGene], list[Reject]]:
+def _without_rivals(genes: Sequence[LiftedGene]) -> tuple[list[LiftedGene], list[Lost]]:
     """Of genes that share coding bases on one strand, the most identical one."""
     taken = Occupied()
     kept, lost = [], []
@@ -330,7 +330,7 @@ def _without_rivals(genes: Sequence[LiftedGene]) -> tuple[list[LiftedGene], list
         rival = next((found for part in parts if (found := taken.overlaps(key, part))), None)
         if rival is not None:
             detail = f"{gene.window.seqid}:{rival.start}-{rival.end}"
-            lost.append(Reject(gene.gene_id, Refusal("locus_taken", detail)))
+            lost.append(Lost(gene.gene_id, Refusal("locus_taken", detail)))
             continue
         for part in parts:
             taken.add(key, part)
@@ -362,11 +362,11 @@ def to_row(gene: LiftedGene, target: Target, *, sample: str) -> GeneRow:
 
 def lift_rows(
     rows: Sequence[GeneRow], target: Target, *, config: LiftConfig
-) -> tuple[list[LiftedGene], list[Reject], int]:
+) -> tuple[list[LiftedGene], list[Lost], int]:
     """Lifted genes in target order, everything lost, and the number of genes tried."""
     wanted = [row for row in rows if row.split in config.splits and row.gsf]
     genes: list[LiftedGene] = []
-    rejects: list[Reject] = []
+    rejects: list[Lost] = []
     for row in wanted:
         gene, lost = lift_gene(row, target, config=config)
         rejects += lost
@@ -383,17 +383,18 @@ def lift_rows(
     return genes, rejects, len(wanted)
 
 
-def _counts(rejects: Iterable[Reject]) -> dict[str, int]:
+def _counts(rejects: Iterable[Lost]) -> dict[str, int]:
     seen = Counter(reject.refusal.reason for reject in rejects)
-    return {reason: seen[reason] for reason in REASONS if seen[reason]}
+    return {reason: seen[reason] for reason in LIFT if seen[reason]}
 
 
-def _write_rejects(rejects: Sequence[Reject], path: Path) -> None:
-    with write_aside(path) as aside, aside.open("w") as handle:
-        handle.write("gene\treason\tdetail\n")
-        for reject in sorted(rejects, key=lambda r: (r.gene_id, r.transcript)):
-            place_ = f"transcript {reject.transcript} only; " if reject.transcript else ""
-            handle.write(f"{reject.gene_id}\t{reject.refusal.reason}\t{place_}{reject.refusal.detail}\n")
+def _row_of(lost: Lost) -> Reject:
+    refusal = lost.refusal
+    if not lost.transcript:
+        return Reject(lost.gene_id, refusal.reason, refusal.detail)
+    return Reject(
+        lost.gene_id, refusal.reason, f"transcript {lost.transcript} only; {refusal.detail}", "transcript_rejected"
+    )
 
 
 def run(config: LiftConfig) -> LiftResult:
@@ -432,7 +433,8 @@ def run(config: LiftConfig) -> LiftResult:
         genes_lost=_counts(r for r in rejects if not r.transcript),
         transcripts_lost=_counts(r for r in rejects if r.transcript),
     )
-    _write_rejects(rejects, config.outdir / "rejects.tsv")
+    ordered = sorted(rejects, key=lambda lost: (lost.gene_id, lost.transcript))
+    write_rejects_file(map(_row_of, ordered), config.outdir / "rejects.tsv")
     with write_aside(config.outdir / "lift.json") as aside:
         payload = {"provenance": json.loads(stamp.to_json()), **result.summary()}
         aside.write_text(json.dumps(payload, indent=2) + "\n")

@@ -16,27 +16,6 @@ from typing import Protocol
 from transgenic_tools.genome.interval import Interval, Intervals
 from transgenic_tools.genome.sequence import SPLICE_PAIRS, START_CODON, translate
 
-#: Reasons for which a transcript or gene is not lifted, with what they mean.
-REASONS: dict[str, str] = {
-    "source_cds": "the source's CDS has no ATG, no stop, a stop inside, an unknown base, or is no multiple of three",
-    "unmapped": "no alignment on the target genome",
-    "not_unique": "a second place of the target genome aligns about as well",
-    "low_identity": "the alignment is less identical than asked for",
-    "clipped": "an end of the CDS is not aligned",
-    "intron_count": "the alignment has more or fewer introns than the source",
-    "intron_moved": "an intron of the alignment lies elsewhere in the CDS than the source's",
-    "intron_length": "an intron is shorter or longer than allowed",
-    "splice_site": "no GT-AG (nor GC-AG or AT-AC in its exact place) at an intron",
-    "frame": "a CDS segment differs from the source's by a length that is no multiple of three",
-    "start_codon": "the lifted CDS does not begin with ATG",
-    "stop_codon": "the lifted CDS does not end with a stop codon",
-    "stop_inside": "the lifted CDS has a stop codon inside",
-    "unknown_base": "the lifted CDS holds a letter other than A, C, G and T",
-    "other_locus": "the transcript lifts to another place than the gene's first one, or sets a shared site elsewhere",
-    "locus_taken": "another gene lifts better to the same coding bases",
-    "held_out": "the window touches a place to which a validation or test gene aligns",
-}
-
 
 class Hit(Protocol):
     """What is used of `mappy.Alignment`."""
@@ -90,7 +69,7 @@ class AlignConfig:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a transcript was not lifted: a key of `REASONS` and the value that was seen."""
+    """Why a transcript was not lifted: a key of `io.rejects.LIFT` and the value that was seen."""
 
     reason: str
     detail: str = ""

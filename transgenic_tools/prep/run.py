@@ -27,11 +27,13 @@ from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.files import unzipped_ahead
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.table import Entry, GeneTable, read_gene_table
+from transgenic_tools.io.rejects import Reject, write_rejects_file
 from transgenic_tools.io.shards import window_bases, write_gene_tables
 from transgenic_tools.io.stops import join_stops
 from transgenic_tools.prep.choose import check_places, choose, rename_seqids
 from transgenic_tools.prep.config import Config
-from transgenic_tools.prep.progress import track
+from transgenic_tools.prep.ends import clip_genes, odd_regions
+from transgenic_tools.prep.progress import log, track
 from transgenic_tools.prep.rows import Chunk, TableTask, Task, chunk_of, prepare, prepare_table, suits_table
 from transgenic_tools.prep.split import Split, assign_folds, assign_splits, parse_split
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
@@ -215,15 +217,18 @@ def _prepared(
         yield from prepare_table(tasks, table, fasta, config)
 
 
-def write_rejects(findings: Sequence[Finding], path: Path) -> None:
-    """`rejects.tsv`: gene, reason code, detail, action; everything but flags."""
-    with write_aside(path) as aside, open(aside, "w", encoding="utf-8") as handle:
-        handle.write("gene\treason\tdetail\taction\n")
-        for finding in findings:
-            if finding.action != "flagged":
-                where = f"line {finding.line}: " if finding.line else ""
-                detail = (where + finding.detail).replace("\t", " ").replace("\n", " ")
-                handle.write(f"{finding.gene or '-'}\t{finding.code}\t{detail}\t{finding.action}\n")
+def _warned(findings: list[Finding]) -> list[Finding]:
+    if findings:
+        log.warning(
+            "%d regions look like no single locus (%s: %s): each becomes one gene, whatever it holds; find loci first "
+            "(tg-scan)", len(findings), findings[0].gene, findings[0].detail,
+        )  # fmt: skip
+    return findings
+
+
+def _reject_of(finding: Finding) -> Reject:
+    where = f"line {finding.line}: " if finding.line else ""
+    return Reject(finding.gene, finding.code, where + finding.detail, finding.action)
 
 
 def _counted(findings: Sequence[Finding]) -> str:
@@ -281,7 +286,11 @@ def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
             problems = (*problems, *mended)
         genes = list(records)
     source = config.annotation or config.regions or config.fasta
+    genes, clipped = clip_genes(genes, fasta.lengths, read.table)
+    problems = (*problems, *clipped)
     misplaced = check_places(genes, fasta.lengths, source=source)
+    if config.regions is not None:
+        problems = (*problems, *_warned(odd_regions(genes, fasta.lengths)))
     missing = {finding.gene for finding in misplaced}
     kept, dropped = [g for g in genes if g.id not in missing], list[Finding]()
     if config.annotation is not None:
@@ -304,7 +313,8 @@ def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
             shard_bases=config.shard_bases,
             behind=behind,
         )
-    write_rejects(tally.findings, config.outdir / "rejects.tsv")
+    rejects = (_reject_of(finding) for finding in tally.findings if finding.action != "flagged")
+    write_rejects_file(rejects, config.outdir / "rejects.tsv")
     result = Result(
         sample=config.sample,
         genes=tally.genes,

@@ -95,11 +95,13 @@ READS_WORDS: Mapping[str, tuple[str, str]] = {
 #: Reasons of tg-backmap; those of tg-prep are `genome.checks.RULES`.
 REASON_WORDS: Mapping[str, str] = {
     "no_prediction": "the model wrote nothing for this gene",
+    "window_too_long": "the window was not read: too long for the memory, or for the limit asked for",
     "bad_sentence": "the gene sentence does not follow the grammar",
     "wrong_strand": "the gene sentence names another strand than its locus",
+    "other_strand": "a locus without a strand: the other strand is more probable",
     "outside_window": "a transcript reaches out of the window that the model read",
     "unknown_seqid": "the FASTA has no sequence of this name",
-    "outside_contig": "a transcript reaches beyond the contig's end",
+    "outside_contig": "the CDS of a transcript reaches beyond the contig's end",
     "score_count": "the number of scores is not the number of transcripts",
     "low_confidence": "the confidence is below the one asked for",
     "repeated_prediction": "the same gene stands twice in the predictions",

@@ -1,23 +1,24 @@
 """Write genes as GFF3 or GTF: the only writer, and with the reader the only place where coordinates are 1-based.
 
 In: `Gene` records sorted by `sort_key`, one at a time, so memory does not grow with the genome. Out: a file that
-`gt gff3validator` and `gffread` accept; provenance stands in the header, scores in column 6.
+`gt gff3validator`, `gffread`, `tabix` and genome browsers accept: lines sorted by start, parents before their parts;
+provenance stands in the header, scores in column 6.
 A surprise: GFF3's CDS includes the stop codon and GTF's does not; a stop codon that an intron splits is two lines.
 """
 
 from __future__ import annotations
 
-import gzip
+import heapq
 import io
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Literal, NamedTuple, cast
 
 from transgenic_tools.genome.gene import Gene, Transcript, in_transcription_order
-from transgenic_tools.genome.interval import Interval, Intervals, Strand, span, subtract, total_length
+from transgenic_tools.genome.interval import Interval, Intervals, Strand, subtract, total_length
 from transgenic_tools.genome.phase import segment_phases
 from transgenic_tools.provenance import Provenance, write_aside
 
@@ -55,8 +56,8 @@ def escape_attribute(text: str) -> str:
 
 
 def format_score(score: float | None) -> str:
-    """Column 6: fixed decimals, `.` where unknown."""
-    return "." if score is None or math.isnan(score) else f"{score:.{SCORE_DECIMALS}f}"
+    """Column 6: fixed decimals, `.` where unknown or no number."""
+    return "." if score is None or not math.isfinite(score) else f"{score:.{SCORE_DECIMALS}f}"
 
 
 def sort_key(gene: Gene) -> tuple[str, int, int, str, str]:
@@ -244,15 +245,71 @@ def gtf_lines(gene: Gene, source: str = DEFAULT_SOURCE) -> list[str]:
 
 
 @contextmanager
-def create_text(path: str | Path) -> Iterator[IO[str]]:
-    """Text to a temporary file, renamed when complete; gzip (without a time stamp) where the name ends in .gz."""
-    with ExitStack() as stack:
-        aside = stack.enter_context(write_aside(path))
-        raw = stack.enter_context(open(aside, "wb", buffering=1 << 20))
-        binary = cast("IO[bytes]", raw)
-        if str(path).endswith(".gz"):
-            binary = cast("IO[bytes]", stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0)))
-        yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=False))
+def create_text(
+    path: str | Path, *, together: ExitStack | None = None, index: Index | None = None
+) -> Iterator[IO[str]]:
+    """Text to a temporary file, renamed when complete; BGZF (a kind of gzip, without a time stamp) for a name in .gz.
+
+    Args:
+        together: Where the file is renamed when this stack is left, so that several files appear together: all are
+            whole before the first of them stands under its name.
+        index: What `tabix` would call the file; its index appears beside it (`.tbi`, `.csi` where a sequence is long).
+    """
+    with ExitStack() as own:
+        whole = own if together is None else together
+        aside = whole.enter_context(write_aside(path))
+        with ExitStack() as stack:
+            if str(path).endswith(".gz"):
+                import pysam
+
+                binary = cast("IO[bytes]", pysam.BGZFile(str(aside), "wb", None))
+                stack.callback(binary.close)
+            else:
+                binary = cast("IO[bytes]", stack.enter_context(open(aside, "wb", buffering=1 << 20)))
+            yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=False))
+        if index is not None:
+            _add_index(aside, Path(path), index, whole)
+
+
+#: Format of `tabix`, and bases of the longest sequence.
+Index = tuple[Literal["gff", "bed"], int]
+#: Beyond it an index in the older format has no room.
+_TBI_BASES = 1 << 29
+
+
+def _add_index(aside: Path, target: Path, index: Index, stack: ExitStack) -> None:
+    import pysam
+
+    preset, longest = index
+    ending = ".csi" if longest >= _TBI_BASES else ".tbi"
+    place = stack.enter_context(write_aside(target.with_name(target.name + ending)))
+    pysam.tabix_index(str(aside), force=True, preset=preset, keep_original=True, csi=ending == ".csi", index=str(place))
+
+
+class SortedLines:
+    """Writes lines by place, for items that come sorted by their own start and hold lines further right."""
+
+    def __init__(self, handle: IO[str]) -> None:
+        self._handle = handle
+        self._waiting: list[tuple[int, int, int, str]] = []
+        self._seqid: str | None = None
+        self._count = 0
+
+    def add(self, seqid: str, start: int, lines: Iterable[tuple[int, int, str]]) -> None:
+        """Take the lines (start, end, text) of an item; what lies left of it goes out first.
+
+        Of lines that start together, those that were given first stand first: parents before their parts.
+        """
+        self.flush(None if seqid != self._seqid else start)
+        self._seqid = seqid
+        for begin, end, text in lines:
+            self._count += 1
+            heapq.heappush(self._waiting, (begin, end, self._count, text))
+
+    def flush(self, before: int | None = None) -> None:
+        """Write what starts before a place; all where none is given."""
+        while self._waiting and (before is None or self._waiting[0][0] < before):
+            self._handle.write(heapq.heappop(self._waiting)[-1] + "\n")
 
 
 class AnnotationWriter:
@@ -263,7 +320,7 @@ class AnnotationWriter:
     """
 
     def __init__(self, handle: IO[str], lines: GeneLines, *, regions: Mapping[str, int], source: str) -> None:
-        self._handle = handle
+        self._sorted = SortedLines(handle)
         self._lines = lines
         self._regions = regions
         self._source = source
@@ -278,7 +335,17 @@ class AnnotationWriter:
         if length is not None and gene.interval.end > length:
             raise ValueError(f"gene {gene.id} ends at {gene.interval.end}, past {gene.seqid} of {length} bases")
         self._last = key
-        self._handle.write("\n".join(self._lines(gene, self._source)) + "\n")
+        lines = self._lines(gene, self._source)
+        self._sorted.add(gene.seqid, gene.interval.start + 1, ((_start_of(line), 0, line) for line in lines))
+
+    def finish(self) -> None:
+        """Write the lines that still wait for genes that might stand before them."""
+        self._sorted.flush()
+
+
+def _start_of(line: str) -> int:
+    """Column 4."""
+    return int(line.split("\t", 4)[3])
 
 
 def header_lines(provenance: Provenance, sequence_regions: Mapping[str, int]) -> list[str]:
@@ -295,16 +362,21 @@ def gff3_writer(
     provenance: Provenance,
     sequence_regions: Mapping[str, int] | None = None,
     source: str = DEFAULT_SOURCE,
+    together: ExitStack | None = None,
+    index: Index | None = None,
 ) -> Iterator[AnnotationWriter]:
     """A writer of sorted genes; the file appears when the block ends without an error.
 
     Args:
         sequence_regions: Length in bases of each seqid, for `##sequence-region` and the check of the gene's end.
+        together, index: As for `create_text`.
     """
     regions = dict(sequence_regions or {})
-    with create_text(path) as handle:
+    with create_text(path, together=together, index=index) as handle:
         handle.write("\n".join(header_lines(provenance, regions)) + "\n")
-        yield AnnotationWriter(handle, gene_lines, regions=regions, source=source)
+        writer = AnnotationWriter(handle, gene_lines, regions=regions, source=source)
+        yield writer
+        writer.finish()
 
 
 @contextmanager
@@ -314,11 +386,15 @@ def gtf_writer(
     provenance: Provenance,
     sequence_regions: Mapping[str, int] | None = None,
     source: str = DEFAULT_SOURCE,
+    together: ExitStack | None = None,
+    index: Index | None = None,
 ) -> Iterator[AnnotationWriter]:
     """As `gff3_writer`, in GTF 2.2 with gene and transcript lines."""
-    with create_text(path) as handle:
+    with create_text(path, together=together, index=index) as handle:
         handle.write(f"# provenance {provenance.to_json()}\n")
-        yield AnnotationWriter(handle, gtf_lines, regions=dict(sequence_regions or {}), source=source)
+        writer = AnnotationWriter(handle, gtf_lines, regions=dict(sequence_regions or {}), source=source)
+        yield writer
+        writer.finish()
 
 
 def write_genes(
@@ -341,8 +417,3 @@ def write_genes(
             writer.write(gene)
             count += 1
     return count
-
-
-def covering_interval(transcripts: Iterable[Transcript]) -> Interval:
-    """The span of a gene line over its transcripts."""
-    return span([transcript.interval for transcript in transcripts])

@@ -1,0 +1,91 @@
+"""Rejects: why a gene, or a transcript of it, is not in what a tool wrote. One list, one record, one table for all.
+
+In: reasons met on the way. Out: `rejects.tsv`, with the columns `gene`, `reason`, `detail`, `action`.
+A surprise: the structural rules of an annotation stand in `genome.checks`, which knows no files; here they are joined
+by the reasons of the stages, and no code may stand for two things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from transgenic_tools.genome.checks import RULES, Action
+from transgenic_tools.provenance import write_aside
+
+#: tg-prep lift: why a transcript or gene is not lifted.
+LIFT: Mapping[str, str] = {
+    "source_cds": "the source's CDS has no ATG, no stop, a stop inside, an unknown base, or is no multiple of three",
+    "unmapped": "no alignment on the target genome",
+    "not_unique": "a second place of the target genome aligns about as well",
+    "low_identity": "the alignment is less identical than asked for",
+    "clipped": "an end of the CDS is not aligned",
+    "intron_count": "the alignment has more or fewer introns than the source",
+    "intron_moved": "an intron of the alignment lies elsewhere in the CDS than the source's",
+    "intron_length": "an intron is shorter or longer than allowed",
+    "splice_site": "no GT-AG (nor GC-AG or AT-AC in its exact place) at an intron",
+    "frame": "a CDS segment differs from the source's by a length that is no multiple of three",
+    "start_codon": "the lifted CDS does not begin with ATG",
+    "stop_codon": "the lifted CDS does not end with a stop codon",
+    "stop_inside": "the lifted CDS has a stop codon inside",
+    "unknown_base": "the lifted CDS holds a letter other than A, C, G and T",
+    "other_locus": "the transcript lifts to another place than the gene's first one, or sets a shared site elsewhere",
+    "locus_taken": "another gene lifts better to the same coding bases",
+    "held_out": "the window touches a place to which a validation or test gene aligns",
+}
+#: tg-backmap: why a prediction, or one of its transcripts, is not in the annotation.
+BACKMAP: Mapping[str, str] = {
+    "no_prediction": "the model wrote nothing for this gene; detail holds the flags of the prediction",
+    "window_too_long": "the window was not read: longer than --max-length of tg-generate, or than the memory allows",
+    "bad_sentence": "the gene sentence does not follow the grammar",
+    "wrong_strand": "the gene sentence names another strand than its locus",
+    "other_strand": "a locus without a strand: the other strand is more probable, and stands in the annotation",
+    "outside_window": "a transcript reaches out of the window that the model read",
+    "unknown_seqid": "the FASTA has no sequence of this name",
+    "outside_contig": "the CDS of a transcript reaches into the N padding beyond the contig's end",
+    "score_count": "the number of scores is not the number of transcripts",
+    "low_confidence": "confidence is below --min-confidence",
+    "repeated_prediction": "the same gene stands twice in the predictions, with the same locus",
+    "unknown_gene": "--into: the user's annotation has no gene of this ID on this seqid and strand",
+    "outside_gene_line": "--into: the new isoform reaches out of the user's gene line, which must not change",
+}
+#: All codes of all tools, with what they mean.
+REASONS: Mapping[str, str] = {**{rule.code: rule.text for rule in RULES}, **LIFT, **BACKMAP}
+
+HEADER = "gene\treason\tdetail\taction"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row of `rejects.tsv`.
+
+    Attributes:
+        gene: Source gene ID; empty for a line that belongs to none.
+        reason: A key of `REASONS`.
+        detail: Value, position, next step.
+        action: What follows: of the whole gene, or of a transcript of a gene that stays.
+    """
+
+    gene: str
+    reason: str
+    detail: str = ""
+    action: Action = "rejected"
+
+    def line(self) -> str:
+        """Tab-separated, without line end."""
+        columns = (self.gene or "-", self.reason, self.detail, self.action)
+        return "\t".join(" ".join(text.split()) for text in columns)
+
+
+def write_rejects(rejects: Iterable[Reject], handle: IO[str]) -> None:
+    """The whole table."""
+    handle.write(HEADER + "\n")
+    handle.writelines(reject.line() + "\n" for reject in rejects)
+
+
+def write_rejects_file(rejects: Iterable[Reject], path: Path) -> None:
+    """The whole table as a file."""
+    with write_aside(path) as aside, open(aside, "w", encoding="utf-8") as handle:
+        write_rejects(rejects, handle)
