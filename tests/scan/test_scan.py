@@ -14,11 +14,11 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.scan import run as scan_run
-from transgenic_tools.scan import tiles
 from transgenic_tools.scan.config import Config
 from transgenic_tools.scan.propose import Locus
 from transgenic_tools.scan.run import Scanned, Scanner, locus_id, pieces_of, row_of, share, window_of
-from transgenic_tools.scan.tiles import BothStrands, TileReader, tile_of
+from transgenic_tools.search import tiles
+from transgenic_tools.search.tiles import BothStrands, TileReader, tile_of
 
 PATCH = 18
 

@@ -343,7 +343,7 @@ class ModelConfig:
     Attributes:
         encoder, mapping, decoder: Sizes of the parts that have weights.
         grammar, scoring: Of the graph, see `lattice.config`.
-        scan: Weights of the segment model of a scan (`scan.segments`); None where the model cannot scan.
+        scan: Weights of the segment model of a scan (`lattice.segments`); None where the model cannot scan.
         calibration: Weights of logistic regressions by name, see `search.confidence`; empty: raw probabilities.
         vocabulary_version: Of `lattice.vocabulary`.
     """

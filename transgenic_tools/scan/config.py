@@ -13,8 +13,6 @@ from pathlib import Path
 
 from transgenic_tools.io.shards import DEFAULT_SHARD_BASES
 
-#: Bases of a tile that count, and bases read beside them on either side, rounded up to whole patches.
-TILE, MARGIN = 60_000, 4_500
 #: Bases of a piece in which loci are found together, and bases beside it on either side: longer than nearly every gene.
 PIECE, OVERLAP = 1_000_000, 100_000
 

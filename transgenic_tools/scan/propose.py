@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.interval import Interval, Strand
 from transgenic_tools.lattice.config import ScoringConfig
-from transgenic_tools.scan.segments import Posterior, State, Stretch, best_path, closed_runs, gates_of
-from transgenic_tools.scan.tiles import BothStrands
+from transgenic_tools.lattice.segments import Posterior, State, Stretch, best_path, closed_runs, gates_of
+from transgenic_tools.search.tiles import BothStrands
 
 _CODING = (State.CODING_1, State.CODING_2, State.CODING_3)
 

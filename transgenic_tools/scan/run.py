@@ -33,8 +33,8 @@ from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.provenance import Provenance, write_aside
 from transgenic_tools.scan.config import OVERLAP, PIECE, Config
 from transgenic_tools.scan.propose import Locus, loci_of_piece
-from transgenic_tools.scan.tiles import BothStrands, TileReader, both_strands
 from transgenic_tools.search.reader import Reader
+from transgenic_tools.search.tiles import BothStrands, TileReader, both_strands
 
 logger = logging.getLogger(__name__)
 #: Sequences shorter than this hold no gene that could be told from chance.

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from transgenic_tools.lattice.config import ScoringConfig
-from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
-from transgenic_tools.scan.segments import (
+from transgenic_tools.lattice.segments import (
     CONTENT_OF_STATE,
     CUT,
     N_STATES,
@@ -23,6 +22,7 @@ from transgenic_tools.scan.segments import (
     gates_of,
     pack,
 )
+from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
 
 SCORING = ScoringConfig(
     site_scale=(0.5, 1.0, 0.8, 1.2, 0.9, 0.4),

@@ -16,10 +16,11 @@ import numpy.typing as npt
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
 from transgenic_tools.model.head import BaseScores
-from transgenic_tools.scan.config import MARGIN, TILE
 
 Codes = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
+#: Bases of a tile that count, and bases read beside them on either side, rounded up to whole patches.
+TILE, MARGIN = 60_000, 4_500
 #: Tiles whose scores are kept: those of one piece with its overlaps.
 KEPT = 24
 

@@ -118,10 +118,17 @@ TRANSITIONS = (
     *_introns(State.THREE, State.THREE_INTRON, State.THREE),
     _Transition(State.THREE, State.OUTSIDE, site=Site.TTS, behind=True),
 )
-_SOURCE, _TARGET, _GATE, _SITE, _BEHIND, _UTR = (
-    np.array([int(getattr(t, name)) for t in TRANSITIONS])
-    for name in ("source", "target", "gate", "site", "behind", "utr")
+_SOURCE, _TARGET, _SITE, _BEHIND, _UTR = (
+    np.array([int(getattr(t, name)) for t in TRANSITIONS]) for name in ("source", "target", "site", "behind", "utr")
 )
+#: Transitions that the sequence allows, for each combination of its bits, and how many they are.
+_OPEN = np.zeros((32, len(TRANSITIONS)), dtype=np.int64)
+_N_OPEN = np.zeros(32, dtype=np.int64)
+for _bits in range(32):
+    _allowed = [number for number, t in enumerate(TRANSITIONS) if _bits & t.gate == t.gate]
+    _OPEN[_bits, : len(_allowed)], _N_OPEN[_bits] = _allowed, len(_allowed)
+#: Log-probabilities below it add nothing.
+_NEGLIGIBLE = -30.0
 #: Score of beginning or ending inside a gene: such genes are cut by the end of a contig.
 CUT = -4.0
 
@@ -187,11 +194,8 @@ def pack(scoring: ScoringConfig) -> Floats:
 
 
 @kernel
-def _between(t, i, sites, gates, weights):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    """Score of a transition into base i, `-inf` where the sequence forbids it."""
-    gate = _GATE[t]
-    if gates[i] & gate != gate:
-        return -np.inf
+def _between(t, i, sites, weights):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Score of a transition into base i."""
     site = _SITE[t]
     if site < 0:
         return 0.0
@@ -218,10 +222,8 @@ def _best_path(sites, contents, gates, closed, weights):  # type: ignore[no-unty
         best[s] = (CUT if s else 0.0) + _emission(s, 0, contents, closed, weights)
     for i in range(1, length):
         following[:] = -np.inf
-        for t in range(len(_SOURCE)):
-            if best[_SOURCE[t]] == -np.inf:
-                continue
-            value = best[_SOURCE[t]] + _between(t, i, sites, gates, weights)
+        for t in _OPEN[gates[i], : _N_OPEN[gates[i]]]:
+            value = best[_SOURCE[t]] + _between(t, i, sites, weights)
             if value > following[_TARGET[t]]:
                 following[_TARGET[t]] = value
                 choice[i, _TARGET[t]] = _SOURCE[t]
@@ -236,6 +238,21 @@ def _best_path(sites, contents, gates, closed, weights):  # type: ignore[no-unty
     return path
 
 
+@kernel(inline="always")
+def _add(value, state, top, total):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add exp(value - top) to a state's sum; mostly one way alone leads to a state, which needs no exponential."""
+    if value == top[state]:
+        if value > -np.inf:
+            total[state] += 1.0
+    elif value > top[state] - 40.0:
+        total[state] += np.exp(value - top[state])
+
+
+@kernel(inline="always")
+def _log_of(top, total):  # type: ignore[no-untyped-def]  # pragma: no cover
+    return top if total == 1.0 or top == -np.inf else top + np.log(total)
+
+
 @kernel
 def _forward(sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Log-sums (L, N_STATES) of all ways to be in a state at a base, that base included; and of all whole paths."""
@@ -248,15 +265,14 @@ def _forward(sites, contents, gates, closed, weights):  # type: ignore[no-untype
     for i in range(1, length):
         top[:] = -np.inf
         total[:] = 0.0
-        for t in range(len(_SOURCE)):
-            values[t] = alpha[i - 1, _SOURCE[t]] + _between(t, i, sites, gates, weights)
+        allowed = _OPEN[gates[i], : _N_OPEN[gates[i]]]
+        for t in allowed:
+            values[t] = alpha[i - 1, _SOURCE[t]] + _between(t, i, sites, weights)
             top[_TARGET[t]] = max(top[_TARGET[t]], values[t])
-        for t in range(len(_SOURCE)):
-            if values[t] > top[_TARGET[t]] - 40.0:
-                total[_TARGET[t]] += np.exp(values[t] - top[_TARGET[t]])
+        for t in allowed:
+            _add(values[t], _TARGET[t], top, total)
         for s in range(N_STATES):
-            reached = top[s] + np.log(total[s]) if top[s] > -np.inf else -np.inf
-            alpha[i, s] = reached + _emission(s, i, contents, closed, weights)
+            alpha[i, s] = _log_of(top[s], total[s]) + _emission(s, i, contents, closed, weights)
     highest = alpha[length - 1, 0]
     for s in range(1, N_STATES):
         highest = max(highest, alpha[length - 1, s] + CUT)
@@ -280,14 +296,14 @@ def _backward(sites, contents, gates, closed, weights):  # type: ignore[no-untyp
         total[:] = 0.0
         for s in range(N_STATES):
             ahead[s] = beta[i, s] + _emission(s, i, contents, closed, weights)
-        for t in range(len(_SOURCE)):
-            values[t] = ahead[_TARGET[t]] + _between(t, i, sites, gates, weights)
+        allowed = _OPEN[gates[i], : _N_OPEN[gates[i]]]
+        for t in allowed:
+            values[t] = ahead[_TARGET[t]] + _between(t, i, sites, weights)
             top[_SOURCE[t]] = max(top[_SOURCE[t]], values[t])
-        for t in range(len(_SOURCE)):
-            if values[t] > top[_SOURCE[t]] - 40.0:
-                total[_SOURCE[t]] += np.exp(values[t] - top[_SOURCE[t]])
+        for t in allowed:
+            _add(values[t], _SOURCE[t], top, total)
         for s in range(N_STATES):
-            beta[i - 1, s] = top[s] + np.log(total[s]) if top[s] > -np.inf else -np.inf
+            beta[i - 1, s] = _log_of(top[s], total[s])
     return beta
 
 
@@ -298,15 +314,18 @@ def _expected(alpha, beta, whole, sites, contents, gates, closed, weights):  # t
     out = np.zeros(N_WEIGHTS)
     for i in range(length):
         for s in range(N_STATES):
-            out[_CONTENT] += np.exp(alpha[i, s] + beta[i, s] - whole) * contents[CONTENT_OF_STATE[s], i]
+            share = alpha[i, s] + beta[i, s] - whole
+            if share > _NEGLIGIBLE:
+                out[_CONTENT] += np.exp(share) * contents[CONTENT_OF_STATE[s], i]
         if i == 0:
             continue
-        for t in range(len(_SOURCE)):
+        for t in _OPEN[gates[i], : _N_OPEN[gates[i]]]:
             if _SITE[t] < 0:
                 continue
-            step = _between(t, i, sites, gates, weights) + _emission(_TARGET[t], i, contents, closed, weights)
-            share = np.exp(alpha[i - 1, _SOURCE[t]] + step + beta[i, _TARGET[t]] - whole)
-            if share > 0.0:
+            step = _between(t, i, sites, weights) + _emission(_TARGET[t], i, contents, closed, weights)
+            share = alpha[i - 1, _SOURCE[t]] + step + beta[i, _TARGET[t]] - whole
+            if share > _NEGLIGIBLE:
+                share = np.exp(share)
                 out[_SITE[t]] += share * sites[_SITE[t], i - _BEHIND[t]]
                 out[N_SITES + _SITE[t]] += share
                 if _UTR[t] >= 0:
