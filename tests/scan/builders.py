@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.genome.interval import Interval, Strand
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.interval import Interval, Strand, clip
 from transgenic_tools.genome.sequence import encode, reverse_complement
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES, Content, Site
@@ -33,6 +34,11 @@ class Planted:
     @property
     def interval(self) -> Interval:
         return Interval(self.exons[0].start, self.exons[-1].end)
+
+    def transcript(self) -> Transcript:
+        """As an annotation has it."""
+        cds = clip(self.exons, self.coding)
+        return Transcript(id="t", seqid=self.seqid, strand=self.strand, exons=self.exons, cds=cds)
 
 
 def gene_bases(rng: random.Random, *, codons: int = 40, intron: int = 120, utr: int = 60) -> tuple[str, list[str]]:

@@ -193,6 +193,18 @@ def pack(scoring: ScoringConfig) -> Floats:
     )
 
 
+def unpack(weights: Floats) -> ScoringConfig:
+    """Inverse of `pack`."""
+    values = weights.tolist()
+    return ScoringConfig(
+        site_scale=tuple(values[:N_SITES]),
+        site_bias=tuple(values[N_SITES:_CONTENT]),
+        content_weight=values[_CONTENT],
+        no_five_prime_utr=values[_NO_FIVE],
+        no_three_prime_utr=values[_NO_THREE],
+    )
+
+
 @kernel
 def _between(t, i, sites, weights):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Score of a transition into base i."""
@@ -336,6 +348,30 @@ def _expected(alpha, beta, whole, sites, contents, gates, closed, weights):  # t
 def best_path(stretch: Stretch, scoring: ScoringConfig) -> States:
     """States (L,) of the best path."""
     return _best_path(stretch.sites, stretch.contents, stretch.gates, stretch.closed, pack(scoring))
+
+
+_BY_STATES = {(int(t.source), int(t.target)): t for t in TRANSITIONS}
+
+
+def path_features(path: States, stretch: Stretch) -> Floats:
+    """Features (W,) of a path (L,), whose weighted sum is its score but for `CUT`.
+
+    Raises:
+        ValueError: a step that the grammar or the sequence forbids, with the base.
+    """
+    features = np.zeros(N_WEIGHTS)
+    features[_CONTENT] = stretch.contents[CONTENT_OF_STATE[path], np.arange(len(path))].sum(dtype=np.float64)
+    codons = (path[1:] == State.CODING_1) & (path[:-1] == State.CODING_3)  # which must not follow a stop codon
+    for i in (np.flatnonzero((path[1:] != path[:-1]) | codons) + 1).tolist():
+        step = _BY_STATES.get((int(path[i - 1]), int(path[i])))
+        if step is None or (int(stretch.gates[i]) & step.gate) != step.gate:
+            raise ValueError(f"no way from {State(path[i - 1]).name} to {State(path[i]).name} at base {i}")
+        if step.site >= 0:
+            features[step.site] += stretch.sites[step.site, i - step.behind]
+            features[N_SITES + step.site] += 1.0
+            if step.utr >= 0:
+                features[step.utr] += 1.0
+    return features
 
 
 class Posterior:

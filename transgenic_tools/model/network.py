@@ -41,11 +41,17 @@ class Network(nn.Module):
         self.decoder = build_decoder(settings.decoder, self.encoder.channels)
 
     def refit(
-        self, *, scoring: ScoringConfig | None = None, calibration: Mapping[str, Sequence[float]] | None = None
+        self,
+        *,
+        scoring: ScoringConfig | None = None,
+        scan: ScoringConfig | None = None,
+        calibration: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         """Take over what was fitted to the trained weights."""
         if scoring is not None:
             self.settings = replace(self.settings, scoring=scoring)
+        if scan is not None:
+            self.settings = replace(self.settings, scan=scan)
         if calibration is not None:
             self.settings = replace(self.settings, calibration=calibration)
 

@@ -33,12 +33,13 @@ class TransgenicConfig(PretrainedConfig):
         decoder: dict[str, Any] | None = None,
         grammar: dict[str, Any] | None = None,
         scoring: dict[str, Any] | None = None,
+        scan: dict[str, Any] | None = None,
         calibration: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         parts = {
             "encoder": encoder, "mapping": mapping, "decoder": decoder, "grammar": grammar, "scoring": scoring,
-            "calibration": calibration,
+            "scan": scan, "calibration": calibration,
         }  # fmt: skip
         self.take(ModelConfig.from_dict(parts))
         super().__init__(**kwargs)
@@ -68,10 +69,14 @@ class TransgenicModel(Network, PreTrainedModel):
         self.post_init()
 
     def refit(
-        self, *, scoring: ScoringConfig | None = None, calibration: Mapping[str, Sequence[float]] | None = None
+        self,
+        *,
+        scoring: ScoringConfig | None = None,
+        scan: ScoringConfig | None = None,
+        calibration: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         """See `Network.refit`; the fitted numbers are saved with the model."""
-        super().refit(scoring=scoring, calibration=calibration)
+        super().refit(scoring=scoring, scan=scan, calibration=calibration)
         self.config.take(self.settings)
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:  # type: ignore[override]

@@ -9,7 +9,7 @@ likely. The gradient of a path's log-probability is its features minus their exp
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,23 +113,23 @@ def mean_loss(graphs: Sequence[GoldGraph], weights: Floats) -> tuple[float, Floa
     return loss / len(graphs), gradient / len(graphs)
 
 
-def fit_scoring(
-    graphs: Sequence[GoldGraph], start: ScoringConfig, *, iterations: int = 200, rate: float = 0.05, ridge: float = 0.0
-) -> tuple[ScoringConfig, float, float]:
-    """Adam (Kingma and Ba 2015) from `start`. Returns the best weights, and the loss before and after.
+def descend(
+    loss_of: Callable[[Floats], tuple[float, Floats]], start: Floats, *, iterations: int, rate: Floats | float
+) -> tuple[Floats, float, float]:
+    """Adam (Kingma and Ba 2015) with a rate that falls to 0.
 
     Args:
-        ridge: So many genes speak for `start`: half its squared distance, times this over the number of genes, is
-            added to the loss.
+        loss_of: From weights to the loss and its gradient.
+        rate: Of all weights, or of each.
+
+    Returns:
+        The best weights that were met, and the loss before and after.
     """
-    weights = origin = _pack(start)
-    hold = ridge / max(1, len(graphs))
-    mean, square = np.zeros(N_WEIGHTS), np.zeros(N_WEIGHTS)
-    best, best_loss, first_loss = weights, np.inf, np.inf
+    weights = best = start
+    mean, square = np.zeros(len(start)), np.zeros(len(start))
+    best_loss, first_loss = np.inf, np.inf
     for step in range(1, iterations + 1):
-        loss, gradient = mean_loss(graphs, weights)
-        away = weights - origin
-        loss, gradient = loss + hold / 2 * float(away @ away), gradient + hold * away
+        loss, gradient = loss_of(weights)
         first_loss = loss if step == 1 else first_loss
         if loss < best_loss:
             best, best_loss = weights.copy(), loss
@@ -137,5 +137,26 @@ def fit_scoring(
         square = 0.99 * square + 0.01 * gradient**2
         fall = 1.0 - step / (iterations + 1)
         weights = weights - rate * fall * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-9)
-    logger.info("scoring fitted: %.4f -> %.4f nats a gene", first_loss, best_loss)
-    return _unpack(best), float(first_loss), float(best_loss)
+    return best, float(first_loss), float(best_loss)
+
+
+def fit_scoring(
+    graphs: Sequence[GoldGraph], start: ScoringConfig, *, iterations: int = 200, rate: float = 0.05, ridge: float = 0.0
+) -> tuple[ScoringConfig, float, float]:
+    """Fitted from `start`. Returns the best weights, and the loss before and after.
+
+    Args:
+        ridge: So many genes speak for `start`: half its squared distance, times this over the number of genes, is
+            added to the loss.
+    """
+    origin = _pack(start)
+    hold = ridge / max(1, len(graphs))
+
+    def loss_of(weights: Floats) -> tuple[float, Floats]:
+        loss, gradient = mean_loss(graphs, weights)
+        away = weights - origin
+        return loss + hold / 2 * float(away @ away), gradient + hold * away
+
+    best, before, after = descend(loss_of, origin, iterations=iterations, rate=rate)
+    logger.info("scoring fitted: %.4f -> %.4f nats a gene", before, after)
+    return _unpack(best), before, after

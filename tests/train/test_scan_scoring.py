@@ -1,0 +1,68 @@
+"""The weights of a scan, fitted on planted genes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.scan.builders import SCORING, Genome
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.sequence import encode
+from transgenic_tools.genome.window import Window
+from transgenic_tools.lattice.segments import State, best_path, pack, path_features
+from transgenic_tools.train.examples import Example
+from transgenic_tools.train.genomes import Placed, Territory
+from transgenic_tools.train.scan_scoring import Gold, fit_scan, gold_stretches
+
+FLANK = 100
+
+
+def territory_of(genome: Genome) -> Territory:
+    """Planted genes as a training genome has them: windows with transcripts."""
+    placed: dict = {}
+    for gene in genome.genes:
+        window = Window(gene.seqid, gene.interval.start - FLANK, gene.interval.end + FLANK, gene.strand)
+        transcript = window.transcript_to_window(gene.transcript())
+        example = Example("g", np.zeros(len(window), dtype=np.uint8), window.to_window(gene.interval), (transcript,))
+        placed.setdefault((gene.seqid, gene.strand), []).append(
+            Placed(example, window.start, window.end, gene.interval, gene.strand, known=True)
+        )
+    codes = {name: encode(bases) for name, bases in genome.bases.items()}
+    return Territory(codes, placed, {"validation": {"a": Interval(0, len(codes["a"]))}})
+
+
+@pytest.fixture
+def golds() -> list[Gold]:
+    genome = Genome()
+    genome.add("a", 4_000, [(300, "+"), (1_000, "-"), (1_900, "+"), (3_000, "-")])
+    return list(gold_stretches(territory_of(genome), genome.scores["a"], "a", Interval(0, 4_000)))
+
+
+def test_paths_of_genes_are_those_that_a_scan_finds(golds: list[Gold]) -> None:
+    assert [gold.genes for gold in golds] == [2, 2]
+    for gold in golds:
+        path = best_path(gold.stretch, SCORING)
+        assert np.allclose(path_features(path, gold.stretch), gold.features)
+        assert {State.FIVE, State.CODING_1, State.THREE} <= set(path.tolist())
+
+
+def test_a_fit_makes_the_paths_more_probable(golds: list[Gold]) -> None:
+    scan, before, after = fit_scan(golds, iterations=15)
+    assert 0 <= after < before
+    assert not np.allclose(pack(scan), pack(SCORING))
+    for gold in golds:
+        assert np.allclose(path_features(best_path(gold.stretch, scan), gold.stretch), gold.features)
+
+
+def test_a_gene_that_cannot_be_written_is_closed_off(tmp_path: Path) -> None:
+    genome = Genome()
+    genome.add("a", 2_000, [(300, "+"), (1_000, "+")])
+    start = genome.genes[0].coding.start
+    bases = genome.bases["a"]
+    genome.bases["a"] = bases[:start] + "CCC" + bases[start + 3 :]
+    forward, _ = gold_stretches(territory_of(genome), genome.scores["a"], "a", Interval(0, 2_000))
+    assert forward.genes == 1
+    place = genome.genes[0].interval
+    assert forward.stretch.closed[place.start : place.end].all()

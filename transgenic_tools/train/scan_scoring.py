@@ -1,0 +1,211 @@
+"""Fit the weights of the segment model that finds loci, on held-out stretches of training genomes.
+
+In: a model directory whose encoder reads both strands, and a sheet of genomes with validation stretches. Out: the same
+model with a part `scan` in its config.
+Usage: python -m transgenic_tools.train.scan_scoring MODEL --sheet genomes.yaml --outdir MODEL [--bases 1000000]
+A surprise: a gene's path is that of its transcript with the longest CDS; a gene that the segment model cannot write (an
+intron inside a stop codon, AT-AG ...) is closed off together with its place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.interval import STRANDS, Interval, Strand
+from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.lattice.segments import (
+    Posterior,
+    State,
+    States,
+    Stretch,
+    closed_runs,
+    gates_of,
+    pack,
+    path_features,
+    unpack,
+)
+from transgenic_tools.model.files import load_model
+from transgenic_tools.search.reader import Reader
+from transgenic_tools.search.tiles import BothStrands, TileReader, both_strands
+from transgenic_tools.train.genomes import Territory, read_sheet, read_source
+from transgenic_tools.train.scoring import descend
+
+logger = logging.getLogger(__name__)
+Floats = npt.NDArray[np.float64]
+#: Where the fit begins: contents are over-confident sums, and a gene needs many sites.
+START = ScoringConfig(site_bias=(-2.0, -1.0, -1.0, -1.0, -1.0, -2.0), content_weight=0.02)
+#: Runs of unknown bases that hold no gene, as in a scan.
+GAP = 100
+
+
+@dataclass(frozen=True)
+class Gold:
+    """A strand of a stretch, the path of its genes as features, and how many genes there are."""
+
+    stretch: Stretch
+    features: Floats
+    genes: int
+
+
+def gene_states(transcript: Transcript) -> States:
+    """States of the bases from TSS to TTS of a coding transcript in window coordinates. Shape (its span,)."""
+    span, coding = transcript.interval, Interval(transcript.cds[0].start, transcript.cds[-1].end)
+    states = np.zeros(len(span), dtype=np.uint8)
+    done = 0
+    for exon in transcript.exons:
+        for part, state in (
+            (Interval(exon.start, coding.start) if exon.start < coding.start else None, State.FIVE),
+            (Interval(coding.end, exon.end) if exon.end > coding.end else None, State.THREE),
+        ):
+            inside = part.intersect(exon) if part else None
+            if inside:
+                states[inside.start - span.start : inside.end - span.start] = state
+        part = exon.intersect(coding)
+        if part:
+            position = (done + np.arange(len(part))) % 3
+            states[part.start - span.start : part.end - span.start] = State.CODING_1 + position
+            done += len(part)
+    for intron in transcript.introns:
+        place = slice(intron.start - span.start, intron.end - span.start)
+        if intron.end <= coding.start:
+            states[place] = State.FIVE_INTRON
+        elif intron.start >= coding.end:
+            states[place] = State.THREE_INTRON
+        else:
+            states[place] = states[place.start - 1] + (State.INTRON_1 - State.CODING_1)
+    return states
+
+
+def strand_path(
+    territory: Territory, seqid: str, strand: Strand, part: Interval
+) -> tuple[States, npt.NDArray[np.bool_], list[tuple[int, int]]]:
+    """States (L,) of a strand of a stretch 5' to 3', where nothing is known (L,), and the genes' places."""
+    path = np.zeros(len(part), dtype=np.uint8)
+    unknown = np.zeros(len(part), dtype=bool)
+    places = []
+    for gene in territory.on(seqid, strand, part.start, part.end):
+        first = gene.start - part.start if strand == "+" else part.end - gene.end
+        transcript = gene.example.transcripts[0]
+        low, high = first + transcript.interval.start, first + transcript.interval.end
+        if high <= 0 or low >= len(part):
+            continue
+        there = slice(max(low, 0), min(high, len(part)))
+        if not gene.known or path[there].any():
+            unknown[there] = True
+            continue
+        path[there] = gene_states(transcript)[there.start - low : there.stop - low]
+        places.append((there.start, there.stop))
+    path[unknown] = State.OUTSIDE
+    return path, unknown, [place for place in places if not unknown[slice(*place)].any()]
+
+
+def _closed_off(path: States, stretch: Stretch, places: Sequence[tuple[int, int]]) -> tuple[Floats, int]:
+    """Features of the path; genes that it cannot write are closed off in place."""
+    kept = 0
+    for low, high in places:
+        around = slice(max(low - 1, 0), min(high + 1, len(path)))
+        part = Stretch(
+            sites=stretch.sites[:, around],
+            contents=stretch.contents[:, around],
+            gates=stretch.gates[around],
+            closed=stretch.closed[around],
+        )
+        try:
+            path_features(path[around], part)
+            kept += 1
+        except ValueError:
+            path[low:high] = State.OUTSIDE
+            stretch.closed[low:high] = True
+    return path_features(path, stretch), kept
+
+
+def gold_stretches(territory: Territory, scores: BothStrands, seqid: str, part: Interval) -> Iterator[Gold]:
+    """Both strands of a stretch with the paths of their genes."""
+    strands: Sequence[Strand] = STRANDS  # type: ignore[assignment]
+    for row, strand in enumerate(strands):
+        codes = territory.read(seqid, strand, part.start, part.end)
+        sites, contents = scores.sites[row], scores.contents[row]
+        if strand == "-":
+            sites, contents = sites[:, ::-1], contents[:, ::-1]
+        path, unknown, places = strand_path(territory, seqid, strand, part)
+        stretch = Stretch(
+            sites=np.ascontiguousarray(sites),
+            contents=np.ascontiguousarray(contents),
+            gates=gates_of(codes),
+            closed=closed_runs(codes, GAP) | unknown,
+        )
+        path[stretch.closed] = State.OUTSIDE
+        features, genes = _closed_off(path, stretch, places)
+        yield Gold(stretch, features, genes)
+
+
+def fit_scan(
+    golds: Sequence[Gold], start: ScoringConfig = START, *, iterations: int = 80
+) -> tuple[ScoringConfig, float, float]:
+    """The weights under which the genes' paths are most probable, and the loss (nats a gene) before and after."""
+    genes = max(1, sum(gold.genes for gold in golds))
+
+    def loss_of(weights: Floats) -> tuple[float, Floats]:
+        loss, gradient = 0.0, np.zeros(len(weights))
+        for gold in golds:
+            posterior = Posterior(gold.stretch, unpack(weights))
+            loss += posterior.log_sum - float(gold.features @ weights)
+            gradient += posterior.expected() - gold.features
+        return loss / genes, gradient / genes
+
+    rate = np.full(len(pack(start)), 0.08)
+    rate[len(start.site_scale) + len(start.site_bias)] = 0.0024  # of the content, a sum over thousands of bases
+    best, before, after = descend(loss_of, pack(start), iterations=iterations, rate=rate)
+    return unpack(np.round(best, 5)), before, after
+
+
+def held_out(reader: Reader, sheet: Path, *, patch: int, bases: int, piece: int = 250_000) -> list[Gold]:
+    """Validation stretches of all genomes of a sheet, `bases` of each genome at most, in pieces."""
+
+    def read(codes: npt.NDArray[np.uint8]) -> BothStrands:
+        return both_strands(*next(reader.scan([codes])))
+
+    golds: list[Gold] = []
+    for entry in read_sheet(sheet):
+        territory = read_source(entry).territory if entry.stretches else None
+        left = bases
+        for seqid, part in (territory.parts.get("validation", {}) if territory else {}).items():
+            assert territory is not None
+            whole = territory.codes[seqid]
+            tiles = TileReader(len(whole), lambda i, w=whole: w[i.start : i.end], read, patch=patch)  # type: ignore[misc]
+            for start in range(part.start, min(part.end, part.start + left), piece):
+                stretch = Interval(start, min(start + piece, part.end))
+                golds += gold_stretches(territory, tiles.stretch(stretch), seqid, stretch)
+                left -= len(stretch)
+    return golds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m transgenic_tools.train.scan_scoring", description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--sheet", type=Path, required=True)
+    parser.add_argument("--outdir", type=Path, required=True)
+    parser.add_argument("--bases", type=int, default=1_000_000)
+    parser.add_argument("--iterations", type=int, default=80)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    model, _ = load_model(given.model)
+    model.eval()
+    encoder = model.settings.encoder
+    golds = held_out(Reader(model), given.sheet, patch=getattr(encoder, "patch", 1), bases=given.bases)
+    scan, before, after = fit_scan(golds, iterations=given.iterations)
+    logger.info("scan fitted on %d genes: %.3f -> %.3f nats a gene", sum(g.genes for g in golds), before, after)
+    model.refit(scan=scan)
+    model.save_pretrained(given.outdir)
+
+
+if __name__ == "__main__":
+    main()
