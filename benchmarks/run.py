@@ -33,9 +33,10 @@ from transgenic_tools.errors import TransgenicError
 from transgenic_tools.evaluate.config import Config
 from transgenic_tools.evaluate.output import evaluation_json
 from transgenic_tools.evaluate.run import compare
-from transgenic_tools.evaluate.selection import read_gene_list, read_homologs
+from transgenic_tools.evaluate.selection import read_homologs
 from transgenic_tools.evaluate.sides import Side, side_of
 from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.lists import read_ids
 from transgenic_tools.provenance import write_aside
 
 log = logging.getLogger("benchmarks")
@@ -179,7 +180,7 @@ def _alternatives(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def _arenosa(options: Options, results: dict[str, Any]) -> None:
     genome = data.arenosa()
-    kept = read_gene_list(LISTS / "aarenosa_no_training_ortholog.txt")
+    kept = read_ids(LISTS / "aarenosa_no_training_ortholog.txt")
     rows = tuple(row for row in read_windows(data.prepare(genome, "jittered", CACHE)) if row.gene_id in kept)
     windows = sample_evenly(rows, ARENOSA_GENES)
     ids = _write_ids([row.gene_id for row in windows], CACHE / "genes.arenosa.txt")

@@ -148,12 +148,12 @@ def test_into_keeps_every_byte_and_adds_only_what_is_new(end: str, tmp_path: Pat
     user = _user_file(tmp_path, make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)]), end=end)
     known = make_gene("g", [(120, 200), (300, 390)], [(150, 200), (300, 340)]).transcripts[0]
     new = make_gene("g", [(110, 200), (310, 390)], [(150, 200), (310, 341)]).transcripts[0]
-    outside = make_gene("g", [(110, 200), (320, 500)], [(150, 200), (320, 351)]).transcripts[0]
+    outside = make_gene("g", [(110, 200), (320, 450), (470, 500)], [(150, 200), (320, 351)]).transcripts[0]
     predicted = replace(GENE, transcripts=(known, new, outside))
     stranger = make_gene("stranger", [(3000, 3090)])
     result = _go([row_of(predicted, right=200), row_of(stranger)], tmp_path, into=user)
     assert (result.genes, result.transcripts, result.known) == (1, 1, 1)
-    assert {row[1] for row in _rejects(result)} == {"outside_gene_line", "unknown_gene"}
+    assert sorted(row[1] for row in _rejects(result)) == ["known_isoform", "outside_gene_line", "unknown_gene"]
     lines = result.out.read_bytes().splitlines(keepends=True)
     added = [line for line in lines if b"transgenic_tools" in line or line.startswith(b"# provenance")]
     assert b"".join(line for line in lines if line not in added) == user.read_bytes()
@@ -171,6 +171,71 @@ def test_into_again_adds_nothing(tmp_path: Path) -> None:
     first = _go(rows, tmp_path, into=user)
     second = _go(rows, tmp_path / "again", into=first.out)
     assert (first.transcripts, second.transcripts, second.known) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("extend", [False, True])
+def test_utr_ends_beyond_the_gene_line_are_cut_or_the_gene_line_grows(extend: bool, tmp_path: Path) -> None:
+    """The new isoform begins 12 bases before the gene line (100-400) and ends 81 bases after it."""
+    user = _user_file(tmp_path, make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)]))
+    new = make_gene("g", [(88, 200), (310, 481)], [(150, 200), (310, 341)]).transcripts[0]
+    row = row_of(replace(GENE, transcripts=(new,)), left=100, right=200)
+    result = _go([row], tmp_path, into=user, extend_genes=extend)
+    assert (result.transcripts, _rejects(result)) == (1, [])
+    (gene,) = [g for g in read_annotation(result.out).genes if g.id == "g"]
+    added = gene.transcripts[1]
+    ends = (88, 481) if extend else (100, 400)
+    assert (gene.interval.start, gene.interval.end) == (added.exons[0].start, added.exons[-1].end) == ends
+    assert (added.cds, added.introns) == (new.cds, new.introns)
+    assert added.attributes.get("utr_trimmed") == (None if extend else ("93",))
+    before, after = user.read_bytes().splitlines(), result.out.read_bytes().splitlines()
+    changed = [line for line in before if line not in after]
+    assert [line.split(b"\t")[2] for line in changed] == ([b"gene"] if extend else [])
+
+
+def test_new_isoforms_say_how_sure_they_are_and_what_they_differ_in(tmp_path: Path) -> None:
+    user = _user_file(tmp_path, make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)]))
+    new = make_gene("g", [(110, 200), (310, 390)], [(150, 200), (310, 341)]).transcripts[0]
+    retained = make_gene("g", [(100, 400)], [(150, 210)]).transcripts[0]
+    _go([row_of(replace(GENE, transcripts=(new, retained)), scores=(0.625, 0.5))], tmp_path, into=user)
+    lines = (tmp_path / "out.gff3").read_text().splitlines()
+    told = [line.split("\t")[8] for line in lines if "\tmRNA\t" in line and "tg" in line.split("\t")[8]]
+    assert told == [
+        "ID=g.tg1;Parent=g;source_gene=g;confidence=0.6250;differs_from=g.x;"
+        "differs_in=alternative_3ss:301-310,other_stop:339-341",
+        "ID=g.tg2;Parent=g;source_gene=g;confidence=0.5000;differs_from=g.x;"
+        "differs_in=intron_retention:201-300,other_stop:208-210",
+    ]
+
+
+def test_the_threshold_holds_for_every_new_isoform(tmp_path: Path) -> None:
+    user = _user_file(tmp_path, make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)]))
+    first = make_gene("g", [(110, 200), (310, 390)], [(150, 200), (310, 341)]).transcripts[0]
+    second = make_gene("g", [(110, 200), (320, 390)], [(150, 200), (320, 351)]).transcripts[0]
+    row = row_of(replace(GENE, transcripts=(first, second)), scores=(0.75, 0.5))
+    some = _go([row], tmp_path, into=user, min_confidence=0.6)
+    assert (some.transcripts, [r[1] for r in _rejects(some)]) == (1, ["low_confidence"])
+    none = _go([row], tmp_path / "none", into=user, min_confidence=0.9)
+    assert (none.transcripts, [r[1] for r in _rejects(none)]) == (0, ["low_confidence", "low_confidence"])
+
+
+def test_marked_genes_get_nothing(tmp_path: Path) -> None:
+    marked = replace(make_gene("g", [(100, 200), (300, 400)]), attributes={"status": ("curated", "old")})
+    user = _user_file(tmp_path, marked)
+    rows = [row_of(make_gene("g", [(100, 200), (310, 400)])), row_of(make_gene("other", [(2000, 2050)]))]
+    everything = _go(rows, tmp_path, into=user)
+    assert everything.transcripts == 2
+    by_value = _go(rows, tmp_path / "a", into=user, skip_attributes=("status=curated",))
+    by_key = _go(rows, tmp_path / "b", into=user, skip_attributes=("status",))
+    other_value = _go(rows, tmp_path / "c", into=user, skip_attributes=("status=new",))
+    assert [r.transcripts for r in (by_value, by_key, other_value)] == [1, 1, 2]
+    assert _rejects(by_value) == [["g", "marked_gene", "status=curated", "filtered"]]
+    listed = tmp_path / "keep.txt"
+    listed.write_text("# curated by hand\ng\n")
+    assert _rejects(_go(rows, tmp_path / "d", into=user, skip_genes=listed)) == [
+        ["g", "marked_gene", "in the list of --skip-genes", "filtered"]
+    ]
+    with pytest.raises(UsageError, match="need --into"):
+        Config((tmp_path,), tmp_path / "o.gff3", extend_genes=True)
 
 
 @pytest.mark.parametrize(("strand", "donor", "acceptor"), [("+", 200, 299), ("-", 299, 200)])

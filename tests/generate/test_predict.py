@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from transgenic_tools.generate.config import Config
-from transgenic_tools.generate.predict import NO_TRANSCRIPT, Predictor
+from transgenic_tools.generate.predict import NO_TRANSCRIPT, NOTHING_NEW, Predictor
 from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, translate
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.rows import GeneRow, PredictionRow
@@ -86,6 +86,17 @@ def test_known_transcripts_are_a_prompt_and_not_written_again(model: TransgenicM
             continue
         known = {(t.cds, t.introns) for t in parse(row.gsf or "").transcripts}
         assert not known & {(t.cds, t.introns) for t in parse(prediction.gsf).transcripts}
+
+
+def test_the_threshold_holds_for_every_isoform_that_completes_a_prompt(
+    model: TransgenicModel, rows: list[GeneRow]
+) -> None:
+    """Nothing reaches 1, so nothing is added; without a prompt a gene's best one stays."""
+    added = predictor(model, complete=True, min_confidence=1.0).predict(rows)
+    assert {p.gsf for p in added} == {None}
+    assert all(NOTHING_NEW in p.flags for p in added)
+    bare = [replace(row, gsf=None, n_transcripts=0) for row in rows]
+    assert all(p.gsf for p in predictor(model, complete=True, min_confidence=1.0).predict(bare))
 
 
 def test_a_window_without_a_reading_frame_is_flagged(model: TransgenicModel, rows: list[GeneRow]) -> None:

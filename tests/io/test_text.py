@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transgenic_tools.errors import BadInputError, MissingInputError, TransgenicError
-from transgenic_tools.evaluate.selection import read_gene_list, read_homologs
+from transgenic_tools.evaluate.selection import read_homologs
 from transgenic_tools.io import files
 from transgenic_tools.io.aliases import read_aliases
 from transgenic_tools.io.bed import read_loci
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.files import LineEnds, open_text, raw_lines, text_lines
 from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.lists import read_ids
 from transgenic_tools.io.samplesheet import read_samplesheet
 from transgenic_tools.prep.sentences import read_sentences
 
@@ -40,7 +41,7 @@ READERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "samplesheet": (_sheet, "sample,fasta,annotation\ns,a.fa,a.gff3\n"),
     "aliases": (lambda path: read_aliases(path, ["chr1"]), "1\tchr1\n2\tchr2\n"),
     "loci": (lambda path: [gene.id for gene in read_loci(path)[0]], "chr1\t0\t9\tone\t0\t+\nchr1\t3\t9\ttwo\t0\t-\n"),
-    "gene list": (lambda path: sorted(read_gene_list(path)), "g1\ng2\n"),
+    "gene list": (lambda path: sorted(read_ids(path)), "g1\ng2\n"),
     "homologs": (read_homologs, "gene_id\thas_homolog\ng1\tyes\n"),
     "sentences": (
         lambda path: [gene.id for gene in read_sentences(path)],

@@ -3,24 +3,26 @@
 In: the user's GFF3 and predicted genes whose `source_gene` is an ID of it. Out: the same lines in the same order, with
 the new transcripts' lines after the last line of their gene.
 A surprise: a transcript that differs from a known one in its ends alone is known; the isoform is its CDS and introns.
+So ends that reach out of the gene line can be cut there, or the gene line grows where `Rules` say so.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene, Transcript
-from transgenic_tools.genome.interval import Intervals
+from transgenic_tools.genome.interval import Interval, Intervals, clip, gaps, span
+from transgenic_tools.genome.splicing import nearest, transcript_differences
 from transgenic_tools.io.files import open_text
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.attributes import parse_gff3
-from transgenic_tools.io.gff3.writer import create_text, transcript_lines
+from transgenic_tools.io.gff3.writer import create_text, moved_line, place_text, transcript_lines
 from transgenic_tools.io.rejects import Reject
 from transgenic_tools.provenance import Provenance
 
@@ -32,6 +34,32 @@ class Added:
     genes: int
     transcripts: int
     known: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What may be added.
+
+    Attributes:
+        min_confidence: New isoforms below it are left out.
+        skip_genes: IDs of genes that get nothing. `skip_attributes`: `KEY` or `KEY=VALUE` of gene lines, likewise.
+        extend_genes: Gene lines grow with their new isoforms.
+    """
+
+    min_confidence: float = 0.0
+    skip_genes: frozenset[str] = frozenset()
+    skip_attributes: tuple[str, ...] = ()
+    extend_genes: bool = False
+
+    def mark_of(self, gene: Gene) -> str | None:
+        """Why the gene gets nothing; None where it may."""
+        if gene.id in self.skip_genes:
+            return "in the list of --skip-genes"
+        for wanted in self.skip_attributes:
+            key, equals, value = wanted.partition("=")
+            if key in gene.attributes and (not equals or value in gene.attributes[key]):
+                return wanted
+        return None
 
 
 def is_known(predicted: Transcript, known: Transcript) -> bool:
@@ -48,21 +76,40 @@ def _is_run(part: Intervals, whole: Intervals) -> bool:
     return any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1))
 
 
-def new_transcripts(predicted: Iterable[Transcript], known: Iterable[Transcript]) -> list[Transcript]:
-    """The predicted transcripts that are in neither `known` nor an earlier predicted one."""
-    seen, fresh = list(known), []
-    for transcript in predicted:
-        if not any(is_known(transcript, other) for other in seen):
-            seen.append(transcript)
-            fresh.append(transcript)
-    return fresh
+def known_as(predicted: Transcript, known: Iterable[Transcript]) -> Transcript | None:
+    """The first known transcript that is the same isoform."""
+    return next((other for other in known if is_known(predicted, other)), None)
+
+
+def trimmed(transcript: Transcript, bounds: Interval) -> Transcript | None:
+    """The transcript with its UTR ends cut to `bounds`; None where its CDS or an intron does not fit into them."""
+    exons = clip(transcript.exons, bounds)
+    if not all(bounds.contains(part) for part in transcript.cds) or gaps(exons) != transcript.introns:
+        return None
+    return replace(transcript, exons=exons)
+
+
+def _described(transcript: Transcript, known: Sequence[Transcript], cut: int) -> Transcript:
+    """With confidence and what sets the isoform apart, for column 9."""
+    more: dict[str, tuple[str, ...]] = {}
+    if transcript.score is not None:
+        more["confidence"] = (f"{transcript.score:.4f}",)
+    other = nearest(transcript, known)
+    if other is not None:
+        more["differs_from"] = (other.id,)
+        found = transcript_differences(transcript, other)
+        more["differs_in"] = tuple(f"{d.kind}:{place_text(d.place)}" for d in found)
+    if cut:
+        more["utr_trimmed"] = (str(cut),)
+    return replace(transcript, attributes={**transcript.attributes, **more})
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the genes of a GFF3 stand: IDs in use and each (seqid, root ID)'s last line, counted from 0."""
+    """Where the genes of a GFF3 stand: IDs in use; each (seqid, root ID)'s own lines and last line, counted from 0."""
 
     ids: frozenset[str]
+    own_lines: Mapping[tuple[str, str], list[int]]
     last_line: Mapping[tuple[str, str], int]
 
 
@@ -71,6 +118,7 @@ def _layout(path: Path) -> _Layout:
     last: dict[tuple[str, str], int] = {}
     names: set[str] = set()
     members: list[tuple[int, str, str]] = []
+    own_lines: dict[tuple[str, str], list[int]] = defaultdict(list)
     with open_text(path) as handle:
         for number, raw in enumerate(handle):
             if raw.startswith((b"##FASTA", b">")):
@@ -87,12 +135,13 @@ def _layout(path: Path) -> _Layout:
                 members.append((number, seqid, parent))
             if own and "Parent" not in found:
                 members.append((number, seqid, own))
+                own_lines[seqid, own].append(number)
     for number, seqid, name in members:
         root, steps = name, 0
         while (seqid, root) in parents and steps < 20:
             root, steps = parents[seqid, root], steps + 1
         last[seqid, root] = max(number, last.get((seqid, root), -1))
-    return _Layout(frozenset(names), last)
+    return _Layout(frozenset(names), own_lines, last)
 
 
 class _Names:
@@ -124,13 +173,14 @@ def augment(
     rejects: list[Reject],
     *,
     provenance: Provenance,
+    rules: Rules = Rules(),
     together: ExitStack | None = None,
 ) -> Added:
     """Write `user` with the new isoforms to `out`.
 
     Args:
         predicted: Genes that carry `source_gene`.
-        rejects: Filled with genes that cannot be placed into the user's annotation.
+        rejects: Filled with genes that cannot be placed into the user's annotation, and isoforms that are not added.
         together: As for `create_text`.
 
     Raises:
@@ -146,7 +196,7 @@ def augment(
     layout = _layout(user)
     genes = {(gene.seqid, gene.strand, gene.id): gene for gene in annotation.genes}
     names = _Names(layout.ids)
-    lines_after: dict[int, list[str]] = defaultdict(list)
+    edits = _Edits()
     n_genes = n_transcripts = n_known = 0
     for gene in predicted:
         source = gene.attributes.get("source_gene", (gene.id,))[0]
@@ -155,35 +205,59 @@ def augment(
         if target is None or raw_id is None:
             rejects.append(Reject(source, "unknown_gene", f"{gene.seqid} {gene.strand}"))
             continue
-        fresh = new_transcripts(gene.transcripts, target.transcripts)
-        n_known += len(gene.transcripts) - len(fresh)
-        inside = [t for t in fresh if target.interval.contains(t.interval)]
-        rejects += [
-            Reject(
-                source,
-                "outside_gene_line",
-                f"{t.interval.start + 1}-{t.interval.end}, the gene line has "
-                f"{target.interval.start + 1}-{target.interval.end}",
-                "transcript_rejected",
-            )
-            for t in fresh
-            if not target.interval.contains(t.interval)
-        ]
-        for transcript in inside:
+        mark = rules.mark_of(target)
+        if mark is not None:
+            rejects.append(Reject(source, "marked_gene", mark, "filtered"))
+            continue
+        own_lines = layout.own_lines.get((gene.seqid, raw_id), [])
+        bounds = None if rules.extend_genes and len(own_lines) == 1 else target.interval
+        before = len(rejects)
+        fresh = _fresh(gene, target, bounds, rules, rejects)
+        n_known += sum(reject.reason == "known_isoform" for reject in rejects[before:])
+        for transcript in fresh:
             named = replace(transcript, id=names.take(raw_id))
-            lines_after[layout.last_line[gene.seqid, raw_id]] += transcript_lines(named, gene_id=raw_id)
-        n_genes, n_transcripts = n_genes + bool(inside), n_transcripts + len(inside)
-    _merge(user, out, lines_after, provenance, together)
+            edits.after[layout.last_line[gene.seqid, raw_id]] += transcript_lines(named, gene_id=raw_id)
+        around = span([target.interval, *(t.interval for t in fresh)])
+        if around != target.interval:
+            edits.moved[own_lines[0]] = around
+        n_genes, n_transcripts = n_genes + bool(fresh), n_transcripts + len(fresh)
+    _merge(user, out, edits, provenance, together)
     return Added(n_genes, n_transcripts, n_known)
 
 
-def _merge(
-    user: Path,
-    out: Path,
-    lines_after: Mapping[int, list[str]],
-    provenance: Provenance,
-    together: ExitStack | None,
-) -> None:
+def _fresh(gene: Gene, target: Gene, bounds: Interval | None, rules: Rules, rejects: list[Reject]) -> list[Transcript]:
+    """The isoforms to add, each described; the others become rejects."""
+    seen, fresh = list(target.transcripts), []
+    for transcript in gene.transcripts:
+        score, reason, said = transcript.score, "", ""
+        same = known_as(transcript, seen)
+        fitting = transcript if bounds is None else trimmed(transcript, bounds)
+        if same is not None:
+            reason, said = "known_isoform", f"it is {same.id}"
+        elif rules.min_confidence > 0 and (score or 0.0) < rules.min_confidence:
+            reason = "low_confidence"
+            said = f"{'unknown' if score is None else f'{score:.4f}'} is below {rules.min_confidence}"
+        elif fitting is None:
+            reason, said = "outside_gene_line", f"the gene line has {place_text(target.interval)}"
+        else:
+            seen.append(transcript)
+            cut = len(transcript.interval) - len(fitting.interval)
+            fresh.append(_described(fitting, target.transcripts, cut))
+        if reason:
+            detail = f"{place_text(transcript.interval)}: {said}"
+            rejects.append(Reject(target.id, reason, detail, "transcript_rejected"))
+    return fresh
+
+
+@dataclass(frozen=True)
+class _Edits:
+    """By line of the user's file: lines that follow it, and the place that a gene line grows to."""
+
+    after: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    moved: dict[int, Interval] = field(default_factory=dict)
+
+
+def _merge(user: Path, out: Path, edits: _Edits, provenance: Provenance, together: ExitStack | None) -> None:
     with open_text(user) as handle, create_text(out, together=together) as target:
         target.flush()
         binary = target.buffer  # type: ignore[attr-defined]
@@ -191,8 +265,8 @@ def _merge(
         for number, raw in enumerate(handle):
             if number == 0:
                 end = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
-            binary.write(raw)
-            new = lines_after.get(number, [])
+            binary.write(moved_line(raw, edits.moved[number]) if number in edits.moved else raw)
+            new = edits.after.get(number, [])
             if new and not raw.endswith(b"\n"):
                 binary.write(end)
             binary.writelines(line.encode() + end for line in new)

@@ -21,10 +21,13 @@ class Config:
         predictions: Prediction shards or directories of them, of one genome, in any order.
         out: GFF3 (gzip where the name ends in .gz).
         into: The user's GFF3; new isoforms are added to its genes, its own lines stay as they are.
+        skip_genes: Text file of gene IDs; nothing is added to these.
+        skip_attributes: `KEY` or `KEY=VALUE`; nothing is added to genes whose line has one of these.
+        extend_genes: With `into`, gene lines grow where a new isoform reaches out of them; else UTR ends are cut there.
         fasta: Genome, for `##sequence-region`, the check of contig ends, and sequences.
         sites: bigWig of splice site probabilities.
         rejects: Table of genes that were left out; beside `out` by default.
-        min_confidence: Genes below it are left out.
+        min_confidence: Genes below it are left out; with `into`, new isoforms.
         max_isoforms: Best transcripts kept for a gene; 0 keeps all.
         id_prefix: Put before every ID.
         both_strands: Keep both genes of a locus without a strand, not the more probable one alone.
@@ -36,6 +39,9 @@ class Config:
     predictions: tuple[Path, ...]
     out: Path
     into: Path | None = None
+    skip_genes: Path | None = None
+    skip_attributes: tuple[str, ...] = ()
+    extend_genes: bool = False
     fasta: Path | None = None
     gtf: Path | None = None
     bed: Path | None = None
@@ -72,6 +78,9 @@ class Config:
             for path in (self.out, self.gtf, self.bed):
                 if path is not None and path.suffix != ".gz":
                     raise UsageError(f"--index: {path} is not compressed", hint="give a name that ends in .gz")
+        if self.into is None and (self.skip_genes or self.skip_attributes or self.extend_genes):
+            flags = "--skip-genes, --skip-attribute and --extend-genes"
+            raise UsageError(f"{flags} need --into", hint="add --into USER.gff3")
         if not 0.0 <= self.min_confidence <= 1.0:
             raise UsageError(f"--min-confidence {self.min_confidence} is not between 0 and 1")
         if self.max_isoforms < 0 or self.rows_in_memory < 1:
@@ -85,7 +94,12 @@ class Config:
 
     def parameters(self) -> dict[str, Any]:
         """What goes into the provenance: settings that change the content, no paths."""
-        asked = {"both_strands": self.both_strands, "csq_attributes": self.csq_attributes}
+        asked = {
+            "both_strands": self.both_strands,
+            "csq_attributes": self.csq_attributes,
+            "skip_attributes": self.skip_attributes,
+            "extend_genes": self.extend_genes,
+        }
         return {
             "min_confidence": self.min_confidence,
             "max_isoforms": self.max_isoforms,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from transgenic_tools.backmap.augment import augment
+from transgenic_tools.backmap.augment import Rules, augment
 from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.gather import sorted_rows
 from transgenic_tools.backmap.genes import Strands, place_all
@@ -23,6 +23,7 @@ from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.exports import GeneWriter, SequenceKind, bed_writer, fasta_writer
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.writer import Index, create_text, gff3_writer, gtf_writer
+from transgenic_tools.io.lists import read_ids
 from transgenic_tools.io.rejects import Reject, write_rejects
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import expand_shards, read_predictions
@@ -152,6 +153,16 @@ def _open_writers(
     return writers
 
 
+def _rules(config: Config) -> Rules:
+    listed = () if config.skip_genes is None else read_ids(config.skip_genes)
+    return Rules(
+        min_confidence=config.min_confidence,
+        skip_genes=frozenset(listed),
+        skip_attributes=config.skip_attributes,
+        extend_genes=config.extend_genes,
+    )
+
+
 def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> Result:
     """Run the stage.
 
@@ -175,7 +186,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             rows,
             rejects,
             lengths=lengths,
-            min_confidence=config.min_confidence,
+            min_confidence=0.0 if config.into else config.min_confidence,
             max_isoforms=config.max_isoforms,
             id_prefix=config.id_prefix,
             strands=None if config.both_strands else watch.strands,
@@ -186,7 +197,13 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         provenance = _provenance(config, watch)
         if config.into is not None:
             added = augment(
-                config.into, config.out, _chained(first, ordered), rejects, provenance=provenance, together=together
+                config.into,
+                config.out,
+                _chained(first, ordered),
+                rejects,
+                provenance=provenance,
+                rules=_rules(config),
+                together=together,
             )
             genes, transcripts, known = added.genes, added.transcripts, added.known
         else:

@@ -43,7 +43,17 @@ def backmap(
     cdna: Annotated[Path | None, _file("--cdna", "FASTA of spliced transcripts to write as well.")] = None,
     sites: Annotated[Path | None, _file("--sites", "bigWig of splice site probabilities to write as well.")] = None,
     rejects: Annotated[Path | None, _file("--rejects", "Table of genes left out; beside --out by default.")] = None,
-    min_confidence: Annotated[float, typer.Option(help="Leave out genes below this confidence (0 to 1).")] = 0.0,
+    min_confidence: Annotated[
+        float, typer.Option(help="Leave out genes (with --into: isoforms) below this confidence (0 to 1).")
+    ] = 0.0,
+    skip_genes: Annotated[Path | None, _file("--skip-genes", "--into: IDs of genes that get nothing.")] = None,
+    skip_attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="--into: genes with this attribute (KEY or KEY=VALUE) get nothing; may be repeated."),
+    ] = None,
+    extend_genes: Annotated[
+        bool, typer.Option("--extend-genes", help="--into: gene lines grow with their isoforms; else UTRs are cut.")
+    ] = False,
     max_isoforms: Annotated[int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")] = 0,
     id_prefix: Annotated[str, typer.Option(help="Text put before every ID.")] = "",
     both_strands: Annotated[
@@ -67,6 +77,7 @@ def backmap(
         predictions=tuple(predictions), out=out, into=into, fasta=fasta, gtf=gtf, bed=bed, proteins=proteins, cds=cds,
         cdna=cdna, sites=sites, rejects=rejects, min_confidence=min_confidence, max_isoforms=max_isoforms,
         id_prefix=id_prefix, both_strands=both_strands, index=index, csq_attributes=csq_attributes,
+        skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()), extend_genes=extend_genes,
     )  # fmt: skip
     result = run(config, progress=_LOG.info)
     _LOG.info("%s", result.sentence())

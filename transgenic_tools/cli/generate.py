@@ -67,7 +67,10 @@ def generate(
     num_beams: Annotated[int, typer.Option(help="Hypotheses kept for each gene (beam).")] = 4,
     max_isoforms: Annotated[int, typer.Option(help="Most transcripts for each gene.")] = 6,
     min_confidence: Annotated[
-        float, typer.Option(help="Leave out transcripts less probable than this (a gene's best one stays).")
+        float,
+        typer.Option(
+            help="Leave out transcripts less probable than this (a gene's best one stays, but not with --complete)."
+        ),
     ] = 0.35,
     temperature: Annotated[float, typer.Option(help="Of sampling; below 1 is bolder, above 1 more varied.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Of sampling: choose among the likeliest steps of this total.")] = 0.95,

@@ -20,6 +20,7 @@ from transgenic_tools.evaluate.sides import Side, reasons
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Intervals, merge
 from transgenic_tools.io.files import text_lines
+from transgenic_tools.io.lists import read_ids
 
 
 def keep_transcripts(genes: Sequence[Gene], *, all_transcripts: bool) -> tuple[Gene, ...]:
@@ -44,12 +45,6 @@ def shard_gene_ids(paths: Sequence[Path], split: str | None) -> frozenset[str]:
     if not ids:
         raise BadInputError(f"the shards hold no gene of split {split!r}", path=paths[0])
     return frozenset(ids)
-
-
-def read_gene_list(path: Path) -> frozenset[str]:
-    """First column of a text file, `#` lines and a `gene_id` header left out."""
-    lines = (line.split("\t")[0].strip() for _, line in text_lines(path))
-    return frozenset(line for line in lines if line and not line.startswith("#") and line != "gene_id")
 
 
 def read_homologs(path: Path) -> Mapping[str, bool]:
@@ -99,7 +94,7 @@ def _wanted(config: Config) -> list[frozenset[str]]:
     if config.shards:
         wanted.append(shard_gene_ids(config.shards, config.split))
     if config.gene_list is not None:
-        wanted.append(read_gene_list(config.gene_list))
+        wanted.append(read_ids(config.gene_list))
     return wanted
 
 

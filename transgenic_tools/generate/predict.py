@@ -24,6 +24,8 @@ from transgenic_tools.search.search import GeneSearch, Searcher, start_search
 
 NO_TRANSCRIPT = "no_valid_transcript"
 PROMPT_LOST = "prompt_outside_grammar"
+#: Of completion: no further transcript is probable enough.
+NOTHING_NEW = "nothing_new"
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,11 @@ class Predictor:
     def _row(self, row: GeneRow, gene: GeneSearch | None, known: Sequence[Transcript]) -> PredictionRow:
         if gene is None:
             return self.without(row, NO_TRANSCRIPT)
-        lost = sum(f.prompt for f in gene.found) < len(known)
-        return self._filled(row, self._written(row, gene), (PROMPT_LOST,) if lost else ())
+        flags = [PROMPT_LOST] if sum(f.prompt for f in gene.found) < len(known) else []
+        written = self._written(row, gene, keep_best=not known)
+        if not written:
+            flags.append(NOTHING_NEW)
+        return self._filled(row, written, tuple(flags))
 
     def without(self, row: GeneRow, flag: str) -> PredictionRow:
         """The row of a gene for which nothing is written, and why."""
@@ -94,8 +99,8 @@ class Predictor:
             model_hash=self.model_hash,
         )
 
-    def _written(self, row: GeneRow, gene: GeneSearch) -> list[_Written]:
-        """New transcripts, most probable first; the best one always stays."""
+    def _written(self, row: GeneRow, gene: GeneSearch, *, keep_best: bool) -> list[_Written]:
+        """New transcripts, most probable first; `keep_best`: the best one stays whatever its confidence."""
         new: list[_Written] = []
         for ordinal, found in enumerate(gene.found):
             if not found.prompt:
@@ -103,4 +108,4 @@ class Predictor:
                 new.append(_Written(transcript, score(found, gene, ordinal, self.calibration)))
         new.sort(key=lambda one: -one.scores.transcript)
         floor = self.config.decoding.min_confidence
-        return [one for rank, one in enumerate(new) if rank == 0 or one.scores.transcript >= floor]
+        return [one for rank, one in enumerate(new) if (keep_best and rank == 0) or one.scores.transcript >= floor]

@@ -46,10 +46,12 @@ BACKMAP: Mapping[str, str] = {
     "unknown_seqid": "the FASTA has no sequence of this name",
     "outside_contig": "the CDS of a transcript reaches into the N padding beyond the contig's end",
     "score_count": "the number of scores is not the number of transcripts",
-    "low_confidence": "confidence is below --min-confidence",
+    "low_confidence": "confidence is below --min-confidence (with --into: of the isoform)",
     "repeated_prediction": "the same gene stands twice in the predictions, with the same locus",
     "unknown_gene": "--into: the user's annotation has no gene of this ID on this seqid and strand",
-    "outside_gene_line": "--into: the new isoform reaches out of the user's gene line, which must not change",
+    "outside_gene_line": "--into: an exon or the CDS of the new isoform lies out of the user's gene line",
+    "known_isoform": "--into: the user's annotation has this isoform; detail names it",
+    "marked_gene": "--into: the user marked this gene, nothing is added to it",
 }
 #: All codes of all tools, with what they mean.
 REASONS: Mapping[str, str] = {**{rule.code: rule.text for rule in RULES}, **LIFT, **BACKMAP}

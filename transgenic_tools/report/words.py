@@ -106,7 +106,9 @@ REASON_WORDS: Mapping[str, str] = {
     "low_confidence": "the confidence is below the one asked for",
     "repeated_prediction": "the same gene stands twice in the predictions",
     "unknown_gene": "your annotation has no gene of this ID there",
-    "outside_gene_line": "the new isoform reaches out of your gene line",
+    "outside_gene_line": "an exon or the CDS of the new isoform lies out of your gene line",
+    "known_isoform": "your annotation has this isoform",
+    "marked_gene": "you marked this gene, nothing is added to it",
 }
 
 TRAINING_WORDS: Mapping[str, tuple[str, str]] = {

@@ -22,7 +22,8 @@ class DecodingConfig:
         decoding: `beam` (default), `greedy`, `sample`, or `viterbi` (the graph's best path, without the decoder).
         num_beams: Hypotheses kept for each gene.
         max_isoforms: Most transcripts written for each gene.
-        min_confidence: Transcripts less probable than this are left out, except the best one of a gene.
+        min_confidence: Transcripts less probable than this are left out, except the best one of a gene that has no
+            prompt.
         temperature, top_p: Of sampling.
         group: Genes decoded together; a constant, so that results do not depend on the shard.
     """

@@ -60,6 +60,18 @@ def format_score(score: float | None) -> str:
     return "." if score is None or not math.isfinite(score) else f"{score:.{SCORE_DECIMALS}f}"
 
 
+def place_text(interval: Interval) -> str:
+    """`start-end` as GFF3 counts, for values of attributes."""
+    return f"{interval.start + 1}-{interval.end}"
+
+
+def moved_line(line: bytes, interval: Interval) -> bytes:
+    """A line of a GFF3 with columns 4 and 5 set to `interval`; all other bytes stay."""
+    columns = line.split(b"\t")
+    columns[3:5] = [str(interval.start + 1).encode(), str(interval.end).encode()]
+    return b"\t".join(columns)
+
+
 def sort_key(gene: Gene) -> tuple[str, int, int, str, str]:
     """Order of genes in a file: seqid, start, end, strand, ID."""
     return (gene.seqid, gene.interval.start, gene.interval.end, gene.strand, gene.id)
