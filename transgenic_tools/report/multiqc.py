@@ -1,13 +1,15 @@
 """Figures for MultiQC: custom content that a user's own MultiQC picks up.
 
 In: sample reports. Out: `*_mqc.json` files, each a complete MultiQC section.
-A surprise: MultiQC finds them by name alone, anywhere below the directory it is pointed at.
+A surprise: MultiQC finds them by name alone, anywhere below the directory it is pointed at, and writes what they hold
+into its page as HTML; so names of samples and reasons, which come from files, are escaped here.
 """
 
 from __future__ import annotations
 
+import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,11 @@ def _rejects(samples: Sequence[SampleReport]) -> dict[str, Any]:
     }
 
 
+def _escaped(data: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Names of samples and of figures as HTML text."""
+    return {html.escape(sample): {html.escape(k): v for k, v in row.items()} for sample, row in data.items()}
+
+
 def write_multiqc(samples: Sequence[SampleReport], directory: Path) -> tuple[Path, ...]:
     """Write one file for each section that has data."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -131,6 +138,7 @@ def write_multiqc(samples: Sequence[SampleReport], directory: Path) -> tuple[Pat
             continue
         path = directory / f"transgenic_tools_{name}_mqc.json"
         with write_aside(path) as aside:
-            aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            text = json.dumps(content | {"data": _escaped(content["data"])}, indent=1, sort_keys=True)
+            aside.write_text(text + "\n", encoding="utf-8")
         written.append(path)
     return tuple(written)

@@ -469,7 +469,7 @@ def _run(report: Report) -> str:
 def _browser(report: Report) -> str:
     options = "".join(f'<option value="{int(s)}">{_e(words)}</option>' for s, words in STATUS_WORDS.items())
     samples = "".join(
-        f'<option value="{i}">{_e(sample.numbers.sample)}</option>' for i, sample in enumerate(report.samples)
+        f'<option value="{_e(sample.numbers.sample)}">{_e(sample.numbers.sample)}</option>' for sample in report.samples
     )
     hidden = "" if len(report.samples) > 1 else " hidden"
     body = _asset("browser.html").replace("@STATUS_OPTIONS@", options).replace("@SAMPLE_OPTIONS@", samples)
