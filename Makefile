@@ -7,8 +7,9 @@ PYTHON := .venv/bin/python
 # How many pytest workers: the pipeline tests start Nextflow, so two are enough on a small machine.
 WORKERS ?= 2
 OUTDIR ?= results/demo
+CASES ?= 5000
 
-.PHONY: help setup demo test bench bench-quick model golden-update images test-executors lint lint-nfcore clean constraints
+.PHONY: help setup demo test bench bench-quick model golden-update images test-faults fuzz test-executors lint lint-nfcore clean constraints
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -21,7 +22,13 @@ demo: setup ## a slice of A. thaliana chromosome 1 through the whole pipeline; r
 
 test: ## everything that CI checks: unit, property, golden, pipeline, SLURM, one container engine, lint
 	@bin/bootstrap test
-	@$(PYTHON) -m pytest -m "not all_engines" -n $(WORKERS) --dist loadgroup --durations=15 $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -m "not all_engines and not faults" -n $(WORKERS) --dist loadgroup --durations=15 $(PYTEST_ARGS)
+
+test-faults: setup ## 20 kills of tools, full disks, limits, and the fuzzer's 300 cases
+	@$(PYTHON) -m pytest tests/faults $(PYTEST_ARGS)
+
+fuzz: setup ## thousands of damaged inputs for all tools; make fuzz CASES=20000
+	@$(PYTHON) -m tests.faults.fuzz --cases $(CASES)
 
 test-executors: ## the pipeline on every engine: SLURM, podman, docker, charliecloud, singularity
 	@bin/bootstrap test executors

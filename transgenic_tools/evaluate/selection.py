@@ -73,6 +73,12 @@ def read_homologs(path: Path) -> Mapping[str, bool]:
     return out
 
 
+def _filters(config: Config) -> str:
+    """The files that say which genes count, for a message."""
+    files = [*([config.gene_list] if config.gene_list else []), *config.shards]
+    return f"; only genes of {', '.join(map(str, files))} count" if files else ""
+
+
 def select_reference(side: Side, config: Config) -> tuple[Gene, ...]:
     """The reference genes that count. Raises BadInputError where none is left."""
     kept = keep_transcripts(side.genes, all_transcripts=config.all_transcripts)
@@ -83,7 +89,8 @@ def select_reference(side: Side, config: Config) -> tuple[Gene, ...]:
     if not kept:
         lost = reasons(side.left_out)
         raise BadInputError(
-            f"no reference gene is left to compare with{f'; left out: {lost}' if lost else ''}", path=side.path,
+            f"no reference gene is left to compare with{f'; left out: {lost}' if lost else ''}{_filters(config)}",
+            path=side.path,
             hint="the annotation needs CDS lines, and the gene IDs and seqids of the filter must be the annotation's",
         )  # fmt: skip
     return kept

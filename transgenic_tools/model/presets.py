@@ -36,7 +36,7 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> dict[str, dict[str,
         raise UsageError(f"no preset {name!r}", hint=f"choose one of {', '.join(preset_names())}, or give a YAML file")
     try:
         parts = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInputError(f"not YAML: {error}", path=path, hint=f"compare with {PRESETS / 'mini.yaml'}") from error
     if not isinstance(parts, dict) or not all(isinstance(part, dict) for part in parts.values()):
         raise BadInputError(

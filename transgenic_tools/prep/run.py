@@ -299,7 +299,8 @@ def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
     _refuse_if_strict(tally.findings, config)
     if not kept:
         raise BadInputError(
-            f"none of the {len(genes)} genes is left ({_counted([*misplaced, *dropped])})",
+            f"none of the {len(genes)} genes is left, with the sequences of {config.fasta} "
+            f"({_counted([*misplaced, *dropped])})",
             path=source,
             hint="genes need CDS lines; for loci without structure use --regions",
         )

@@ -50,7 +50,7 @@ def _names(locus: Locus) -> set[str]:
     return {name.lower() for name in {locus.gene_id, bare, locus.name, *sources, *own} if name}
 
 
-def find_locus(loci: Sequence[Locus], gene: str) -> Locus:
+def find_locus(loci: Sequence[Locus], gene: str, *, files: Sequence[str] = ()) -> Locus:
     """The locus with this gene, transcript or name (any case, `gene-` and `gene:` may be left out).
 
     Raises:
@@ -62,7 +62,8 @@ def find_locus(loci: Sequence[Locus], gene: str) -> Locus:
             return locus
     near = difflib.get_close_matches(gene, [locus.gene_id for locus in loci], n=3, cutoff=0.6)
     hint = f"near ones: {', '.join(near)}" if near else "check the ID in column 9 of the annotation"
-    raise BadInputError("no such gene in these annotations", feature=gene, hint=hint)
+    where = ", ".join(files) or "these annotations"
+    raise BadInputError(f"no such gene in {where}", feature=gene, hint=hint)
 
 
 def draw_gene(request: PictureRequest) -> str:
@@ -80,7 +81,11 @@ def draw_gene(request: PictureRequest) -> str:
     shown_alone = not annotations
     config = Config(annotations or references, Path("unused"), () if shown_alone else references,
                     predictions=request.predictions)  # fmt: skip
-    locus = find_locus([locus for loci in load_loci(config).values() for locus in loci], request.gene)
+    locus = find_locus(
+        [locus for loci in load_loci(config).values() for locus in loci],
+        request.gene,
+        files=[str(source.path) for source in (*annotations, *references)],
+    )
     if request.format == "terminal":
         width = request.width or min(140, shutil.get_terminal_size((100, 24)).columns)
         return to_terminal(locus, width=max(40, width), colour=request.colour)

@@ -43,14 +43,13 @@ def read_rejects(paths: Iterable[Path]) -> Counter[str]:
     """
     counts: Counter[str] = Counter()
     for path in paths:
-        with open(path, encoding="utf-8", newline="") as handle:
-            table = csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
-            names = table.fieldnames or []
-            column = next((name for name in ("reason", "code", "reason_code") if name in names), None)
-            if column is None and names:
-                raise BadInputError(f"no column 'reason' among {names}", path=path, hint="give a rejects.tsv")
-            for row in table:
-                counts[row[column or ""] or "unknown"] += 1
+        table = csv.DictReader((line for _, line in text_lines(path)), delimiter="\t", quoting=csv.QUOTE_NONE)
+        names = table.fieldnames or []
+        column = next((name for name in ("reason", "code", "reason_code") if name in names), None)
+        if column is None and names:
+            raise BadInputError(f"no column 'reason' among {names}", path=path, hint="give a rejects.tsv")
+        for row in table:
+            counts[row[column or ""] or "unknown"] += 1
     return counts
 
 

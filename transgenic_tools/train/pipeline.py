@@ -7,7 +7,6 @@ A surprise: settings come from three places, each overruling the one before: the
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from transgenic_tools.model.network import pick_device
 from transgenic_tools.model.preflight import check, estimate, expected_seconds, operations_per_second, shared
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.train.config import Config
-from transgenic_tools.train.processes import is_set, leave, world_size
+from transgenic_tools.train.processes import is_set, leave, read_zero, world_size, zero_stage
 from transgenic_tools.train.recipe import Result, recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
 from transgenic_tools.train.start import build_model
@@ -66,8 +65,7 @@ def preflight(config: Config, *, stop: bool) -> str:
         average=config.ema > 0,
     )
     if config.deepspeed is not None:
-        settings = json.loads(config.deepspeed.read_text())
-        stage = settings.get("zero_optimization", {}).get("stage", 0)
+        stage = zero_stage(read_zero(config.deepspeed))
         memory = shared(memory, zero=stage, processes=world_size())
     elif is_set("ACCELERATE_USE_FSDP"):
         memory = shared(memory, zero=3, processes=world_size())

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +19,8 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType, InitProcessGroupKwargs, KwargsHandler
 from torch import Tensor, nn
 
-from transgenic_tools.errors import BadInputError, TransgenicError, UsageError
+from transgenic_tools.errors import BadInputError, MissingInputError, TransgenicError, UsageError
+from transgenic_tools.io.files import text_lines
 from transgenic_tools.train.config import Config
 
 
@@ -31,21 +34,39 @@ def is_set(name: str) -> bool:
     return os.environ.get(name, "false").lower() in ("1", "true", "yes")
 
 
+def read_zero(path: Path) -> dict[str, Any]:
+    """A DeepSpeed configuration.
+
+    Raises:
+        MissingInputError, BadInputError: there is none, or it is no JSON object.
+    """
+    hint = "conf/deepspeed/zero2.json of the repository is one"
+    if not path.exists():
+        raise MissingInputError("no such DeepSpeed configuration", path=path, hint=hint)
+    try:
+        settings = json.loads("".join(line for _, line in text_lines(path)))
+    except ValueError as error:
+        raise BadInputError(f"this is not JSON: {error}", path=path, hint=hint) from error
+    if not isinstance(settings, dict) or not isinstance(settings.get("zero_optimization", {}), dict):
+        raise BadInputError("the JSON is no object of settings", path=path, hint=hint)
+    return settings
+
+
+def zero_stage(settings: Mapping[str, Any]) -> int:
+    """0 where nothing is shared out."""
+    return int(settings.get("zero_optimization", {}).get("stage", 0))
+
+
 def _zero_settings(config: Config) -> dict[str, Any]:
     """DeepSpeed's settings, with what the run itself decides.
 
     Raises:
-        BadInputError: the file is no JSON.
+        MissingInputError, BadInputError: as `read_zero`.
         UsageError: the run asks for what ZeRO cannot do.
     """
     assert config.deepspeed is not None
-    try:
-        settings = json.loads(config.deepspeed.read_text())
-    except json.JSONDecodeError as error:
-        raise BadInputError(
-            f"not JSON: {error}", path=config.deepspeed, hint="see conf/deepspeed/zero2.json"
-        ) from error
-    stage = settings.get("zero_optimization", {}).get("stage", 0)
+    settings = read_zero(config.deepspeed)
+    stage = zero_stage(settings)
     if config.optimizer != "adamw":
         raise UsageError(f"--optimizer {config.optimizer} with --deepspeed", hint="DeepSpeed steps one: take adamw")
     if config.ema > 0 and stage == 3:

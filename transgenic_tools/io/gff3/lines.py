@@ -177,6 +177,16 @@ def _score(text: str) -> float:
     return float(text) if _NUMBER.fullmatch(text) else np.nan
 
 
+def _is_utf8(block: bytes) -> bool:
+    if block.isascii():
+        return True
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class _BlockReader:
     """Turns blocks of text into `Lines`; holds what must be known across blocks."""
 
@@ -336,7 +346,9 @@ class _BlockReader:
             skipped.append(row.text)
             return "skip"
 
-        for encoding, whole in (("utf8", True), ("utf8", False), ("latin1", False)):
+        # Arrow prints a trace of its own where a line that it gives to `on_invalid` is no UTF-8
+        attempts = (("utf8", True), ("utf8", False)) if _is_utf8(block) else ()
+        for encoding, whole in (*attempts, ("latin1", False)):
             skipped.clear()
             number = pa.int64() if whole else pa.string()
             types = dict.fromkeys(_COLUMNS, pa.string()) | dict.fromkeys(
