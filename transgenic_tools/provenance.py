@@ -6,6 +6,7 @@ A surprise: no time stamp and no host name, so a rerun gives the same bytes.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import hashlib
@@ -20,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools import __version__
+from transgenic_tools.errors import InputOutputError
 
 FORMAT_VERSION = "1"
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,19 @@ def _make_locked(directory: Path, stem: str, *, folder: bool) -> tuple[int, Path
 
 
 @contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Say which file could not be written; Arrow, zlib and write() know no name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise InputOutputError(
+            f"cannot be written: {os.strerror(error.errno or 0)}", path=target, hint="make room there, and run it again"
+        ) from error
+
+
+@contextmanager
 def write_aside(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it on success, remove it on failure.
 
@@ -85,7 +101,8 @@ def write_aside(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     descriptor, aside = _make_locked(target.parent, target.name, folder=False)
     try:
-        yield aside
+        with _naming(target):
+            yield aside
         aside.chmod(ordinary_permissions())
         os.replace(aside, target)
     finally:
@@ -98,7 +115,8 @@ def folder_aside(directory: str | Path, stem: str) -> Iterator[Path]:
     """A temporary folder `.<stem>.*.part` in `directory` (made if missing): locked as above, gone in the end."""
     descriptor, aside = _make_locked(Path(directory), stem, folder=True)
     try:
-        yield aside
+        with _naming(Path(directory)):
+            yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         os.close(descriptor)

@@ -26,7 +26,7 @@ TOOLS = {
     "backmap": "pred.parquet --out out/out.gff3 -f g.fa --gtf out/out.gtf --proteins out/out.fa",
     "evaluate": "-r a.gff3 -p p.gff3 --json out/out.json --tsv out/out.tsv",
     "report": "--annotation one=a.gff3 --reference one=p.gff3 --out out/out.html",
-    "train": "genes.parquet --preset tiny.yaml --stage trunk --steps 12 --save-every 2 --threads 1 --device cpu -o out/m",
+    "train": "genes.parquet --preset tiny.yaml --stage trunk --steps 12 --save-every 2 -t 1 --device cpu -o out/m",
 }
 #: Shares of a run's own time at which it is killed: four for each tool, twenty in all.
 MOMENTS = (0.4, 0.7, 0.9, 0.97)

@@ -41,13 +41,17 @@ def folder(sound: Path, tmp_path: Path) -> Path:
     return tmp_path / "case"
 
 
+def environment() -> dict[str, str]:
+    """Without bytecode: Python would leave cut files where it may write no more than a few bytes."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def run(name: str, folder: Path, *, out: str = "out", limit: Callable[[], None] | None = None) -> tuple[int, str]:
     tool = {"split": "prep", "gsf": "prep"}.get(name, name)
     code = f"from transgenic_tools.cli.entry import {tool}; {tool}()"
     done = subprocess.run(
         [sys.executable, "-c", code, *WRITERS[name].format(out=out).split()],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}, preexec_fn=limit,
-        capture_output=True, text=True,
+        cwd=folder, env=environment(), preexec_fn=limit, capture_output=True, text=True,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     assert "this is a defect" not in done.stderr, done.stderr
