@@ -28,7 +28,7 @@ def clip_genes(
     for entry in genes:
         end = entry.end if isinstance(entry, Entry) else entry.interval.end
         length = lengths.get(entry.seqid)
-        if length is None or end <= length:
+        if not length or end <= length:  # unknown, or without a base: nothing can be cut off there
             kept.append(entry)
             continue
         gene = entry if isinstance(entry, Gene) else table.gene(entry)  # type: ignore[union-attr]
