@@ -115,6 +115,8 @@ def test_a_saved_model_is_the_loaded_one(trained: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", ["lora", "ia3"])
 def test_adapters_learn(name: str, data: tuple[Path, ...], tmp_path: Path, method: str) -> None:
+    if name == "strands":
+        pytest.skip("its layers are tied between the strands and take no adapter (tests/model/test_adapters.py)")
     recipe = small(name, data, tmp_path, peft=method, rank=2, optimizer="adamw")
     run(replace(recipe.trunk, steps=2, outdir=tmp_path, model_overrides=dict(recipe.model)))
     adapters = load_file(tmp_path / "adapter.safetensors")
