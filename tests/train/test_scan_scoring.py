@@ -11,10 +11,11 @@ from tests.scan.builders import SCORING, Genome
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.genome.window import Window
+from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.segments import State, best_path, pack, path_features
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.genomes import Placed, Territory
-from transgenic_tools.train.scan_scoring import Gold, fit_scan, gold_stretches
+from transgenic_tools.train.scan_scoring import Gold, coding_ends, exact_ends, fit_scan, gold_stretches, sharpen
 
 FLANK = 100
 
@@ -66,3 +67,17 @@ def test_a_gene_that_cannot_be_written_is_closed_off(tmp_path: Path) -> None:
     assert forward.genes == 1
     place = genome.genes[0].interval
     assert forward.stretch.closed[place.start : place.end].all()
+
+
+def test_ends_are_first_and_last_coding_bases() -> None:
+    c, i = State.CODING_1, State.INTRON_1
+    path = np.array([0, 1, c, c + 1, c + 2, i, i, c, 9, 0, c, c + 1, 0], dtype=np.uint8)
+    assert coding_ends(path) == {(2, 7), (10, 11)}
+
+
+def test_sharper_weights_are_taken_where_they_find_more_genes(golds: list[Gold]) -> None:
+    shy = ScoringConfig(site_bias=(-9.0, -6.0, -4.0, -4.0, -4.0, -6.0), site_scale=(0.3,) * 6, content_weight=0.0)
+    assert exact_ends(golds, shy) == 0
+    sharp, ends = sharpen(golds, shy)
+    assert ends == exact_ends(golds, sharp) == 1
+    assert sharpen(golds, SCORING) == (SCORING, 1.0)
