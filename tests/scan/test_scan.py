@@ -16,7 +16,7 @@ from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.scan import run as scan_run
 from transgenic_tools.scan.config import Config
 from transgenic_tools.scan.propose import Locus
-from transgenic_tools.scan.run import Scanned, Scanner, locus_id, pieces_of, row_of, share, window_of
+from transgenic_tools.scan.run import Scanned, Scanner, locus_id, pieces_of, row_of, share, together, window_of
 from transgenic_tools.search import tiles
 from transgenic_tools.search.tiles import BothStrands, TileReader, tile_of
 
@@ -27,9 +27,10 @@ def scanned(genome: Genome, path: Path, **settings: object) -> list[tuple[str, S
     fasta_path = genome.write(path / "g.fa")
     config = Config(fasta=fasta_path, outdir=path, **settings)  # type: ignore[arg-type]
     with Fasta(fasta_path) as fasta:
-        scanner = Scanner(config, fasta, genome.read, patch=PATCH, scoring=SCORING)
+        scanner = Scanner(config, fasta, lambda some: map(genome.read, some), patch=PATCH, scoring=SCORING)
         pieces = [piece for name in fasta.names for piece in pieces_of(name, fasta.lengths[name])]
-        return [(piece.seqid, scanner.scan(piece)) for piece in share(pieces, *config.part)]
+        groups = together(share(pieces, *config.part), most=1_000)
+        return [(piece.seqid, part) for group in groups for piece, part in scanner.scan(group)]
 
 
 def places(found: Sequence[tuple[str, Scanned]]) -> list[tuple[str, str, Interval, Interval]]:
@@ -175,3 +176,19 @@ def test_a_row_holds_the_window_on_its_strand_and_an_id_of_its_place(tmp_path: P
         None,
         ("scanned",),
     )
+
+
+def test_short_sequences_are_read_together_and_long_ones_alone() -> None:
+    lengths = {"a": 400, "b": 500, "c": 5_000, "d": 100, "e": 950}
+    pieces = [piece for name, length in lengths.items() for piece in pieces_of(name, length)]
+    groups = [[piece.seqid for piece in group] for group in together(pieces, most=1_000)]
+    assert groups == [["a", "b"], ["c"], ["d"], ["e"]]
+
+
+def test_many_short_sequences_have_the_loci_of_each_alone(tmp_path: Path) -> None:
+    genome = Genome()
+    for number in range(5):
+        genome.add(f"s{number}", 600 + number, [(100 + number, "+" if number % 2 else "-")], seed=number)
+    genome.bases["gap"] = "N" * 300
+    genome.bases["tiny"] = "ACGT" * 20
+    assert places(scanned(genome, tmp_path)) == expected(genome.genes)

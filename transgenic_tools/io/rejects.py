@@ -53,8 +53,14 @@ BACKMAP: Mapping[str, str] = {
     "known_isoform": "--into: the user's annotation has this isoform; detail names it",
     "marked_gene": "--into: the user marked this gene, nothing is added to it",
 }
+#: tg-scan: why a locus that the segment model proposes gets no window.
+SCAN: Mapping[str, str] = {
+    "low_score": "the locus is less probable than --min-score",
+    "few_coding_bases": "the locus has fewer coding bases than --min-coding",
+    "cut_by_end": "--complete-only: the gene is cut by the end of its sequence",
+}
 #: All codes of all tools, with what they mean.
-REASONS: Mapping[str, str] = {**{rule.code: rule.text for rule in RULES}, **LIFT, **BACKMAP}
+REASONS: Mapping[str, str] = {**{rule.code: rule.text for rule in RULES}, **LIFT, **BACKMAP, **SCAN}
 
 HEADER = "gene\treason\tdetail\taction"
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -25,6 +28,7 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import UNKNOWN_CODE, encode
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.rejects import HEADER, Reject
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.lattice.config import ScoringConfig
@@ -34,14 +38,19 @@ from transgenic_tools.provenance import Provenance, write_aside
 from transgenic_tools.scan.config import OVERLAP, PIECE, Config
 from transgenic_tools.scan.propose import Locus, loci_of_piece
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.search.tiles import BothStrands, TileReader, both_strands
+from transgenic_tools.search.tiles import TILE, BothStrands, TileReader, both_strands
 
 logger = logging.getLogger(__name__)
 #: Sequences shorter than this hold no gene that could be told from chance.
 SHORTEST = 150
 #: Flags of rows: found by a scan; cut by the end of the sequence.
 SCANNED, CUT = "scanned", "cut_by_end"
-Read = Callable[[npt.NDArray[np.uint8]], BothStrands]
+#: Bases of short sequences that are read together.
+TOGETHER = 200_000
+_SECONDS_BETWEEN_LINES = 10.0
+#: Names that assemblies give to chloroplasts and mitochondria.
+_ORGANELLE = re.compile(r"(?i)^(chr_?)?(c|m|cp|pt|mt|chloroplast|mitochondrion|mitochondria|plastid)$")
+Read = Callable[[Sequence[npt.NDArray[np.uint8]]], Iterable[BothStrands]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,7 @@ class Scanner:
     """Scans pieces of one genome.
 
     Args:
-        read: From base codes to scores of both strands.
+        read: From base codes of some stretches to their scores.
         patch: Bases that the network joins.
     """
 
@@ -130,23 +139,36 @@ class Scanner:
         self.config, self.fasta, self.read, self.patch, self.scoring = config, fasta, read, patch, scoring
         self._reader: tuple[str, TileReader] | None = None
 
+    def _codes(self, seqid: str, part: Interval) -> npt.NDArray[np.uint8]:
+        return encode(self.fasta.fetch(seqid, part.start, part.end))
+
     def _tiles(self, piece: Piece) -> TileReader:
         if self._reader is None or self._reader[0] != piece.seqid:
-
-            def codes_of(interval: Interval) -> npt.NDArray[np.uint8]:
-                return encode(self.fasta.fetch(piece.seqid, interval.start, interval.end))
-
-            self._reader = piece.seqid, TileReader(piece.length, codes_of, self.read, patch=self.patch)
+            reader = TileReader(
+                piece.length,
+                partial(self._codes, piece.seqid),
+                lambda codes: next(iter(self.read([codes]))),
+                patch=self.patch,
+            )
+            self._reader = piece.seqid, reader
         return self._reader[1]
 
-    def scan(self, piece: Piece) -> Scanned:
+    def scan(self, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Scanned]]:
+        """Loci of pieces that are read together: one, or short sequences whole."""
+        bases = [self._codes(piece.seqid, piece.whole) for piece in pieces]
+        readable = [len(codes) >= SHORTEST and bool((codes < UNKNOWN_CODE).any()) for codes in bases]
+        if len(pieces) == 1:
+            scores = iter([self._tiles(pieces[0]).stretch(pieces[0].whole)] if readable[0] else [])
+        else:
+            scores = iter(self.read([codes for codes, good in zip(bases, readable, strict=True) if good]))
+        for piece, codes, good in zip(pieces, bases, readable, strict=True):
+            yield piece, self._loci(piece, codes, next(scores)) if good else Scanned(kept=[], dropped=[], beside=[])
+
+    def _loci(self, piece: Piece, codes: npt.NDArray[np.uint8], scores: BothStrands) -> Scanned:
         """Loci of a piece; it owns those whose middle lies in its core."""
-        codes = encode(self.fasta.fetch(piece.seqid, piece.whole.start, piece.whole.end))
-        if len(codes) < SHORTEST or (codes >= UNKNOWN_CODE).all():
-            return Scanned(kept=[], dropped=[], beside=[])
         loci = loci_of_piece(
             codes,
-            self._tiles(piece).stretch(piece.whole),
+            scores,
             self.scoring,
             offset=piece.whole.start,
             at_ends=(piece.whole.start == 0, piece.whole.end == piece.length),
@@ -211,7 +233,7 @@ class _Tables:
     def __init__(self, bed: TextIO, rejects: TextIO) -> None:
         self.bed, self.rejects = bed, rejects
         self.kept, self.dropped = 0, Counter[str]()
-        rejects.write("\t".join(("gene", "reason", "detail")) + "\n")
+        rejects.write(HEADER + "\n")
 
     def keep(self, seqid: str, locus: Locus) -> None:
         self.kept += 1
@@ -222,7 +244,7 @@ class _Tables:
         self.dropped[reason] += 1
         i = locus.interval
         detail = f"{seqid}:{i.start + 1}-{i.end}, {locus.coding_bases} coding bases, score {locus.score:.4f}"
-        self.rejects.write(f"{locus_id(seqid, locus)}\t{reason}\t{detail}\n")
+        self.rejects.write(Reject(locus_id(seqid, locus), reason, detail).line() + "\n")
 
 
 @contextmanager
@@ -234,17 +256,53 @@ def _tables(outdir: Path) -> Iterator[_Tables]:
         yield _Tables(bed, rejects)
 
 
-def _rows(scanner: Scanner, pieces: Iterable[Piece], tables: _Tables) -> Iterator[GeneRow]:
+def together(pieces: Iterable[Piece], *, most: int) -> Iterator[list[Piece]]:
+    """Pieces in their order: sequences shorter than `most` in groups of at most so many bases, others alone."""
+    group: list[Piece] = []
     bases = 0
     for piece in pieces:
-        scanned = scanner.scan(piece)
-        for locus, reason in scanned.dropped:
-            tables.drop(piece.seqid, locus, reason)
-        for locus in scanned.kept:
-            tables.keep(piece.seqid, locus)
-            yield row_of(piece.seqid, locus, scanned.beside, scanner.fasta, scanner.config)
-        bases += len(piece.core)
-        logger.info("%s:%d-%d scanned, %d loci so far", piece.seqid, piece.core.start + 1, piece.core.end, tables.kept)
+        if group and (piece.length > most or bases + piece.length > most):
+            yield group
+            group, bases = [], 0
+        group.append(piece)
+        bases += piece.length
+        if piece.length > most:
+            yield group
+            group, bases = [], 0
+    if group:
+        yield group
+
+
+def _rows(scanner: Scanner, pieces: Sequence[Piece], tables: _Tables) -> Iterator[GeneRow]:
+    total, bases, said = sum(len(piece.core) for piece in pieces), 0, time.monotonic()
+    for group in together(pieces, most=min(TOGETHER, TILE)):
+        for piece, scanned in scanner.scan(group):
+            for locus, reason in scanned.dropped:
+                tables.drop(piece.seqid, locus, reason)
+            for locus in scanned.kept:
+                tables.keep(piece.seqid, locus)
+                yield row_of(piece.seqid, locus, scanned.beside, scanner.fasta, scanner.config)
+            bases += len(piece.core)
+        if time.monotonic() - said > _SECONDS_BETWEEN_LINES or bases == total:
+            said = time.monotonic()
+            logger.info("%.1f of %.1f Mb scanned, %d loci", bases / 1e6, total / 1e6, tables.kept)
+
+
+def _warn(fasta: Fasta, names: Sequence[str]) -> None:
+    """What a user should know of this FASTA before its result is used."""
+    organelles = [name for name in names if _ORGANELLE.match(name)]
+    if organelles:
+        logger.warning(
+            "%s: by name a plastid or mitochondrion, whose genes this model does not know; leave it out with "
+            "--skip-seqid",
+            ", ".join(organelles),
+        )
+    short = sum(fasta.lengths[name] < SHORTEST for name in names)
+    if short > len(names) / 2:
+        logger.warning(
+            "%d of %d sequences are shorter than %d bases and are passed over: reads instead of an assembly?",
+            short, len(names), SHORTEST,
+        )  # fmt: skip
 
 
 def run(config: Config) -> Result:
@@ -264,8 +322,8 @@ def run(config: Config) -> Result:
         )
     reader = Reader(network)
 
-    def read(codes: npt.NDArray[np.uint8]) -> BothStrands:
-        return both_strands(*next(reader.scan([codes])))
+    def read(stretches: Sequence[npt.NDArray[np.uint8]]) -> Iterator[BothStrands]:
+        return (both_strands(*scores) for scores in reader.scan(stretches))
 
     parameters = {
         "fasta": config.fasta.name,
@@ -280,6 +338,7 @@ def run(config: Config) -> Result:
     }
     with Fasta(config.fasta) as fasta:
         names = _chosen_names(config, fasta)
+        _warn(fasta, names)
         pieces = [piece for name in names for piece in pieces_of(name, fasta.lengths[name])]
         chosen = share(pieces, *config.part)
         scanner = Scanner(config, fasta, read, patch=network.settings.encoder.patch, scoring=scoring)

@@ -1,0 +1,117 @@
+"""The tool with a small untrained network: its files, its refusals, shares that join to the whole."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from transgenic_tools.cli.scan import app
+from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.io.shards import read_shard
+from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
+from transgenic_tools.scan import run as scan_run
+from transgenic_tools.scan.config import Config
+from transgenic_tools.scan.run import run
+
+#: Weights that find genes in anything, so that there is something to write.
+EAGER = ScoringConfig(site_bias=(4.0, 6.0, 4.0, 4.0, 6.0, 4.0), content_weight=0.0)
+_SMALL = {"name": "strands", "stem": 4, "channels": 4, "dim": 16, "blocks": 1, "heads": 2, "attention_every": 1}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    directory = tmp_path_factory.mktemp("model")
+    network = TransgenicModel(TransgenicConfig(encoder=_SMALL, decoder={"dim": 16, "heads": 2, "layers": 1}))
+    network.refit(scan=EAGER)
+    network.save_pretrained(directory)
+    return directory
+
+
+@pytest.fixture
+def genome(tmp_path: Path) -> Path:
+    rng = random.Random(4)
+    path = tmp_path / "g.fa"
+    records = {"a": 9_000, "ChrC": 800, "b": 2_500, "tiny": 90}
+    path.write_text("".join(f">{n} some words\n{''.join(rng.choices('ACGTacgt', k=k))}\n" for n, k in records.items()))
+    return path
+
+
+def files(outdir: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(outdir.iterdir())}
+
+
+def test_the_files_of_a_scan_and_the_same_bytes_again(tmp_path: Path, genome: Path, model: Path) -> None:
+    outs = [tmp_path / "1", tmp_path / "2"]
+    results = [run(Config(fasta=genome, outdir=out, model=model)) for out in outs]
+    assert files(outs[0]) == files(outs[1])
+    assert set(files(outs[0])) == {"genes-00000.parquet", "loci.bed", "rejects.tsv", "scan.json"}
+    rows = list(read_shard(outs[0]))
+    bed = [line.split("\t") for line in (outs[0] / "loci.bed").read_text().splitlines()]
+    assert len(rows) == len(bed) == results[0].loci > 0
+    assert [(row.seqid, row.start, row.end, row.gene_id, row.strand) for row in rows] == [
+        (b[0], int(b[1]), int(b[2]), b[3], b[5]) for b in bed
+    ]
+    assert all(0 <= int(b[4]) <= 1000 for b in bed)
+    assert len({row.gene_id for row in rows}) == len(rows)
+    assert json.loads((outs[0] / "scan.json").read_text())["loci"] == len(rows)
+
+
+def test_shares_join_to_the_whole(tmp_path: Path, genome: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_run, "PIECE", 2_000)
+    monkeypatch.setattr(scan_run, "OVERLAP", 1_000)
+    run(Config(fasta=genome, outdir=tmp_path / "whole", model=model))
+    for number in range(3):
+        run(Config(fasta=genome, outdir=tmp_path / str(number), model=model, part=(number, 3)))
+    joined = [row for number in range(3) for row in read_shard(tmp_path / str(number))]
+    assert joined == list(read_shard(tmp_path / "whole"))
+
+
+def test_the_command_line(tmp_path: Path, genome: Path, model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    arguments = [str(genome), "--outdir", str(tmp_path / "o"), "--model", str(model), "--json"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert (summary["sequences"], summary["bases"]) == (4, 12_390)
+    skipped = CliRunner().invoke(app, [*arguments, "--skip-seqid", "ChrC"])
+    assert json.loads(skipped.stdout.splitlines()[-1])["sequences"] == 3
+    assert CliRunner().invoke(app, [*arguments, "--part", "3/2"]).exit_code == 2
+
+
+def test_a_model_of_one_strand_and_a_name_that_is_not_there_are_refused(
+    tmp_path: Path, genome: Path, model: Path
+) -> None:
+    one_strand = TransgenicModel(TransgenicConfig(encoder={"dim": 16, "heads": 2, "blocks": 1}))
+    one_strand.save_pretrained(tmp_path / "one")
+    with pytest.raises(UsageError, match="cannot scan"):
+        run(Config(fasta=genome, outdir=tmp_path / "o", model=tmp_path / "one"))
+    with pytest.raises(BadInputError, match="'Chr9'"):
+        run(Config(fasta=genome, outdir=tmp_path / "o", model=model, seqids=("Chr9",)))
+    assert not any((tmp_path / "o").glob("*"))
+
+
+@pytest.mark.parametrize("bases", ["N" * 3_000, "ACGT" * 10])
+def test_a_genome_without_anything_gives_valid_empty_files(tmp_path: Path, model: Path, bases: str) -> None:
+    genome = tmp_path / "n.fa"
+    genome.write_text(f">n\n{bases}\n")
+    result = run(Config(fasta=genome, outdir=tmp_path / "o", model=model))
+    assert result.loci == 0
+    assert list(read_shard(tmp_path / "o")) == []
+    assert (tmp_path / "o" / "loci.bed").read_text() == ""
+
+
+def test_organelles_and_reads_are_warned_of(
+    tmp_path: Path, genome: Path, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(Config(fasta=genome, outdir=tmp_path / "o", model=model))
+    assert "ChrC: by name a plastid" in caplog.text
+    reads = tmp_path / "r.fa"
+    reads.write_text("".join(f">r{i}\n{'ACGTTGCA' * 12}\n" for i in range(20)))
+    run(Config(fasta=reads, outdir=tmp_path / "p", model=model))
+    assert "reads instead of an assembly?" in caplog.text
