@@ -82,7 +82,7 @@ class InputOutputError(TransgenicError):
 
 
 class TryAgainError(TransgenicError):
-    """A passing condition; the same command may work later."""
+    """A passing condition, such as a hub that does not answer; the same command may work later."""
 
     exit_code = EXIT_TRY_AGAIN
 

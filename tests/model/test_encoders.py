@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertModel
 
 from tests.model.tiny import ENCODERS, MAPPINGS, OWN, random_text, windows
-from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.errors import BadInputError, MissingInputError, TryAgainError, UsageError
 from transgenic_tools.model.config import build_part
 from transgenic_tools.model.encoders.factory import build_encoder, find_weights, load_published, sizes_from_directory
 from transgenic_tools.model.encoders.hyenadna import causal_convolution
@@ -303,3 +303,18 @@ def test_mapping_tells_neighbouring_bases_apart() -> None:
     features = make("nucleotide-transformer-v2", "linear")(windows("A" * 36))[0]
     distinct = {tuple(np.round(column, 4)) for column in features[:, 12:18].T.detach().numpy().tolist()}
     assert len(distinct) == 6
+
+
+def test_a_hub_that_does_not_answer_is_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def down(*_: object, **__: object) -> str:
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", down)
+    with pytest.raises(TryAgainError) as caught:
+        find_weights("someone/some-model", revision="abc", allow_download=True)
+    assert caught.value.exit_code == 75
+    with pytest.raises(MissingInputError):
+        find_weights("someone/some-model")

@@ -136,11 +136,13 @@ def _is_current(path: Path, header: Header, shard: Path) -> bool:
         return False
     try:
         store = EncodingStore(path.parent)
-    except BadInputError:
-        return False
-    if store.header != header:
-        return False
-    return all(store.get(base_codes(row.sequence)) is not None for row in read_shard(shard))
+        if store.header != header:
+            return False
+        return all(store.get(base_codes(row.sequence)) is not None for row in read_shard(shard))
+    except BadInputError as error:
+        if error.path == str(shard):
+            raise
+        return False  # a damaged file is made again
 
 
 def _encoded(

@@ -67,19 +67,10 @@ class Transcript:
         """From the first exon's start to the last exon's end."""
         return Interval(self.exons[0].start, self.exons[-1].end)
 
-    @property
-    def is_coding(self) -> bool:
-        return bool(self.cds)
-
     @cached_property
     def introns(self) -> Intervals:
         """Left to right, UTR introns included."""
         return gaps(self.exons)
-
-    @cached_property
-    def cds_introns(self) -> Intervals:
-        """Gaps between CDS segments, left to right."""
-        return gaps(self.cds)
 
     @cached_property
     def cds_phases(self) -> tuple[int, ...]:

@@ -46,12 +46,8 @@ class Window:
             return interval.shift(self.start)
         return Interval(self.end - interval.end, self.end - interval.start)
 
-    def all_to_window(self, intervals: Iterable[Interval]) -> Intervals:
-        """Sorted by window position, whatever the strand."""
-        return tuple(sorted(self.to_window(i) for i in intervals))
-
     def _ordered_to_window(self, intervals: Intervals) -> Intervals:
-        """`all_to_window` for disjoint intervals that are sorted already."""
+        """Disjoint intervals that are sorted already, sorted by window position, whatever the strand."""
         if not intervals:
             return ()
         self.to_window(intervals[0])

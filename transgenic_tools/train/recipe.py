@@ -17,13 +17,14 @@ from typing import Any
 from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.paths import exact_sites, find_paths
-from transgenic_tools.model.files import load_model
-from transgenic_tools.provenance import Provenance
+from transgenic_tools.model.files import load_model, model_hash
+from transgenic_tools.provenance import Provenance, write_aside
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.calibration import calibrate
 from transgenic_tools.train.config import Config, work_dir
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example
+from transgenic_tools.train.identity import changed, made_from, shard_digests
 from transgenic_tools.train.metrics import jittered_items
 from transgenic_tools.train.processes import make_accelerator, world_size
 from transgenic_tools.train.run import run
@@ -111,13 +112,23 @@ def _alone(work: Callable[[], dict[str, float]], directory: Path) -> dict[str, f
     return _finished(directory) or {}
 
 
-def _finished(directory: Path) -> dict[str, float] | None:
-    marker = directory / _DONE
-    return json.loads(marker.read_text()) if marker.exists() else None
+def _finished(directory: Path, made: Mapping[str, Any] | None = None) -> dict[str, float] | None:
+    """Numbers of a stage that is done; None where it is not, or was made from something else than `made`."""
+    try:
+        done = json.loads((directory / _DONE).read_text())
+        metrics: dict[str, float] = done["metrics"]
+        before = done["made_from"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    if made is not None and (differing := changed(before, made)):
+        logger.warning("%s was made from other %s; it is made anew", directory, ", ".join(differing))
+        return None
+    return metrics
 
 
-def _mark(directory: Path, metrics: Mapping[str, float]) -> dict[str, float]:
-    (directory / _DONE).write_text(json.dumps(dict(metrics), sort_keys=True))
+def _mark(directory: Path, metrics: Mapping[str, float], made: Mapping[str, Any]) -> dict[str, float]:
+    with write_aside(directory / _DONE) as aside:
+        aside.write_text(json.dumps({"metrics": dict(metrics), "made_from": dict(made)}, sort_keys=True))
     return dict(metrics)
 
 
@@ -133,9 +144,12 @@ def gold_graphs(reader: Reader, examples: list[Example]) -> list[GoldGraph]:
     return graphs
 
 
-def _fit_scoring(source: Path, target: Path, validation: list[Example], *, tuned: bool) -> dict[str, float]:
+def _fit_scoring(
+    source: Path, target: Path, validation: list[Example], *, tuned: bool, shards: list[str]
+) -> dict[str, float]:
     """The trunk's model with fitted scoring weights; those of a fine-tuned model are held near the ones it had."""
-    done = _finished(target)
+    made = {"model": model_hash(source), "shards": shards, "tuned": tuned}
+    done = _finished(target, made)
     if done is not None:
         return done
     model, _ = load_model(source)
@@ -150,16 +164,18 @@ def _fit_scoring(source: Path, target: Path, validation: list[Example], *, tuned
     else:
         logger.warning("no gene of split 'validation': scoring and calibration stay as they are")
     model.save_pretrained(target)
-    return _mark(target, metrics)
+    return _mark(target, metrics, made)
 
 
 def _stage(config: Config, init: Path | None, parts: Mapping[str, dict[str, object]]) -> dict[str, float]:
-    done = _finished(config.outdir)
+    config = replace(config, init=init, model_overrides=dict(parts))
+    made = {**made_from(config), "steps": config.steps}
+    done = _finished(config.outdir, made) if config.resume else None
     if done is not None:
         logger.info("stage %s is done already", config.stage)
         return done
-    result = run(replace(config, init=init, model_overrides=dict(parts)))
-    return _alone(lambda: _mark(config.outdir, result.metrics), config.outdir)
+    result = run(config)
+    return _alone(lambda: _mark(config.outdir, result.metrics, made), config.outdir)
 
 
 def _join_metrics(outdir: Path, stages: list[Path]) -> None:
@@ -178,9 +194,10 @@ def run_recipe(recipe: Recipe) -> Result:
     train, validation = load_examples(recipe.trunk)
     stages = work_dir(recipe.outdir)
     metrics = dict(_stage(recipe.trunk, recipe.init, recipe.model))
-    scored = stages / "scoring"
+    scored, shards = stages / "scoring", shard_digests(recipe.shards)
     metrics |= _alone(
-        lambda: _fit_scoring(recipe.trunk.outdir, scored, validation, tuned=recipe.init is not None), scored
+        lambda: _fit_scoring(recipe.trunk.outdir, scored, validation, tuned=recipe.init is not None, shards=shards),
+        scored,
     )
     metrics |= _stage(recipe.decoder, stages / "scoring", {})
     final = stages / "calibration"
@@ -213,5 +230,6 @@ def _finish(
     parameters = {"model": sizes, "parameters": model.n_parameters, "init": recipe.init and recipe.init.name}
     stamp = json.loads(Provenance("tg-train", parameters).to_json())
     (recipe.outdir / "training.json").write_text(json.dumps({**summary, "provenance": stamp}, indent=1, sort_keys=True))
-    directory.mkdir(parents=True, exist_ok=True)
-    return _mark(directory, errors)
+    return _mark(
+        directory, errors, {"model": model_hash(recipe.decoder.outdir), "shards": shard_digests(recipe.shards)}
+    )

@@ -30,6 +30,7 @@ from transgenic_tools.train.checkpoint import (
 )
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.feed import Share, feed
+from transgenic_tools.train.identity import made_from, set_aside_stale
 from transgenic_tools.train.logs import Means, MetricsLog
 from transgenic_tools.train.optimizers import build_optimizers
 from transgenic_tools.train.processes import (
@@ -84,6 +85,9 @@ class Trainer:
         self.base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
         self.average = AveragedWeights(self.plain_model if config.ema > 0 else torch.nn.Module(), config.ema)
         self.recent, self.by_epoch = Means(self.task.losses), dict[int, Means]()
+        if self._leads:
+            set_aside_stale(config.checkpoint_dir, made_from(config))
+        self.accelerator.wait_for_everyone()
         self.step = self._resume()
         self.log = MetricsLog(config.outdir / "metrics.jsonl", resume_step=self.step) if self._leads else None
 

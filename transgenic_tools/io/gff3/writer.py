@@ -8,6 +8,7 @@ A surprise: GFF3's CDS includes the stop codon and GTF's does not; a stop codon 
 
 from __future__ import annotations
 
+import errno
 import heapq
 import io
 import math
@@ -275,12 +276,20 @@ def create_text(
                 import pysam
 
                 binary = cast("IO[bytes]", pysam.BGZFile(str(aside), "wb", None))
-                stack.callback(binary.close)
+                stack.callback(_close, binary, Path(path))
             else:
                 binary = cast("IO[bytes]", stack.enter_context(open(aside, "wb", buffering=1 << 20)))
             yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=False))
         if index is not None:
             _add_index(aside, Path(path), index, whole)
+
+
+def _close(binary: IO[bytes], path: Path) -> None:
+    """htslib says neither what failed nor where."""
+    try:
+        binary.close()
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, f"could not be written whole ({error})", str(path)) from error
 
 
 #: Format of `tabix`, and bases of the longest sequence.

@@ -16,7 +16,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.errors import BadInputError, MissingInputError, TryAgainError, UsageError
 from transgenic_tools.model.config import (
     AutoEncoderConfig,
     EsmEncoderConfig,
@@ -83,6 +83,7 @@ def find_weights(weights: str, *, revision: str | None = None, allow_download: b
     Raises:
         MissingInputError: neither a directory nor in the local hub cache.
         UsageError: a download without a revision.
+        TryAgainError: the hub does not answer.
     """
     directory = Path(weights)
     if directory.is_dir():
@@ -90,9 +91,16 @@ def find_weights(weights: str, *, revision: str | None = None, allow_download: b
     if allow_download and not revision:
         raise UsageError(f"weights {weights!r} without a revision", hint="pin encoder.revision to a commit of the hub")
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
+    unreachable = (LocalEntryNotFoundError, ConnectionError, TimeoutError) if allow_download else ()
     try:
         return Path(snapshot_download(weights, revision=revision, local_files_only=not allow_download))
+    except unreachable as error:
+        raise TryAgainError(
+            f"weights {weights!r}: the hub does not answer ({type(error).__name__})",
+            hint="try again later, or give a local directory",
+        ) from error
     except (OSError, ValueError) as error:
         raise MissingInputError(
             f"no weights {weights!r} here ({type(error).__name__})",
