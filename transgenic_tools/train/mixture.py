@@ -90,6 +90,10 @@ class StrandBatch:
     weight: Tensor
     contents: Tensor
 
+    def to(self, device: torch.device) -> StrandBatch:
+        """The same on a device."""
+        return StrandBatch(*(t.to(device, non_blocking=True) for t in vars(self).values()))
+
 
 # -- drawing -----------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from transgenic_tools.errors import UsageError
-from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Site
+from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, Site
 from transgenic_tools.model.config import StrandEncoderConfig, build_part
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.strand_trunk import StrandTrunk
@@ -68,6 +68,8 @@ class Plan:
         warmup: Steps in which the rate rises.
         ema: Decay of the averaged weights.
         save_seconds: Seconds between checkpoints.
+        device: `cpu` or `cuda`.
+        workers: Processes that lay out micro-batches; one is enough for one CPU thread.
     """
 
     encoder: StrandEncoderConfig = field(default_factory=StrandEncoderConfig)
@@ -82,6 +84,8 @@ class Plan:
     ema: float = 0.999
     precision: str = "fp32"
     save_seconds: float = 300.0
+    device: str = "cpu"
+    workers: int = 1
     log_every: int = 25
 
 
@@ -109,8 +113,9 @@ def strand_loss(scores: tuple[BaseScores, ...], batch: StrandBatch) -> tuple[Ten
     each = F.binary_cross_entropy_with_logits(sites, batch.sites, reduction="none") * batch.weight
     total, positives = each.sum((0, 1, 3)), (batch.sites * batch.weight).sum((0, 1, 3))
     kilobases = float((batch.contents != IGNORE).sum()) / 1000
-    least = torch.tensor([_LEAST_POSITIVES[Site(i)] * kilobases for i in range(N_SITES)])
-    weights = torch.tensor([_TYPE_WEIGHT.get(Site(i), 1.0) for i in range(N_SITES)])
+    device = sites.device
+    least = torch.tensor([_LEAST_POSITIVES[Site(i)] * kilobases for i in range(N_SITES)], device=device)
+    weights = torch.tensor([_TYPE_WEIGHT.get(Site(i), 1.0) for i in range(N_SITES)], device=device)
     site = (weights * total / positives.maximum(least).clamp(min=1.0)).sum() / weights.sum()
     content = F.cross_entropy(contents.flatten(0, 1), batch.contents.flatten(0, 1), ignore_index=IGNORE)
     return site + content, {"site": site.detach(), "content": content.detach()}
@@ -141,10 +146,10 @@ def _worker_step(step: int) -> Any:
     ]
 
 
-def ahead(sheet: Path, mixture: Mixture, first: int, *, waiting: int = 4) -> Iterator[list[StrandBatch | None]]:
-    """Micro-batches of the steps from `first` on, made in another process a few steps ahead."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(sheet, mixture)) as pool:
+def ahead(sheet: Path, mixture: Mixture, first: int, *, workers: int = 1) -> Iterator[list[StrandBatch | None]]:
+    """Micro-batches of the steps from `first` on, made in other processes a few steps ahead."""
+    context, waiting = multiprocessing.get_context("spawn"), 4 * workers
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(sheet, mixture)) as pool:
         pending = [pool.submit(_worker_step, first + i) for i in range(waiting)]
         step = first + waiting
         while True:
@@ -164,7 +169,8 @@ class TrunkTrainer:
         self.plan, self.sheet, self.outdir = plan, sheet, outdir
         outdir.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(plan.seed)
-        self.model = StrandTrunk(plan.encoder)
+        self.device = torch.device(plan.device)
+        self.model = StrandTrunk(plan.encoder).to(self.device)
         config = Config(
             shards=(), outdir=outdir, optimizer="muon", learning_rate=plan.learning_rate, weight_decay=plan.weight_decay
         )
@@ -185,7 +191,7 @@ class TrunkTrainer:
             return
         progress, state = load_progress(place) or {}, load_tree(place, "state")
         self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
+        self.average.load_state_dict({name: value.to(self.device) for name, value in state["average"].items()})
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.step, self.bases = progress["step"], progress["bases"]
@@ -229,12 +235,13 @@ class TrunkTrainer:
         for name, batch in zip(("gene", "tile"), batches, strict=True):
             if batch is None:
                 continue
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.precision == "bf16"):
+            batch = batch.to(self.device)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
                 scores = (self.model(batch.codes),) if name == "gene" else self.model.scan(batch.codes)
             loss, parts = strand_loss(scores, batch)
             loss.backward()
             numbers |= {f"{name}_{key}": float(value) for key, value in parts.items()}
-            self.bases += int((batch.codes < 5).sum())
+            self.bases += int((batch.codes != PAD_CODE).sum())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -247,7 +254,7 @@ class TrunkTrainer:
 
     def run(self) -> None:
         """Train to the last planned step."""
-        stream = ahead(self.sheet, self.plan.mixture, self.step)
+        stream = ahead(self.sheet, self.plan.mixture, self.step, workers=self.plan.workers)
         sums: dict[str, list[float]] = {}
         waited, began, saved, bases = 0.0, time.perf_counter(), time.perf_counter(), self.bases
         while self.step < self.plan.steps:
