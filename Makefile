@@ -34,11 +34,13 @@ test-executors: ## the pipeline on every engine: SLURM, podman, docker, charliec
 	@bin/bootstrap test executors
 	@$(PYTHON) -m pytest tests/executors $(PYTEST_ARGS)
 
-lint: setup ## ruff, mypy, import direction
+lint: setup ## ruff, mypy, import direction, Nextflow's strict syntax
+	@bin/bootstrap strict
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports
+	@bin/lint-nextflow
 
 lint-nfcore: setup ## nf-core's own lint, in an environment of its own
 	@test -x .cache/nf-core/bin/nf-core || { uv venv -q .cache/nf-core && uv pip install -q -p .cache/nf-core/bin/python nf-core==4.2.1; }

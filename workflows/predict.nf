@@ -1,8 +1,10 @@
 /*
  * Genome -> shards -> predictions -> annotation -> evaluation (where a reference is given) -> report.
  * --mode augment is the same way: each gene's known transcripts are the prompt, and new ones join the user's own GFF3.
- * Keep this file about order: what a step does stands in its module, with which flags in conf/modules.config.
+ * Keep this file about order: what a step does stands in its module, with which flags in modules/local/flags.nf.
  */
+include { joinById    } from '../subworkflows/local/annotate'
+include { toolFlags   } from '../modules/local/flags'
 include { TG_PREP     } from '../modules/local/tg_prep'
 include { TG_EVALUATE } from '../modules/local/tg_evaluate'
 include { ANNOTATE    } from '../subworkflows/local/annotate'
@@ -10,35 +12,41 @@ include { REPORT      } from '../subworkflows/local/report'
 
 workflow PREDICT {
     take:
-    genomes // [ meta, fasta, annotation, regions, reads ]
-    model   // directory
+    genomes  // [ id, fasta, annotation, regions, reads, ... ], by name
+    settings // typed parameters, by name
 
     main:
-    TG_PREP(genomes.map { meta, fasta, annotation, regions, _reads -> [meta, fasta, annotation, regions] })
-
-    ANNOTATE(
-        TG_PREP.out.shards,
-        TG_PREP.out.rejects,
-        genomes.map { meta, fasta, annotation, _regions, _reads -> [meta, fasta, params.mode == 'augment' ? annotation : []] },
-        genomes.map { meta, _fasta, _annotation, _regions, _reads -> [meta, model] },
+    def flags = toolFlags(settings)
+    def model = file(settings.model, type: 'dir', checkIfExists: true, glob: false)
+    TG_PREP(
+        genomes.map { genome -> [[id: genome.id], genome.fasta, genome.annotation, genome.regions] },
+        settings.aliases ? file(settings.aliases, glob: false) : [],
+        flags.prep,
     )
 
-    references = genomes
-        .filter { _meta, _fasta, annotation, _regions, _reads -> annotation } // the reference
-        .map { meta, fasta, annotation, _regions, reads -> [meta, annotation, reads, fasta, []] }
-    TG_EVALUATE(ANNOTATE.out.gff3.join(references))
+    prepared = TG_PREP.out.shards.join(TG_PREP.out.rejects).map { meta, shards, rejects -> [id: meta.id, shards: shards, rejects: rejects] }
+    ANNOTATE(
+        joinById(genomes, prepared).map { genome -> genome + [model: model, into: settings.mode == 'augment' ? genome.annotation : []] },
+        settings,
+    )
+
+    references = genomes.filter { genome -> genome.annotation }
+    TG_EVALUATE(
+        joinById(ANNOTATE.out.annotations, references)
+            .map { one -> [[id: one.id], one.gff3, one.annotation, one.reads, one.fasta, []] },
+        flags.evaluate,
+    )
 
     REPORT(
-        ANNOTATE.out.gff3,
-        TG_EVALUATE.out.json,
-        references.map { meta, annotation, _reads, _fasta, _shards -> [meta, annotation] },
-        TG_PREP.out.summary,
-        channel.empty(),
+        ANNOTATE.out.annotations.map { one -> [id: one.id, kind: 'annotation', file: one.gff3] }.mix(
+            references.map { genome -> [id: genome.id, kind: 'reference', file: genome.annotation] },
+            TG_EVALUATE.out.json.map { meta, json -> [id: meta.id, kind: 'evaluation', file: json] },
+            TG_PREP.out.summary.map { meta, json -> [id: meta.id, kind: 'prep', file: json] },
+        ),
+        flags,
     )
 
     emit:
-    annotation = ANNOTATE.out.gff3    // [ meta, gff3 ]
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
-    report     = REPORT.out.html      // html
     versions   = TG_PREP.out.versions.mix(ANNOTATE.out.versions, TG_EVALUATE.out.versions, REPORT.out.versions)
 }

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.backmap.builders import TEST, gene_sets, make_gene, row_of, shards_of
 from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.run import Result, run
-from transgenic_tools.errors import MissingInputError, UsageError
+from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.gff3 import read_annotation, write_genes
 from transgenic_tools.io.rejects import BACKMAP, HEADER
@@ -308,3 +308,22 @@ def test_shards_that_were_made_differently_are_named(tmp_path: Path, caplog: pyt
     assert "--precision fp32" in line
     both = written(stamp(), stamp(model="m2"), stamp(version="0.0.9"))
     assert [line.split(": ")[0].rsplit(" ", 1)[-1] for line in both] == ["model", "version"]
+
+
+def test_genes_that_the_preparation_left_out_come_first_in_the_table(tmp_path: Path) -> None:
+    earlier = tmp_path / "prep.tsv"
+    earlier.write_text("gene\treason\tdetail\taction\ng0\tno_cds\tlncRNA\tfiltered\n\n")
+    rows = [row_of(make_gene("g1", [(100, 400)])), replace(row_of(make_gene("g2", [(600, 900)])), gsf=None)]
+    result = _go(rows, tmp_path, earlier_rejects=earlier)
+    assert _rejects(result)[0] == ["g0", "no_cds", "lncRNA", "filtered"]
+    assert [row[0] for row in _rejects(result)] == ["g0", "g2"]
+    assert result.rejects == {"no_prediction": 1}
+
+
+@pytest.mark.parametrize("text", ["", "reason\tgene\n", "gene\treason\tdetail\taction\ng0\tno_cds\n"])
+def test_a_table_of_something_else_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "prep.tsv").write_text(text)
+    with pytest.raises(BadInputError, match=r"prep\.tsv"):
+        _go([row_of(make_gene("g1", [(100, 400)]))], tmp_path, earlier_rejects=tmp_path / "prep.tsv")
+    with pytest.raises(MissingInputError):
+        _go([row_of(make_gene("g1", [(100, 400)]))], tmp_path, earlier_rejects=tmp_path / "none.tsv")

@@ -111,6 +111,8 @@ def _make_base() -> bool:
     (folder / "usr/lib/python3.11/EXTERNALLY-MANAGED").unlink(missing_ok=True)
     (folder / "usr/bin/python").symlink_to("python3")
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder / "etc/ssl/certs/ca-certificates.crt")
+    for left in (*folder.glob("var/cache/apt/archives/*.deb"), *folder.glob("var/lib/apt/lists/*_*")):
+        left.unlink()  # as the official image has none
     changes = ["-c", "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "-c", 'CMD ["python3"]']
     with subprocess.Popen(["tar", "-C", str(folder), "-c", "."], stdout=subprocess.PIPE) as tar:
         subprocess.run(

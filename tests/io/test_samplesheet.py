@@ -45,6 +45,9 @@ def test_a_good_sheet(folder: Path) -> None:
         ("sample,fasta,genome\nx,a.fa,y\n", "line 1, column 'genome': unknown column; allowed are sample"),
         ("sample,annotation\nx,a.gff3\n", "line 1, column 'fasta': this column is missing"),
         ("sample,fasta,annotation\nx,a.fa,a.gff3,,,\n", "line 2: 6 fields, but the header has 3"),
+        ("sample,fasta,annotation\n-rf,a.fa,a.gff3\n", "line 2, column 'sample': '-rf': sample must be letters"),
+        ("sample,fasta,annotation,evidence\nx,a.fa,a.gff3,e.csv\n", "'e.csv': evidence is not available yet"),
+        ("sample,fasta,annotation,condition\nx,a.fa,a.gff3,root\n", "'root': a condition is not available yet"),
         ("sample,fasta\n", "no row below the header"),
         ("sample,fasta,annotation\n.,a.fa,a.gff3\n", "line 2, column 'sample': '.': sample must be letters"),
         ("sample,fasta,annotation\n..,a.fa,a.gff3\n", "line 2, column 'sample': '..': sample must be letters"),
@@ -66,6 +69,12 @@ def test_blanks_and_dollars_in_paths(folder: Path) -> None:
     assert read_samplesheet(folder / "s.csv")[0].fasta == folder / "my $HOME genome.fa"
 
 
+def test_columns_that_nothing_reads_yet_may_stand_there_empty(folder: Path) -> None:
+    (folder / "s.csv").write_text("sample,fasta,annotation,evidence,condition\nx,a.fa,a.gff3,,\n")
+    (only,) = read_samplesheet(folder / "s.csv")
+    assert (only.evidence, only.condition) == (None, None)
+
+
 def test_all_faults_at_once(folder: Path) -> None:
     assert "3 fault(s)" in _faults(folder, "sample,fasta,annotation\na b,x.fa,a.gff3\nok,a.fa,y.gff3\n")
 
@@ -80,4 +89,6 @@ def test_the_package_and_the_pipeline_share_one_schema() -> None:
     assert (root / "transgenic_tools/io/schema_input.json").read_text() == (
         root / "assets/schema_input.json"
     ).read_text()
-    assert list(load_schema()["items"]["properties"]) == ["sample", "fasta", "annotation", "regions", "reads"]
+    assert list(load_schema()["items"]["properties"]) == [
+        "sample", "fasta", "annotation", "regions", "reads", "evidence", "condition",
+    ]  # fmt: skip

@@ -28,7 +28,10 @@ def launch_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_flat_configuration_is_the_one_on_record(profiles: str, launch_dir: Path, snapshot: SnapshotAssertion) -> None:
     text = nextflow.flat_config(profiles, launch_dir=launch_dir)
     labels = set(re.findall(r"process\.'withLabel:(\w+)'\.(\w+)", text))
-    assert {("process_gpu", key) for key in ("accelerator", "clusterOptions", "containerOptions", "queue")} <= labels
+    assert {("process_gpu", key) for key in ("accelerator", "containerOptions", "queue", "ext")} <= labels
+    assert len(re.findall(r"^process\.(?:'.*'\.)?clusterOptions", text, flags=re.MULTILINE)) == 1, (
+        "SLURM options stand once"
+    )
     for label in ("process_single", "process_low", "process_medium", "process_high"):
         assert {(label, key) for key in ("cpus", "memory", "time")} <= labels, f"{profiles} drops resources of {label}"
     assert text == snapshot

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,12 @@ def test_only_tasks_with_a_model_get_the_gpu(engine: str, tmp_path: Path) -> Non
 
 
 def test_without_use_gpu_nothing_asks_for_one() -> None:
-    """`accelerator`, `clusterOptions` and `containerOptions` of the label hang on the parameter, as does maxForks."""
-    text = (nextflow.ROOT / "conf" / "base.config").read_text().split("withLabel: process_gpu", 1)[1]
-    for key in ("accelerator", "queue", "clusterOptions", "containerOptions", "maxForks"):
-        block = text.split(f"        {key} ", 1)[1].split("\n        }", 1)[0].split("\n        maxForks", 1)[0]
-        assert "params.use_gpu" in block, key
+    """`accelerator`, `queue` and `containerOptions` hang on `ext.gpus`, which is 0 then; so does maxForks."""
+    text = (nextflow.ROOT / "conf" / "base.config").read_text()
+    label = text.split("withLabel: process_gpu", 1)[1]
+    for key in ("accelerator", "queue", "containerOptions"):
+        block = label.split(f"        {key} ", 1)[1].split("\n        }", 1)[0].split("\n        maxForks", 1)[0]
+        assert "task.ext.gpus" in block, key
+    assert "params.use_gpu.toBoolean() ? params.gpus_per_task.toInteger() : 0" in label
+    assert re.search(r"maxForks += \"\$\{params.use_gpu\}.*/true ", label)
+    assert "task.ext.gpus ? (params.slurm_gpu_opts" in text.split("withLabel: process_gpu", 1)[0]

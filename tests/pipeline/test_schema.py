@@ -58,7 +58,7 @@ def test_every_parameter_is_used() -> None:
     sources += [path for folder in ("workflows", "subworkflows", "modules") for path in (ROOT / folder).rglob("*.nf")]
     text = "\n".join(path.read_text() for path in sources)
     for name in set(schema_params()) - FOR_READERS:
-        uses = len(re.findall(rf"\bparams\.{name}\b", text))
+        uses = len(re.findall(rf"\b(params|settings|given)\.{name}\b", text))
         assert uses >= 1, f"--{name} does nothing"
 
 
@@ -66,35 +66,128 @@ def test_versions_agree() -> None:
     config = (ROOT / "nextflow.config").read_text()
     assert re.search(r"^    version += '(.*)'$", config, flags=re.MULTILINE).group(1) == __version__  # type: ignore[union-attr]
     assert f":{__version__}-thin" in schema_params()["thin_image"]["default"]
+    assert set(re.findall(r"transgenic-tools:([\d.]+)", config)) == {__version__}
 
 
-def options_of(tool: str, command: str | None) -> set[str]:
+def parameters_of(tool: str, command: str | None) -> list[set[str]]:
+    """The names of each flag of a tool, arguments without a flag left out."""
     app = importlib.import_module(f"transgenic_tools.cli.{tool}").app
     found: Any = typer.main.get_command(app)
     if command:
         found = found.commands[command]
-    return {name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    named = [{*parameter.opts, *parameter.secondary_opts} for parameter in found.params]
+    return [names for names in named if any(name.startswith("-") for name in names)]
+
+
+def options_of(tool: str, command: str | None) -> set[str]:
+    return set().union(*parameters_of(tool, command))
+
+
+def table_of_flags() -> dict[str, dict[str, str]]:
+    """modules/local/flags.nf: module -> flag -> the expression that its value comes from."""
+    text = (ROOT / "modules" / "local" / "flags.nf").read_text()
+    body = text.split("    return [\n", 1)[1].split("\n    ]\n", 1)[0]
+    tables = dict(re.findall(r"^        (\w+): \[\n(.*?)^        \],$", body, flags=re.MULTILINE | re.DOTALL))
+    return {
+        module: dict(re.findall(r"^            '(--[\w-]+)': (.*),$", block, flags=re.MULTILINE))
+        for module, block in tables.items()
+    }
 
 
 def flags_of(module: Path) -> tuple[str, str | None, set[str]]:
-    """(tool, sub-command, flags) that a module's script and its ext.args pass."""
+    """(tool, sub-command, flags) that a module's script passes by itself and by the table of flags."""
     script = module.read_text().split("    script:", 1)[1].split("    stub:", 1)[0]
-    name = module.parent.name.upper()
-    config = (ROOT / "conf" / "modules.config").read_text()
-    block = re.search(rf"withName: {name} \{{(.*?)\n    \}}", config, flags=re.DOTALL)
     call = re.search(r"^    (tg-\w+)(?: (\w+))?", script, flags=re.MULTILINE)
-    assert call, f"{name} calls no tool"
+    assert call, f"{module} calls no tool"
     tool, command = call.groups()
-    own = re.sub(r"ext\.launcher .*?\n        \}", "", block.group(1), flags=re.DOTALL) if block else ""
-    text = re.sub(r"tg-\w+ --version[^\n]*", "", script) + own
-    return tool.removeprefix("tg-"), command, set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text))
+    text = re.sub(r"tg-\w+ --version[^\n]*", "", script)
+    text += " ".join(f"--{name}" for name in re.findall(r"filesOf\('(\w+)'", script))
+    table = table_of_flags().get(module.parent.name.removeprefix("tg_"), {})
+    return tool.removeprefix("tg-"), command, set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text)) | set(table)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.parent.name)
 def test_every_flag_that_a_module_passes_exists(module: Path) -> None:
     tool, command, flags = flags_of(module)
     assert flags, f"{module} passes no flag"
-    assert flags <= options_of(tool, command if command in ("genes", "split") else None)
+    assert flags <= options_of(tool, command if command in ("genes", "split", "folds") else None)
+
+
+#: Flags that no parameter stands for, and why: every other flag of a tool can be set from the pipeline.
+LEFT_OUT = {
+    "all": {
+        "--version": "of tools run by hand", "--verbose": "of tools run by hand", "--quiet": "of tools run by hand",
+        "--json-summary": "the summary for programs; generate.json alone is read", "--overwrite": "a task begins anew",
+        "--help": "of tools run by hand", "--install-completion": "of shells", "--show-completion": "of shells",
+    },
+    "prep genes": {
+        "--flank": "short for --upstream and --downstream",
+        "--jitter": "windows of random flanks, for benchmarks and experiments with tg-train alone",
+        "--seed": "of --jitter alone",
+        "--routine": "windows shortened to known exons, for experiments with tg-train alone",
+        "--overlap": "of --routine alone",
+        "--min-isoforms": "picks genes by their known transcripts, for experiments",
+        "--max-isoforms": "picks genes by their known transcripts, for experiments",
+        "--longest": "throws known isoforms away, for experiments",
+    },
+    "encode": {"--pool": "must be that of the model's mapping"},
+    "generate": {},
+    "backmap": {
+        "--index": "the pipeline's files are not packed",
+        "--max-isoforms": "tg-generate has written no more than the parameter --max_isoforms",
+    },
+    "evaluate": {
+        "--seqid": "a part of a genome, for benchmarks", "--start": "a part of a genome, for benchmarks",
+        "--end": "a part of a genome, for benchmarks", "--gene-list": "a part of a genome, for benchmarks",
+        "--homologs": "strata of a benchmark", "--calibration": "predictions of the pipeline always carry scores",
+        "--missing-chains": "of one genome's reads; tg-evaluate alone",
+        "--echo": "the prompt beside an augmented annotation, for benchmarks",
+    },
+    "train": {
+        name: "stands in the preset (--preset), which may be a file of the user's"
+        for name in (
+            "--set", "--stage", "--weights", "--revision", "--allow-download", "--trust-remote-code", "--peft",
+            "--rank", "--freeze", "--steps", "--decoder-steps", "--batch-bases", "--accumulate", "--max-bases",
+            "--learning-rate", "--optimizer", "--precision", "--ema", "--eval-every", "--save-every", "--augment",
+            "--encodings",
+            "--stream", "--workers", "--deepspeed", "--no-resume", "--ignore-memory",
+        )
+    },
+    "report": {
+        "--rejects": "they stand beside the annotation", "--predictions": "shards are too large to be gathered",
+        "--params": "pipeline_info has them", "--model": "pipeline_info has its path",
+        "--paired-only": "the report shows whatever was annotated",
+    },
+    "report folds": {},
+    "prep split": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.parent.name)
+def test_every_flag_of_a_tool_has_a_parameter_or_a_reason(module: Path) -> None:
+    tool, command, flags = flags_of(module)
+    command = command if command in ("genes", "split", "folds") else None
+    left_out = {**LEFT_OUT["all"], **LEFT_OUT[f"{tool} {command}" if command else tool]}
+    parameters = parameters_of(tool, command)
+    without = [names for names in parameters if not names & (flags | set(left_out))]
+    assert not without, f"tg-{tool}: no parameter sets {without}, and nothing says why"
+    known = set().union(*parameters) | {"--help"}
+    stale = set(LEFT_OUT[f"{tool} {command}" if command else tool]) - known
+    assert not stale, f"tg-{tool} has no {stale} to leave out"
+    assert not flags & set(left_out) - {"--json"}, "left out, and passed"
+
+
+def test_every_flag_in_the_table_comes_from_a_parameter() -> None:
+    rules = schema_params()
+    by_mode = {"--complete", "--split", "--device", "--folds"}  # and by other parameters
+    seen = 0
+    for flags in table_of_flags().values():
+        for flag, value in flags.items():
+            names = set(re.findall(r"settings\.(\w+)", value))
+            assert names <= set(rules)
+            assert names or flag in by_mode or flag == "--batch-bases", f"{flag} has the value {value}"
+            seen += len(names)
+    assert seen > 30
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.parent.name)
@@ -103,7 +196,8 @@ def test_every_input_and_every_variable_of_a_module_is_used(module: Path) -> Non
     text = module.read_text()
     script = text.split("    script:", 1)[1].split("    stub:", 1)[0]
     inputs = text.split("    input:", 1)[1].split("    output:", 1)[0]
-    names = set(re.findall(r"\b(?:path|val)[( ](\w+)", inputs)) - {"meta"}
+    names = set(re.findall(r"^ +(?:path|val) (\w+)|\b(?:path|val)\((\w+)", inputs, flags=re.MULTILINE))
+    names = {name for pair in names for name in pair if name} - {"meta"}
     for name in names:
         assert re.search(rf"\b{name}\b", script), f"{module}: input '{name}' does nothing"
     lines = re.sub(r"//.*", "", script).splitlines()
@@ -116,8 +210,11 @@ def test_every_input_and_every_variable_of_a_module_is_used(module: Path) -> Non
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.parent.name)
 def test_modules_have_what_a_module_has(module: Path) -> None:
     text = module.read_text()
-    for word in ("tag ", "label ", "container ", "task.ext.args", "task.ext.when", "stub:", "versions.yml", "emit:"):
+    for word in ("tag ", "label 'image_", "task.ext.args", "stub:", "versions.yml", "emit:"):
         assert word in text, f"{module} lacks {word!r}"
+    outputs = text.split("    output:", 1)[1].split("    script:", 1)[0]
+    for line in outputs.strip().splitlines():
+        assert re.search(r"emit: \w+.* // \S", line), f"{module}: an emission without its shape: {line}"
     inputs = text.split("    input:", 1)[1].split("    output:", 1)[0]
     assert len(re.findall(r"^    (val|path|tuple) ", inputs, flags=re.MULTILINE)) <= 6
 

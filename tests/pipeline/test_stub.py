@@ -51,7 +51,7 @@ def test_predict_scatters_and_gathers_and_resumes(tiny_sheet: Path) -> None:
     again = stub_run(tiny_sheet, "-resume")
     assert again.code == 0, again.text
     assert again.count("CACHED") == plan
-    assert again.file("annotation/one.rejects.tsv").read_text() == "gene\treason\tdetail\n"
+    assert again.file("annotation/one.rejects.tsv").read_text() == "gene\treason\tdetail\taction\n"
 
 
 def test_augment_needs_the_annotation_that_it_adds_to(tiny_sheet: Path) -> None:

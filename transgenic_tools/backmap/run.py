@@ -24,7 +24,7 @@ from transgenic_tools.io.exports import GeneWriter, SequenceKind, bed_writer, fa
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.writer import Index, create_text, gff3_writer, gtf_writer
 from transgenic_tools.io.lists import read_ids
-from transgenic_tools.io.rejects import Reject, write_rejects
+from transgenic_tools.io.rejects import Reject, read_rejects, write_rejects
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import expand_shards, read_predictions
 from transgenic_tools.io.tracks import SiteTrack
@@ -171,6 +171,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             in `rejects.tsv` instead.
     """
     shards = expand_shards(config.predictions)
+    earlier = read_rejects(config.earlier_rejects) if config.earlier_rejects else ()
     for difference in differences(shards):
         logger.warning("%s", difference)
     watch, rejects, sites = _Watch(), list[Reject](), SiteTrack()
@@ -215,7 +216,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
                     writer.write(gene)
         if config.sites is not None:
             sites.write(config.sites, lengths or {}, together)
-        write_rejects(rejects, stack.enter_context(create_text(config.rejects_path, together=together)))
+        write_rejects((*earlier, *rejects), stack.enter_context(create_text(config.rejects_path, together=together)))
     optional = (config.gtf, config.bed, config.proteins, config.cds, config.cdna, config.sites)
     return Result(
         out=config.out,

@@ -115,4 +115,19 @@ def gene(
     typer.echo(draw_gene(request), nl=False)
 
 
+@app.command()
+def folds(
+    evaluations: Annotated[list[Path], typer.Argument(help="JSON of tg-evaluate: <sample>.fold_<k>.json.")],
+    model: Annotated[list[Path] | None, _many("--model", "Model directory fold_<k>; may be repeated.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Table to write.")] = Path("folds.tsv"),
+    version: VersionOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Put the figures of a cross-validation into one table, with mean and standard deviation."""
+    set_up_logging(0, quiet)
+    from transgenic_tools.report.folds import write_folds
+
+    _LOG.info("%s: %d folds", out, write_folds(evaluations, model or (), out))
+
+
 main = entry_point(app, "tg-report")

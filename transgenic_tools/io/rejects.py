@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, get_args
 
+from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import RULES, Action
+from transgenic_tools.io.files import text_lines
 from transgenic_tools.provenance import write_aside
 
 #: tg-prep lift: why a transcript or gene is not lifted.
@@ -97,3 +99,28 @@ def write_rejects_file(rejects: Iterable[Reject], path: Path) -> None:
     """The whole table as a file."""
     with write_aside(path) as aside, open(aside, "w", encoding="utf-8") as handle:
         write_rejects(rejects, handle)
+
+
+def read_rejects(path: Path) -> tuple[Reject, ...]:
+    """A table that another stage wrote.
+
+    Raises:
+        MissingInputError, BadInputError: there is no such file, or it is no table of rejects.
+    """
+    hint = "give the rejects.tsv of tg-prep"
+    rows: list[Reject] = []
+    header = ""
+    for number, line in text_lines(path):
+        header = header or line
+        if header != HEADER:
+            raise BadInputError(f"the first line is not {HEADER!r}", path=path, line=number, hint=hint)
+        cells = line.split("\t")
+        if number == 1 or not line.strip():
+            continue
+        action = next((known for known in get_args(Action) if cells[-1] == known), None)
+        if len(cells) != 4 or action is None:
+            raise BadInputError("this is no line of a table of rejects", path=path, line=number, hint=hint)
+        rows.append(Reject(cells[0], cells[1], cells[2], action))
+    if not header:
+        raise BadInputError("the table is empty, it has not even a header", path=path, hint=hint)
+    return tuple(rows)

@@ -32,6 +32,8 @@ class Sample:
     annotation: Path | None = None
     regions: Path | None = None
     reads: Path | None = None
+    evidence: Path | None = None
+    condition: str | None = None
 
 
 def load_schema() -> dict[str, Any]:
@@ -99,7 +101,9 @@ class _Checker:
 
     def _value(self, line: int, column: str, value: str) -> None:
         rule = self.rules[column]
-        if not self.validators[column].is_valid(value):
+        if "unavailable" in rule:  # a column of the contract that no stage reads so far
+            self.fault(line, column, f"{value!r}: {rule['unavailable']}")
+        elif not self.validators[column].is_valid(value):
             allowed = (
                 f"{rule['errorMessage']} (pattern {rule['pattern']})" if "pattern" in rule else rule["errorMessage"]
             )
@@ -151,9 +155,10 @@ def read_samplesheet(path: str | Path) -> tuple[Sample, ...]:
     elif checker.header(columns):
         for number, values in _rows(records, columns, checker):
             checker.row(number, values)
-            paths = {c: _resolve(v, sheet) for c, v in values.items() if c != "sample" and v}
+            files = [c for c, rule in checker.rules.items() if rule.get("format") == "file-path"]
+            paths = {c: _resolve(values[c], sheet) for c in files if values.get(c)}
             if "fasta" in paths:
-                samples.append(Sample(sample=values["sample"], **paths))
+                samples.append(Sample(sample=values["sample"], condition=values.get("condition") or None, **paths))
         if not samples and not checker.faults:
             checker.fault(2, None, "no row below the header")
     if checker.faults:

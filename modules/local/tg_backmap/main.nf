@@ -1,34 +1,38 @@
 // All prediction shards of one genome to one annotation. The gather: it sees gene sentences, never a model.
+include { named } from '../flags'
+include { words } from '../flags'
+
 process TG_BACKMAP {
     tag "${meta.id}"
     label 'process_low'
-    conda "${projectDir}/containers/environment.yml"
-    container "${params.thin_image}"
+    label 'image_thin'
 
     input:
-    tuple val(meta), path(predictions), path(fasta), path(into, stageAs: 'into/*') // into: the user's own GFF3, or an empty list
+    // into: the user's own GFF3; rejects: of the preparation. Or empty lists.
+    tuple val(meta), path(predictions), path(fasta), path(into, stageAs: 'into/*'), path(rejects, stageAs: 'earlier/*')
+    path skip // IDs of genes that get nothing, or an empty list
+    val flags // [ --flag: value ]
 
     output:
-    tuple val(meta), path("${prefix}.gff3")                          , emit: gff3    // [ meta, sample.gff3 ]
-    tuple val(meta), path("${prefix}.rejects.tsv")                   , emit: rejects // [ meta, sample.rejects.tsv ]
-    tuple val(meta), path("${prefix}.{gtf,bed,pep.fa,cds.fa,cdna.fa}"), emit: others , optional: true
-    path "versions.yml"                                              , emit: versions
-
-    when:
-    task.ext.when == null || task.ext.when
+    tuple val(meta), path("${prefix}.gff3")                                    , emit: gff3                   // [ meta, sample.gff3 ]
+    tuple val(meta), path("${prefix}.rejects.tsv")                             , emit: rejects                // [ meta, sample.rejects.tsv ]
+    tuple val(meta), path("${prefix}.{gtf,bed,pep.fa,cds.fa,cdna.fa,sites.bw}"), emit: others, optional: true // [ meta, file or files ]
+    path "versions.yml"                                                        , emit: versions               // versions.yml
 
     script:
     def args    = task.ext.args ?: ''
     def augment = into ? "--into ${into}" : ''
+    def earlier = rejects ? "--earlier-rejects ${rejects}" : ''
+    def ids     = into && skip ? "--skip-genes ${skip}" : ''
     prefix      = task.ext.prefix ?: "${meta.id}"
     """
     tg-backmap ${predictions} \\
         --fasta ${fasta} \\
         --out ${prefix}.gff3 \\
         --rejects ${prefix}.rejects.tsv \\
-        ${augment} ${args}
+        ${augment} ${earlier} ${ids} ${words(named(flags, prefix))} ${args}
 
-    cat <<-END_VERSIONS > versions.yml
+    cat <<-END_VERSIONS >| versions.yml
     "${task.process}":
         transgenic_tools: \$(tg-backmap --version | sed 's/.* //')
     END_VERSIONS
@@ -37,8 +41,8 @@ process TG_BACKMAP {
     stub:
     prefix = task.ext.prefix ?: "${meta.id}"
     """
-    echo '##gff-version 3' > ${prefix}.gff3
-    touch ${prefix}.rejects.tsv
-    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    echo '##gff-version 3' >| ${prefix}.gff3
+    printf 'gene\\treason\\tdetail\\taction\\n' >| ${prefix}.rejects.tsv
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """
 }

@@ -1,22 +1,23 @@
 // A predicted annotation against a reference one: figures as gffcompare defines them.
+include { named } from '../flags'
+include { words } from '../flags'
+
 process TG_EVALUATE {
     tag "${meta.id}"
     label 'process_low'
-    conda "${projectDir}/containers/environment.yml"
-    container "${params.thin_image}"
+    label 'image_thin'
 
     input:
     // reads: long reads; fasta: the genome, for reads and for GTF without stop_codon lines; shards: compare their genes
     // only. Or empty lists.
     tuple val(meta), path(prediction, stageAs: 'prediction/*'), path(reference, stageAs: 'reference/*'), path(reads), path(fasta), path(shards, stageAs: 'shards/*')
+    val flags // [ --flag: value ]
 
     output:
-    tuple val(meta), path("${prefix}.json"), emit: json // [ meta, sample.json ]
-    tuple val(meta), path("${prefix}.tsv") , emit: tsv  // [ meta, sample.tsv ]
-    path "versions.yml"                    , emit: versions
-
-    when:
-    task.ext.when == null || task.ext.when
+    tuple val(meta), path("${prefix}.json")                   , emit: json                   // [ meta, sample.json ]
+    tuple val(meta), path("${prefix}.tsv")                    , emit: tsv                    // [ meta, sample.tsv ]
+    tuple val(meta), path("${prefix}.{genes,transcripts}.tsv"), emit: tables, optional: true // [ meta, tables ]
+    path "versions.yml"                                       , emit: versions               // versions.yml
 
     script:
     def args    = task.ext.args ?: ''
@@ -30,9 +31,9 @@ process TG_EVALUATE {
         --prediction ${prediction} \\
         --json ${prefix}.json \\
         --tsv ${prefix}.tsv \\
-        ${support} ${genome} ${genes} ${args}
+        ${support} ${genome} ${genes} ${words(named(flags, prefix))} ${args}
 
-    cat <<-END_VERSIONS > versions.yml
+    cat <<-END_VERSIONS >| versions.yml
     "${task.process}":
         transgenic_tools: \$(tg-evaluate --version | sed 's/.* //')
     END_VERSIONS
@@ -41,8 +42,8 @@ process TG_EVALUATE {
     stub:
     prefix = task.ext.prefix ?: "${meta.id}"
     """
-    echo '{"gene_exact": 0.0, "cds": {"exon": {"f1": 0.0}, "base": {"f1": 0.0}}}' > ${prefix}.json
+    echo '{"gene_exact": 0.0, "cds": {"exon": {"f1": 0.0}, "base": {"f1": 0.0}}}' >| ${prefix}.json
     touch ${prefix}.tsv
-    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """
 }

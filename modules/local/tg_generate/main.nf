@@ -1,21 +1,21 @@
 // One shard to one prediction shard: the only step that wants a GPU, so the only one that is cut into many tasks.
+include { smallerBatch } from '../flags'
+include { words } from '../flags'
+
 process TG_GENERATE {
     tag "${meta.id}:${shard.baseName}"
     label 'process_medium'
     label 'process_gpu'
-    conda "${projectDir}/containers/environment.yml"
-    container "${params.torch_image}"
+    label 'image_torch'
 
     input:
     tuple val(meta), path(shard), path(model, stageAs: 'model'), path(encodings, stageAs: 'encodings/*') // encodings: of TG_ENCODE, or an empty list
+    val flags // [ --flag: value ]
 
     output:
     tuple val(meta), path("predictions/predictions-*.parquet"), emit: predictions // [ meta, predictions-00000.parquet ]
     tuple val(meta), path("generate.json")                    , emit: summary     // [ meta, generate.json ]
-    path "versions.yml"                                       , emit: versions
-
-    when:
-    task.ext.when == null || task.ext.when
+    path "versions.yml"                                       , emit: versions    // versions.yml
 
     script:
     def args   = task.ext.args ?: ''
@@ -26,9 +26,9 @@ process TG_GENERATE {
         --outdir predictions \\
         --threads ${task.cpus} \\
         --json \\
-        ${stored} ${args} > generate.json
+        ${stored} ${words(smallerBatch(flags, task.attempt))} ${args} >| generate.json
 
-    cat <<-END_VERSIONS > versions.yml
+    cat <<-END_VERSIONS >| versions.yml
     "${task.process}":
         transgenic_tools: \$(tg-generate --version | sed 's/.* //')
     END_VERSIONS
@@ -36,9 +36,9 @@ process TG_GENERATE {
 
     stub:
     """
-    mkdir predictions
+    mkdir -p predictions
     touch predictions/${shard.baseName.replaceFirst('genes', 'predictions')}.parquet
-    echo '{"device": "cpu"}' > generate.json
-    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    echo '{"device": "cpu"}' >| generate.json
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """
 }

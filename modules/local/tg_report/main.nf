@@ -1,9 +1,20 @@
 // All genomes of a run in one HTML file that opens without a network.
+include { words } from '../flags'
+
+/** Samples by the names of their files. */
+def namesOf(paths) {
+    return [paths].flatten().collect { path -> path.baseName }
+}
+
+/** One flag a file, as SAMPLE=PATH. */
+def filesOf(flag, names, paths) {
+    return [names, [paths].flatten()].transpose().collect { name, path -> "--${flag} ${name}=${path}" }
+}
+
 process TG_REPORT {
     tag "${annotations instanceof List ? annotations.size() : 1} annotations"
     label 'process_single'
-    conda "${projectDir}/containers/environment.yml"
-    container "${params.thin_image}"
+    label 'image_thin'
 
     input:
     path annotations, stageAs: 'annotation/*'                                        // <sample>.gff3
@@ -11,30 +22,26 @@ process TG_REPORT {
     tuple val(referenced), path(references, stageAs: 'reference/?/*', arity: '0..*') // samples and their annotations, same order
     tuple val(prepared), path(preps, stageAs: 'prep/?/*', arity: '0..*')             // samples and their prep.json, same order
     path trainings, stageAs: 'training/?/*'                                          // metrics.jsonl of each model
+    val flags                                                                        // [ --flag: value ]
 
     output:
-    path "report.html"         , emit: html
-    path "multiqc/*_mqc.json"  , emit: multiqc, optional: true
-    path "versions.yml"        , emit: versions
-
-    when:
-    task.ext.when == null || task.ext.when
+    path "report.html"       , emit: html                    // report.html
+    path "multiqc/*_mqc.json", emit: multiqc, optional: true // multiqc/*_mqc.json
+    path "versions.yml"      , emit: versions                // versions.yml
 
     script:
     def args  = task.ext.args ?: ''
-    def named = { flag, files -> [files].flatten().collect { file -> "--${flag} ${file.baseName}=${file}" } }
-    def pairs = { flag, names, files -> [names, [files].flatten()].transpose().collect { name, file -> "--${flag} ${name}=${file}" } }
-    def input = named('annotation', annotations) + named('evaluation', evaluations) +
-        pairs('reference', referenced, references) + pairs('prep', prepared, preps) +
-        [trainings].flatten().collect { file -> "--training ${file}" }
+    def files = filesOf('annotation', namesOf(annotations), annotations) + filesOf('evaluation', namesOf(evaluations), evaluations) +
+        filesOf('reference', referenced, references) + filesOf('prep', prepared, preps) +
+        [trainings].flatten().collect { path -> "--training ${path}" }
     """
     tg-report \\
-        ${input.join(' \\\n        ')} \\
+        ${files.join(' \\\n        ')} \\
         --out report.html \\
         --multiqc multiqc \\
-        ${args}
+        ${words(flags)} ${args}
 
-    cat <<-END_VERSIONS > versions.yml
+    cat <<-END_VERSIONS >| versions.yml
     "${task.process}":
         transgenic_tools: \$(tg-report --version | sed 's/.* //')
     END_VERSIONS
@@ -42,7 +49,7 @@ process TG_REPORT {
 
     stub:
     """
-    echo '<!doctype html><title>stub</title>' > report.html
-    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    echo '<!doctype html><title>stub</title>' >| report.html
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """
 }

@@ -1,19 +1,18 @@
 // Shards of all genomes to the same shards with splits that no gene family crosses, in any genome.
+include { words } from '../flags'
+
 process TG_SPLIT {
     tag "${meta.id}"
     label 'process_medium'
-    conda "${projectDir}/containers/environment.yml"
-    container "${params.thin_image}"
+    label 'image_thin'
 
     input:
     tuple val(meta), path(shards, stageAs: 'shards/?/*') // meta: [ id, samples ]
+    val flags                                            // [ --flag: value ]
 
     output:
-    path "${prefix}/*/genes-*.parquet", emit: shards // [ <sample>/genes-00000.parquet, ... ]
-    path "versions.yml"               , emit: versions
-
-    when:
-    task.ext.when == null || task.ext.when
+    path "${prefix}/*/genes-*.parquet", emit: shards   // [ <sample>/genes-00000.parquet, ... ]
+    path "versions.yml"               , emit: versions // versions.yml
 
     script:
     def args = task.ext.args ?: ''
@@ -21,9 +20,9 @@ process TG_SPLIT {
     """
     tg-prep split shards/*/*.parquet \\
         --outdir ${prefix} \\
-        ${args}
+        ${words(flags)} ${args}
 
-    cat <<-END_VERSIONS > versions.yml
+    cat <<-END_VERSIONS >| versions.yml
     "${task.process}":
         transgenic_tools: \$(tg-prep --version | sed 's/.* //')
     END_VERSIONS
@@ -33,6 +32,6 @@ process TG_SPLIT {
     prefix = task.ext.prefix ?: "split"
     """
     for sample in ${meta.samples.join(' ')}; do mkdir -p ${prefix}/\$sample; touch ${prefix}/\$sample/genes-00000.parquet; done
-    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """
 }

@@ -1,40 +1,40 @@
 // Shards of all genomes to one model directory; one task a fold.
+include { words } from '../flags'
+
 process TG_TRAIN {
     tag "${meta.id}"
     label 'process_high'
     label 'process_long'
     label 'process_gpu'
-    conda "${projectDir}/containers/environment.yml"
-    container "${params.torch_image}"
+    label 'image_torch'
 
     input:
     tuple val(meta), path(shards, stageAs: 'shards/?/*') // meta: [ id, fold ], fold null where there are no folds
     path preset                                          // YAML: an image may hold others
     path init, stageAs: 'init'                           // model directory to start from, or an empty list
+    val flags                                            // [ --flag: value ]
 
     output:
-    tuple val(meta), path("${prefix}")  , emit: model // [ meta, model directory ]
-    path "${prefix}/metrics.jsonl"      , emit: metrics, optional: true
-    path "versions.yml"                 , emit: versions
-
-    when:
-    task.ext.when == null || task.ext.when
+    tuple val(meta), path("${prefix}"), emit: model                   // [ meta, model directory ]
+    path "${prefix}/metrics.jsonl"    , emit: metrics, optional: true // metrics.jsonl
+    path "versions.yml"               , emit: versions                // versions.yml
 
     script:
     def args = task.ext.args ?: ''
     def fold = meta.fold == null ? '' : "--folds ${meta.folds} --fold ${meta.fold}"
     def from = init ? '--init init' : ''
-    def launcher = task.ext.launcher ?: '' // torchrun, alone or below srun; see conf/modules.config
+    def launcher  = task.ext.launcher ?: '' // torchrun, alone or below srun; see conf/modules.config
+    def processes = task.ext.processes ?: 1
     prefix   = task.ext.prefix ?: "${meta.id}"
     """
     ${launcher} \\
     tg-train shards/*/*.parquet \\
         --preset ${preset} \\
         --outdir ${prefix} \\
-        --threads ${Math.max(1, task.cpus.intdiv(task.ext.processes ?: 1))} \\
-        ${fold} ${from} ${args}
+        --threads ${Math.max(1, task.cpus.intdiv(processes))} \\
+        ${fold} ${from} ${words(flags)} ${args}
 
-    cat <<-END_VERSIONS > versions.yml
+    cat <<-END_VERSIONS >| versions.yml
     "${task.process}":
         transgenic_tools: \$(tg-train --version | sed 's/.* //')
     END_VERSIONS
@@ -43,8 +43,8 @@ process TG_TRAIN {
     stub:
     prefix = task.ext.prefix ?: "${meta.id}"
     """
-    mkdir ${prefix}
+    mkdir -p ${prefix}
     touch ${prefix}/config.json ${prefix}/model.safetensors
-    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" > versions.yml
+    printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """
 }

@@ -3,32 +3,30 @@
  */
 include { TG_REPORT } from '../../../modules/local/tg_report'
 
-/** [ meta, file ] of all genomes as one [ [ sample, ... ], [ file, ... ] ], sorted by sample. */
-def bySample(ch) {
-    return ch
-        .map { meta, file -> [meta.id, file] }
-        .toSortedList { a, b -> a[0] <=> b[0] }
-        .map { rows -> [rows.collect { row -> row[0] }, rows.collect { row -> row[1] }] }
+/** Files of one kind with their samples as one [ [ sample, ... ], [ file, ... ] ], sorted by sample. */
+def bySample(files, kind) {
+    return files
+        .filter { item -> item.kind == kind }
+        .toSortedList { a, b -> a.id <=> b.id ?: a.file.toString() <=> b.file.toString() }
+        .map { items -> [items.collect { item -> item.id }, items.collect { item -> item.file }] }
 }
 
 workflow REPORT {
     take:
-    annotations // [ meta, gff3 ]
-    evaluations // [ meta, json ]
-    references  // [ meta, gff3 ]
-    preps       // [ meta, prep.json ]
-    trainings   // metrics.jsonl
+    files // [ id, kind, file ], kind: annotation, reference, evaluation, prep or training
+    flags // of all tools, by name
 
     main:
     TG_REPORT(
-        annotations.map { _meta, gff3 -> gff3 }.collect(sort: { it.name }).ifEmpty([]),
-        evaluations.map { _meta, json -> json }.collect(sort: { it.name }).ifEmpty([]),
-        bySample(references),
-        bySample(preps),
-        trainings.collect(sort: { it.toString() }).ifEmpty([]),
+        bySample(files, 'annotation').map { _samples, paths -> paths },
+        bySample(files, 'evaluation').map { _samples, paths -> paths },
+        bySample(files, 'reference'),
+        bySample(files, 'prep'),
+        bySample(files, 'training').map { _samples, paths -> paths },
+        flags.report,
     )
 
     emit:
-    html     = TG_REPORT.out.html
-    versions = TG_REPORT.out.versions
+    html     = TG_REPORT.out.html     // report.html
+    versions = TG_REPORT.out.versions // versions.yml
 }

@@ -1,44 +1,51 @@
 /*
  * What stands before and after the work: checked input and a header; versions, a summary, e-mail and hook.
+ *
+ * In: the parameters as Nextflow has them. Out: `settings`, the same typed by their schema, which everything else reads.
  */
 include { faultsOfParams  } from './schema'
 include { readSamplesheet } from './schema'
 include { readSchema      } from './schema'
-include { schemaParams    } from './schema'
+include { typedParams     } from './schema'
 
-workflow PIPELINE_INITIALISATION {
-    main:
-    def schema = readSchema("${projectDir}/nextflow_schema.json")
-    if (params.help) {
-        log.info(helpText(schema))
+/** Settings of a run, typed; help, version, and faults of parameters end the run here. */
+def readSettings(given) {
+    def schema   = readSchema("${projectDir}/nextflow_schema.json")
+    def settings = typedParams(given, schema)
+    if (settings.help || settings.version) {
+        log.info(settings.help ? helpText(schema) : "${workflow.manifest.name} ${workflow.manifest.version}")
         System.exit(0)
     }
-    if (params.version) {
-        log.info("${workflow.manifest.name} ${workflow.manifest.version}")
-        System.exit(0)
-    }
-    def faults = params.validate_params ? faultsOfParams(params, schema) : []
-    stopOn(faults, 'The parameters')
-    def rows = readSamplesheet(file(params.input, checkIfExists: true), readSchema("${projectDir}/assets/schema_input.json"), faults)
-    stopOn(faults + faultsOfMode(rows), 'The samplesheet')
-    log.info(headerText(rows.size()))
-    writeParams()
+    stopOn(settings.validate_params == false ? [] : faultsOfParams(given, schema), 'The parameters')
+    return settings
+}
 
-    emit:
-    genomes     = channel.fromList(rows).map { row -> // [ meta, fasta, annotation, regions, reads ]
-        [[id: row.sample], row.fasta, row.annotation ?: [], row.regions ?: [], row.reads ?: []]
-    }
-    predictions = channel.fromList(params.mode == 'evaluate' ? rows : []).map { row -> // [ meta, gff3 ]
-        [[id: row.sample], predictionOf(row)]
-    }
-    preset      = presetFile() // YAML
+/** One map a genome: id, fasta, annotation, regions, reads, evidence, condition; what a row leaves empty is an empty list. */
+def readGenomes(settings) {
+    def schema = readSchema("${projectDir}/assets/schema_input.json")
+    def (rows, faults) = readSamplesheet(file(settings.input, checkIfExists: true, glob: false), schema)
+    stopOn(faults + faultsOfMode(settings, rows), 'The samplesheet')
+    log.info(headerText(settings, rows.size()))
+    writeParams(settings)
+    def columns = schema.items.properties.keySet() - 'sample'
+    return rows.collect { row -> [id: row.sample] + columns.collectEntries { column -> [column, row[column] ?: []] } }
+}
+
+/** The annotation of an earlier run that belongs to a genome, for --mode evaluate. */
+def predictionOf(settings, sample) {
+    return file("${settings.predictions}/${sample}.gff3", glob: false)
+}
+
+/** A name in transgenic_tools/assets/presets, or a YAML file of the user's. */
+def presetFile(settings) {
+    return file(settings.preset ==~ /.*\.ya?ml/ ? settings.preset : "${projectDir}/transgenic_tools/assets/presets/${settings.preset}.yaml", glob: false)
 }
 
 workflow PIPELINE_COMPLETION {
     take:
-    annotation // [ meta, gff3 ]
+    settings   // typed parameters, by name
     evaluation // [ meta, json ]
-    report     // html
+    folds      // folds.tsv, where there are folds
     versions   // versions.yml
 
     main:
@@ -46,105 +53,103 @@ workflow PIPELINE_COMPLETION {
         .map { yml -> yml.text }
         .unique()
         .mix(channel.of("Workflow:\n    ${workflow.manifest.name}: ${workflow.manifest.version}\n    Nextflow: ${workflow.nextflow.version}\n".toString()))
-        .collectFile(storeDir: "${params.outdir}/pipeline_info", name: 'software_versions.yml', sort: true)
+        .collectFile(storeDir: "${settings.outdir}/pipeline_info", name: 'software_versions.yml', sort: true)
 
     evaluations = evaluation.toList()
+    tables      = folds.toList()
     workflow.onComplete {
-        def summary = runSummary(evaluations.val)
-        log.info(summaryText(summary))
-        tellOthers(summary)
+        def summary = runSummary(settings, evaluations.val, tables.val)
+        log.info(summaryText(settings, summary))
+        tellOthers(settings, summary)
     }
     workflow.onError {
         log.error("The run stopped. Exit codes and what to do: docs/troubleshooting.md; run again with -resume to keep finished tasks.")
     }
 }
 
-def stopOn(List faults, String subject) {
+def stopOn(faults, subject) {
     if (faults) {
         error("${subject} cannot be used:\n${faults.collect { fault -> "  - ${fault}" }.join('\n')}\nSee docs/usage.md, or --help.")
     }
 }
 
-/** What a mode needs beyond the schemas. */
-def faultsOfMode(List rows) {
-    def faults = []
-    if (params.mode == 'evaluate' && !params.predictions) {
-        faults << "--mode evaluate needs --predictions: the directory with <sample>.gff3 files, e.g. results/annotation"
-    }
-    if (params.mode in ['augment', 'evaluate', 'train']) {
-        rows.findAll { row -> !row.annotation }.each { row -> faults << "sample '${row.sample}' needs an annotation in --mode ${params.mode}" }
-    }
-    if (params.mode == 'evaluate' && params.predictions) {
-        rows.findAll { row -> !predictionOf(row).exists() }.each { row -> faults << "sample '${row.sample}': there is no ${predictionOf(row)}" }
-    }
-    if (params.mode == 'train') {
-        def processes = params.train_nodes * (params.use_gpu ? params.gpus_per_task : 1)
-        if (presetFile().exists() && processes > 1) {
-            def training = new org.yaml.snakeyaml.Yaml().load(presetFile().text).training ?: [:]
-            ['trunk', 'decoder'].each { stage ->
-                def micro = training[stage]?.accumulate ?: 1
-                if (micro % processes != 0) {
-                    faults << "--preset ${params.preset}: ${processes} processes cannot share ${micro} micro-batch${micro == 1 ? '' : 'es'} a step; give a preset of your own with training.${stage}.accumulate: ${processes} or a multiple"
-                }
-            }
-        }
-        if (params.train_nodes > 1 && workflow.session.config.process?.executor != 'slurm') {
-            faults << "--train_nodes ${params.train_nodes}: training on several nodes is started by srun; add -profile slurm"
-        }
-        if (params.train_nodes > 1 && workflow.containerEngine) {
-            faults << "--train_nodes ${params.train_nodes}: there is no srun inside a container; take -profile slurm,conda, or tools on PATH"
-        }
-        if (!presetFile().exists()) {
-            def names = file("${projectDir}/transgenic_tools/assets/presets/*.yaml").collect { path -> path.baseName }.sort()
-            faults << "--preset ${params.preset}: there is no such file, and the presets are: ${names.join(', ')}"
-        }
-    }
-    if (params.store_encodings) {
-        def config = file("${params.model}/config.json")
-        if (params.mode in ['train', 'evaluate']) {
-            faults << "--store_encodings has no use in --mode ${params.mode}"
-        }
-        else if (config.exists() && new groovy.json.JsonSlurper().parseText(config.text).encoder?.name == 'embedded') {
-            faults << "--store_encodings: ${params.model} reads DNA itself and has no pretrained encoder whose work could be stored; leave it out"
-        }
-    }
-    if (params.job_array && !(workflow.session.config.process?.executor in ['slurm', 'awsbatch', 'google-batch'])) {
-        faults << "--job_array works on a scheduler or in a cloud only: leave it out, or add -profile slurm"
-    }
-    return faults
+/** What a mode needs beyond the schemas: each line a condition that stops the run, and what is said. */
+def faultsOfMode(settings, rows) {
+    def mode      = settings.mode
+    def executor  = workflow.session.config.process?.executor
+    def preset    = presetFile(settings)
+    def processes = settings.train_nodes * (settings.use_gpu ? settings.gpus_per_task : 1)
+    def nodes     = mode == 'train' && settings.train_nodes > 1
+    def names     = file("${projectDir}/transgenic_tools/assets/presets/*.yaml").collect { path -> path.baseName }.sort().join(', ')
+    def others    = ['gtf', 'bed', 'proteins', 'cds', 'cdna', 'sites'].findAll { name -> settings[name] }
+    def compared  = mode == 'evaluate' && settings.predictions
+    return [
+        [mode == 'evaluate' && !settings.predictions,
+            "--mode evaluate needs --predictions: the directory with <sample>.gff3 files, e.g. results/annotation"],
+        [nodes && executor != 'slurm',
+            "--train_nodes ${settings.train_nodes}: training on several nodes is started by srun; add -profile slurm"],
+        [nodes && workflow.containerEngine,
+            "--train_nodes ${settings.train_nodes}: there is no srun inside a container; take -profile slurm,conda, or tools on PATH"],
+        [mode == 'train' && !preset.exists(),
+            "--preset ${settings.preset}: there is no such file, and the presets are: ${names}"],
+        [settings.store_encodings && mode in ['train', 'evaluate'],
+            "--store_encodings has no use in --mode ${mode}"],
+        [settings.store_encodings && mode in ['predict', 'augment'] && readsDnaItself(settings.model),
+            "--store_encodings: ${settings.model} reads DNA itself and has no pretrained encoder whose work could be stored; leave it out"],
+        [mode == 'augment' && others,
+            "${others.collect { name -> "--${name}" }.join(', ')}: --mode augment writes the augmented GFF3 alone; leave them out"],
+        [settings.job_array && !(executor in ['slurm', 'awsbatch', 'google-batch']),
+            "--job_array works on a scheduler or in a cloud only: leave it out, or add -profile slurm"],
+    ].findAll { stops, _sentence -> stops }.collect { _stops, sentence -> sentence } +
+        rows.findAll { row -> mode in ['augment', 'evaluate', 'train'] && !row.annotation }.collect { row ->
+            "sample '${row.sample}' needs an annotation in --mode ${mode}"
+        } +
+        rows.findAll { row -> compared && !predictionOf(settings, row.sample).exists() }.collect { row ->
+            "sample '${row.sample}': there is no ${predictionOf(settings, row.sample)}"
+        } +
+        (mode == 'train' && preset.exists() && processes > 1 ? faultsOfSharing(settings, preset, processes) : [])
 }
 
-/** A name in transgenic_tools/assets/presets, or a YAML file of the user's. */
-def presetFile() {
-    return params.preset ==~ /.*\.ya?ml/ ? file(params.preset) : file("${projectDir}/transgenic_tools/assets/presets/${params.preset}.yaml")
+/** Stages of training whose micro-batches cannot be divided among the processes. */
+def faultsOfSharing(settings, preset, processes) {
+    def training = new org.yaml.snakeyaml.Yaml().load(preset.text).training ?: [:]
+    return ['trunk', 'decoder']
+        .collect { stage -> [stage, training[stage]?.accumulate ?: 1] }
+        .findAll { _stage, micro -> micro % processes != 0 }
+        .collect { stage, micro ->
+            "--preset ${settings.preset}: ${processes} processes cannot share ${micro} micro-batch${micro == 1 ? '' : 'es'} a step; give a preset of your own with training.${stage}.accumulate: ${processes} or a multiple"
+        }
 }
 
-def predictionOf(row) {
-    return file("${params.predictions}/${row.sample}.gff3")
+/** A model without a pretrained encoder. */
+def readsDnaItself(model) {
+    def config = file("${model}/config.json", glob: false)
+    return config.exists() && new groovy.json.JsonSlurper().parseText(config.text).encoder?.name == 'embedded'
 }
 
-def headerText(int genomes) {
-    def device = params.use_gpu
-        ? "GPU (${params.gpus_per_task} a task)"
+def headerText(settings, genomes) {
+    def device = settings.use_gpu
+        ? "GPU (${settings.gpus_per_task} a task)"
         : 'CPU (add --use_gpu true where there is a GPU: many times faster)'
     return """\
         |
         |transgenic_tools ${workflow.manifest.version}
-        |  mode       ${params.mode}, ${genomes} genome${genomes == 1 ? '' : 's'} from ${params.input}
-        |  model      ${params.mode == 'train' ? "to be trained, preset ${params.preset}" : params.model}
+        |  mode       ${settings.mode}, ${genomes} genome${genomes == 1 ? '' : 's'} from ${settings.input}
+        |  model      ${settings.mode == 'train' ? "to be trained, preset ${settings.preset}" : settings.model}
         |  device     ${device}
-        |  results    ${params.outdir}
+        |  results    ${settings.outdir}
         |""".stripMargin()
 }
 
-def helpText(Map schema) {
+def helpText(schema) {
     def lines = ["", "${workflow.manifest.name} ${workflow.manifest.version}: ${workflow.manifest.description}", "",
         "  nextflow run . -profile <test|slurm|docker|singularity|...> --input samplesheet.csv --outdir results", ""]
     schema['$defs'].values().each { group ->
         lines << group.title
         group.properties.findAll { _name, rule -> !rule.hidden }.each { name, rule ->
-            def values = rule.enum ? " [${rule.enum.join('|')}]" : ''
-            def initial = rule.default != null ? " (default: ${rule.default})" : ''
+            def allowed = rule['enum']
+            def values  = allowed ? " [${allowed.join('|')}]" : ''
+            def initial = rule['default'] != null ? " (default: ${rule['default']})" : ''
             lines << "  --${name.padRight(20)} ${rule.description}${values}${initial}"
         }
         lines << ''
@@ -153,26 +158,34 @@ def helpText(Map schema) {
 }
 
 /** The parameters of this run, beside the reports of Nextflow. */
-def writeParams() {
-    def target = file("${params.outdir}/pipeline_info/params_${params.trace_report_suffix}.json")
+def writeParams(settings) {
+    def target = file("${settings.outdir}/pipeline_info/params_${settings.trace_report_suffix}.json", glob: false)
     target.parent.mkdirs()
-    target.text = groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(params.findAll { _name, value -> value != null }.sort()))
+    target.text = groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(settings.findAll { _name, value -> value != null }.sort()))
 }
 
 /** One map for the terminal, the e-mail and the hook: figures are null where there was no reference. */
-def runSummary(List evaluations) {
+def runSummary(settings, evaluations, tables) {
     def samples = evaluations.collectEntries { meta, json ->
         def metrics = new groovy.json.JsonSlurper().parseText(json.text)
         [meta.id, [gene_exact: metrics.gene_exact, exon_f1: metrics.cds?.exon?.f1, base_f1: metrics.cds?.base?.f1]]
     }
-    def folds = evaluations.findAll { meta, _json -> params.folds && meta.genome }.groupBy { meta, _json -> meta.genome }
     return [
         pipeline: workflow.manifest.name, version: workflow.manifest.version, run: workflow.runName,
-        success: workflow.success, duration: workflow.duration.toString(), outdir: file(params.outdir).toUriString(),
+        success: workflow.success, duration: workflow.duration.toString(), outdir: file(settings.outdir, glob: false).toUriString(),
         tasks: workflow.stats.succeedCount, cached: workflow.stats.cachedCount, failed: workflow.stats.failedCount,
-        error: reasonOfFailure(), samples: samples.sort(),
-        folds: folds.collectEntries { genome, own -> [genome, meanAndDeviation(own.collect { meta, _json -> samples[meta.id].gene_exact } - null)] },
+        error: reasonOfFailure(), samples: samples.sort(), folds: tables ? foldsOf(tables[0]) : [:],
     ]
+}
+
+/** Mean and deviation over its folds for every genome, as folds.tsv has them. */
+def foldsOf(table) {
+    def lines   = table.readLines().collect { line -> line.tokenize('\t') }
+    def numbers = lines.tail().collect { line -> [line[0], line[1], line[2] ==~ /[\d.]+/ ? line[2].toBigDecimal() : null] }
+    return numbers.groupBy { sample, _fold, _value -> sample }.collectEntries { sample, rows ->
+        def figures = rows.collectEntries { _sample, name, value -> [name, value] }
+        [sample, [folds: rows.size() - 2, gene_exact: figures.mean, sd: figures.sd]]
+    }
 }
 
 /** Which task failed and what it said last; Nextflow's errorMessage alone is null where a task said nothing. */
@@ -181,43 +194,40 @@ def reasonOfFailure() {
     return ([cause?.trim(), workflow.errorMessage] - null).join('\n') ?: null
 }
 
-def meanAndDeviation(List values) {
-    def mean = values ? values.sum() / (values.size() as double) : null
-    def sd   = values.size() < 2 ? null : Math.sqrt((values.collect { value -> (value - mean) ** 2 }.sum() / (values.size() - 1)) as double)
-    return [folds: values.size(), gene_exact: mean, sd: sd]
+def threeDigits(value) {
+    return value == null ? 'n/a' : String.format(Locale.ROOT, '%.3f', value.toDouble())
 }
 
-def summaryText(Map summary) {
-    def number = { value -> value == null ? 'n/a' : String.format(Locale.ROOT, '%.3f', value as double) }
-    def lines  = ["", summary.success ? "Done in ${summary.duration}: ${summary.tasks} tasks run, ${summary.cached} cached."
-                                      : "Failed after ${summary.duration}: ${summary.error ?: 'see the messages above'}"]
-    if (summary.success && params.mode == 'train') { lines << "  model        ${params.outdir}/model" }
-    if (summary.success && params.mode in ['predict', 'augment']) { lines << "  annotation   ${params.outdir}/annotation/*.gff3" }
-    if (summary.success) { lines << "  report       ${params.outdir}/report/report.html" }
+def summaryText(settings, summary) {
+    def lines = ["", summary.success ? "Done in ${summary.duration}: ${summary.tasks} tasks run, ${summary.cached} cached."
+                                     : "Failed after ${summary.duration}: ${summary.error ?: 'see the messages above'}"]
+    if (summary.success && settings.mode == 'train') { lines << "  model        ${settings.outdir}/model" }
+    if (summary.success && settings.mode in ['predict', 'augment']) { lines << "  annotation   ${settings.outdir}/annotation/*.gff3" }
+    if (summary.success) { lines << "  report       ${settings.outdir}/report/report.html" }
     summary.samples.each { sample, figures ->
-        lines << "  ${sample.padRight(12)} gene_exact ${number(figures.gene_exact)}   exon F1 ${number(figures.exon_f1)}   base F1 ${number(figures.base_f1)}"
+        lines << "  ${sample.padRight(12)} gene_exact ${threeDigits(figures.gene_exact)}   exon F1 ${threeDigits(figures.exon_f1)}   base F1 ${threeDigits(figures.base_f1)}"
     }
     summary.folds.each { genome, figures ->
-        lines << "  ${genome}: gene_exact ${number(figures.gene_exact)} ± ${number(figures.sd)} over ${figures.folds} folds; ${params.outdir}/evaluation/folds.tsv"
+        lines << "  ${genome}: gene_exact ${threeDigits(figures.gene_exact)} ± ${threeDigits(figures.sd)} over ${figures.folds} folds; ${settings.outdir}/evaluation/folds.tsv"
     }
     return lines.join('\n') + '\n'
 }
 
 /** E-mail and hook, where asked for; neither may turn a finished run into a failed one. */
-def tellOthers(Map summary) {
-    def address = summary.success ? params.email : (params.email_on_fail ?: params.email)
+def tellOthers(settings, summary) {
+    def address = summary.success ? settings.email : (settings.email_on_fail ?: settings.email)
     def subject = "[transgenic_tools] ${summary.run} ${summary.success ? 'finished' : 'failed'}"
     if (address) {
         try {
-            sendMail(to: address, subject: subject, body: summaryText(summary))
+            sendMail(to: address, subject: subject, body: summaryText(settings, summary))
         }
         catch (Exception e) {
             log.warn("No e-mail could be sent to ${address}: ${e.message}")
         }
     }
-    if (params.hook_url) {
+    if (settings.hook_url) {
         try {
-            def connection = new URL(params.hook_url).openConnection()
+            def connection = new java.net.URL(settings.hook_url).openConnection()
             connection.requestMethod = 'POST'
             connection.doOutput = true
             connection.connectTimeout = 5000

@@ -1,0 +1,104 @@
+/*
+ * Which parameter becomes which flag of which tool, and how a value is put into a command.
+ *
+ * In: typed settings. Out: one map [ flag: value ] a tool, then words of a shell. A surprise: every value is quoted here and
+ * nowhere else, so that none can end a word or start a command; numbers and switches lose nothing by it.
+ */
+
+/** Flags by module; a flag whose value is null or false is left out, true is the flag alone, a list repeats it. */
+def toolFlags(settings) {
+    def training = settings.mode == 'train'
+    def divided  = training && !settings.split.startsWith('homology') // else TG_SPLIT does it, over all genomes
+    def device   = settings.use_gpu ? 'auto' : 'cpu'
+    return [
+        prep: [
+            '--shard-bases': settings.shard_bases,
+            '--upstream': settings.upstream,
+            '--downstream': settings.downstream,
+            '--contig-end': settings.contig_end,
+            '--min-length': settings.min_length,
+            '--max-length': settings.max_length,
+            '--biotype': settings.biotype?.tokenize(','),
+            '--clean-cds': settings.clean_cds,
+            '--strict': settings.strict,
+            '--split': divided ? settings.split : null,
+            '--folds': divided ? settings.folds ?: 0 : null,
+        ],
+        split: [
+            '--split': settings.split,
+            '--folds': settings.folds ?: 0,
+        ],
+        encode: [
+            '--device': device,
+            '--batch-bases': 50000,
+            '--dtype': settings.encodings_dtype,
+            '--limit-gb': settings.encodings_limit_gb,
+        ],
+        train: [
+            '--device': device,
+            '--seed': settings.seed,
+        ],
+        generate: [
+            '--device': device,
+            '--decoding': settings.decoding,
+            '--num-beams': settings.num_beams,
+            '--max-isoforms': settings.max_isoforms,
+            '--min-confidence': settings.min_confidence,
+            '--temperature': settings.temperature,
+            '--top-p': settings.top_p,
+            '--seed': settings.seed,
+            '--precision': settings.precision,
+            '--batch-bases': settings.batch_bases,
+            '--max-length': settings.max_window,
+            '--complete': settings.mode == 'augment',
+            '--split': training ? 'test' : null,
+        ],
+        backmap: [
+            '--gtf': settings.gtf ? 'gtf' : null,
+            '--bed': settings.bed ? 'bed' : null,
+            '--proteins': settings.proteins ? 'pep.fa' : null,
+            '--cds': settings.cds ? 'cds.fa' : null,
+            '--cdna': settings.cdna ? 'cdna.fa' : null,
+            '--sites': settings.sites ? 'sites.bw' : null,
+            '--min-confidence': settings.min_gene_confidence,
+            '--id-prefix': settings.id_prefix,
+            '--both-strands': settings.both_strands,
+            '--csq-attributes': settings.csq_attributes,
+            '--extend-genes': settings.mode == 'augment' && settings.extend_genes,
+            '--skip-attribute': settings.mode == 'augment' ? settings.skip_attribute?.tokenize(',') : null,
+        ],
+        evaluate: [
+            '--split': training ? 'test' : null,
+            '--all-transcripts': settings.all_transcripts,
+            '--min-reads': settings.min_reads,
+            '--genes': settings.evaluation_tables ? 'genes.tsv' : null,
+            '--transcripts': settings.evaluation_tables ? 'transcripts.tsv' : null,
+        ],
+        report: [
+            '--title': settings.report_title,
+        ],
+    ]
+}
+
+/** Flags as words of a shell. */
+def words(flags) {
+    return flags.collectMany { flag, value ->
+        value == null || value == false ? [] : value == true ? [flag] : [value].flatten().collect { one -> "${flag} ${quoted(one)}" }
+    }.join(' ')
+}
+
+/** One word that a shell takes as it stands. */
+def quoted(value) {
+    return "'" + value.toString().replace("'", "'\\''") + "'"
+}
+
+/** Flags whose value is the end of a file name, with the whole name: [ --gtf: gtf ] becomes [ --gtf: sample.gtf ]. */
+def named(flags, prefix) {
+    def files = ['--gtf', '--bed', '--proteins', '--cds', '--cdna', '--sites', '--genes', '--transcripts']
+    return flags.collectEntries { flag, value -> [flag, value && flag in files ? "${prefix}.${value}".toString() : value] }
+}
+
+/** The same with a smaller batch: a second attempt follows one that was out of memory. */
+def smallerBatch(flags, attempt) {
+    return flags + ['--batch-bases': flags['--batch-bases'].intdiv(attempt)]
+}
