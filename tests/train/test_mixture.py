@@ -18,11 +18,12 @@ from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.lattice.vocabulary import IGNORE, Content, Site
+from transgenic_tools.model.strand_trunk import StrandTrunk
 from transgenic_tools.provenance import Provenance
 from transgenic_tools.train.genomes import Source, Territory, read_sheet, read_source
 from transgenic_tools.train.mixture import Draw, Drawer, Mixture, collate_windows, label_draw, label_tile, load_step
 from transgenic_tools.train.strand_metrics import Tiling, held_out_sources, load_trunk, measure
-from transgenic_tools.train.trunk import Plan, TrunkTrainer, read_plan
+from transgenic_tools.train.trunk import Plan, TrunkTrainer, read_plan, strand_loss
 
 LENGTH, FLANK = 6_000, 50
 #: Start of each gene on its sequence, and its strand; the last one lies in the held-out part.
@@ -217,6 +218,17 @@ def _plan(steps: int) -> Plan:
 
     encoder = StrandEncoderConfig(stem=4, channels=4, dim=8, blocks=2, heads=1, patch=6, attention_every=2)
     return Plan(encoder=encoder, mixture=MIXTURE, steps=steps, warmup=2, log_every=2, decay=0.0)
+
+
+def test_a_stretch_of_unknown_bases_teaches_nothing(tmp_path: Path) -> None:
+    """Its loss is 0 and its gradient too, where a mean over no base would be no number."""
+    batch = collate_windows([label_tile(territory(tmp_path), "chr", Interval(2500, 2548), rng=stable_rng("x"))])
+    torch.manual_seed(1)
+    trunk = StrandTrunk(_plan(1).encoder)
+    loss, _ = strand_loss(trunk.scan(batch.codes), batch)
+    loss.backward()
+    assert loss.item() == 0
+    assert all(p.grad is None or not p.grad.any() for p in trunk.parameters())
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:

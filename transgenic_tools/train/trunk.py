@@ -112,12 +112,14 @@ def strand_loss(scores: tuple[BaseScores, ...], batch: StrandBatch) -> tuple[Ten
     sites, contents = (torch.stack([getattr(s, name) for s in scores]) for name in ("sites", "contents"))
     each = F.binary_cross_entropy_with_logits(sites, batch.sites, reduction="none") * batch.weight
     total, positives = each.sum((0, 1, 3)), (batch.sites * batch.weight).sum((0, 1, 3))
-    kilobases = float((batch.contents != IGNORE).sum()) / 1000
+    known = int((batch.contents != IGNORE).sum())
+    kilobases = known / 1000
     device = sites.device
     least = torch.tensor([_LEAST_POSITIVES[Site(i)] * kilobases for i in range(N_SITES)], device=device)
     weights = torch.tensor([_TYPE_WEIGHT.get(Site(i), 1.0) for i in range(N_SITES)], device=device)
     site = (weights * total / positives.maximum(least).clamp(min=1.0)).sum() / weights.sum()
-    content = F.cross_entropy(contents.flatten(0, 1), batch.contents.flatten(0, 1), ignore_index=IGNORE)
+    labels = batch.contents.flatten(0, 1)
+    content = F.cross_entropy(contents.flatten(0, 1), labels, ignore_index=IGNORE, reduction="sum") / max(known, 1)
     return site + content, {"site": site.detach(), "content": content.detach()}
 
 
