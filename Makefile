@@ -9,7 +9,7 @@ WORKERS ?= 2
 OUTDIR ?= results/demo
 CASES ?= 5000
 
-.PHONY: help setup demo test bench bench-quick model golden-update images test-faults fuzz test-executors lint lint-nfcore clean constraints
+.PHONY: help setup demo test bench bench-quick model golden-update test-avx2 images test-faults fuzz test-executors lint lint-nfcore clean constraints
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -29,6 +29,15 @@ test-faults: setup ## 20 kills of tools, full disks, limits, and the fuzzer's 30
 
 fuzz: setup ## thousands of damaged inputs for all tools; make fuzz CASES=20000
 	@$(PYTHON) -m tests.faults.fuzz --cases $(CASES)
+
+# A processor with AVX2 and nothing newer: oneDNN, MKL, ATen and LLVM are told to leave the rest alone.
+AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 ATEN_CPU_CAPABILITY=avx2 NUMBA_CPU_NAME=haswell \
+  NUMBA_CPU_FEATURES=+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe,+sse4.2
+NUMERIC := tests/fast tests/search tests/model tests/generate
+
+test-avx2: ## the numeric tests as on a processor with AVX2 and nothing newer
+	@bin/bootstrap test
+	@$(AVX2) $(PYTHON) -m pytest $(NUMERIC) -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 test-executors: ## the pipeline on every engine: SLURM, podman, docker, charliecloud, singularity
 	@bin/bootstrap test executors

@@ -21,7 +21,9 @@ from transgenic_tools.model.decoders.pointer import PointerDecoder
 from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
 from transgenic_tools.model.head import BaseHead
 from transgenic_tools.search.engine import Embedded, Engine, PackedEngine, build_engine
+from transgenic_tools.search.reader import bf16_on_cpu
 
+needs_bf16 = pytest.mark.skipif(bf16_on_cpu() == "none", reason="oneDNN has no bf16 kernels for this processor")
 SIZES = {"stem": 8, "channels": 8, "dim": 16, "blocks": 2, "heads": 2, "patch": 6}
 
 
@@ -44,6 +46,7 @@ def test_the_fused_trunk_equals_the_plain_one(length: int, band: int) -> None:
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
+@needs_bf16
 def test_bf16_is_near_fp32() -> None:
     encoder, head = trunk()
     codes = encode(random_text(700))
@@ -52,7 +55,7 @@ def test_bf16_is_near_fp32() -> None:
     assert 0 < (exact.sites - near.sites).abs().max() < 0.1 * spread + 0.05
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bf16)])
 def test_a_window_has_the_same_scores_in_any_pack(dtype: torch.dtype) -> None:
     """The same bits, at the sizes of the embedded model, whatever is read before, behind and with it."""
     torch.manual_seed(2)

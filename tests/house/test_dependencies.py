@@ -30,6 +30,7 @@ PRIVATE = {
     "torch.cpu._is_amx_tile_supported",
     "torch.cpu._is_avx512_bf16_supported",
     "torch.ops.mkldnn._convolution_pointwise",
+    "torch.ops.mkldnn._is_mkldnn_bf16_supported",
     "torch.ops.mkldnn._linear_pointwise",
     "torch.ops.mkldnn._reorder_convolution_weight",
     "torch.ops.mkldnn._reorder_linear_weight",

@@ -18,7 +18,16 @@ from torch import Tensor, nn
 
 from transgenic_tools.fast.numbers import plain
 from transgenic_tools.fast.pack import Angles, Flags, Pack, padded_length
-from transgenic_tools.fast.reading import Band, Heads, Part, add_and_normalise, join_heads, softmax_of_band, split_heads
+from transgenic_tools.fast.reading import (
+    Band,
+    Heads,
+    Part,
+    add_and_normalise,
+    gelu_of,
+    join_heads,
+    softmax_of_band,
+    split_heads,
+)
 
 Layer = Callable[[Tensor], Tensor]
 #: Rows of a very long window that go through a feed-forward, or ask in an attention, at once.
@@ -37,7 +46,11 @@ def packed_linear(weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, ge
 
 
 def packed_convolution(conv: nn.Conv1d, dtype: torch.dtype, *, gelu: bool = False) -> Layer:
-    """A `same` convolution of (1, C, 1, L) channels-last, with an exact GELU after it where asked."""
+    """A `same` convolution of (1, C, 1, L) channels-last, with a GELU after it where asked.
+
+    In fp32 the GELU is a kernel of our own: with one, oneDNN on AVX2 takes other blocks of channels for some lengths,
+    and a row's last bits would depend on the length of its pack.
+    """
     weight = conv.weight.detach().to(dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
     bias = None if conv.bias is None else conv.bias.detach().to(dtype)
     pad, groups = (0, conv.kernel_size[0] // 2), conv.groups
@@ -48,14 +61,21 @@ def packed_convolution(conv: nn.Conv1d, dtype: torch.dtype, *, gelu: bool = Fals
             return F.gelu(y) if gelu else y
 
         return simple
-    after, algorithm = ("gelu", "none") if gelu else ("none", "")
+    after, algorithm = ("gelu", "none") if gelu and dtype != torch.float32 else ("none", "")
     one = [1, 1]
     packed = torch.ops.mkldnn._reorder_convolution_weight(
         weight, list(pad), one, one, groups, [1, conv.in_channels, 1, 4096]
     )
-    return lambda x: torch.ops.mkldnn._convolution_pointwise(
-        x, packed, bias, list(pad), one, one, groups, after, [], algorithm
-    )
+
+    def compute(x: Tensor) -> Tensor:
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, packed, bias, list(pad), one, one, groups, after, [], algorithm
+        )
+        if gelu and dtype == torch.float32:
+            gelu_of(plain(rows_of(y)))
+        return y
+
+    return compute
 
 
 def image(rows: Tensor) -> Tensor:

@@ -13,15 +13,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from transgenic_tools.fast.vectors import LANES, VECTOR, everywhere, many, plus, pointer
+from transgenic_tools.fast.vectors import LANES, VECTOR, WIDE, everywhere, many, plus, pointer
 from transgenic_tools.kernels import kernel
 
-#: Rows and columns that `add_linear` computes side by side.
-ROWS, _COLUMNS = 4, 64
+#: Rows and columns that `add_linear` computes side by side: sums, weights and a factor fill the registers.
+ROWS, _COLUMNS = 4, 64 if WIDE else 24
 
 
 def panels(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Matrices (..., D, E) as `add_linear` reads them: (..., E / 64, D, 64), the last columns filled up with 0."""
+    """Matrices (..., D, E) as `add_linear` reads them: (..., E / C, D, C), C columns; 0 fills up the last ones."""
     *before, dim, size = weight.shape
     padded = np.zeros((*before, dim, size + -size % _COLUMNS), dtype=np.float32)
     padded[..., :size] = weight
@@ -31,7 +31,7 @@ def panels(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 @intrinsic
 def _add_tile(typing_context, x, i, step, panel, k, dim, out):  # type: ignore[no-untyped-def]
-    """`out[r * 64 : (r + 1) * 64] += x[i + r * step : ... + dim] @ panel[k :].reshape(dim, 64)` for 4 rows r."""
+    """`out[r * C : (r + 1) * C] += x[i + r * step : ... + dim] @ panel[k :].reshape(dim, C)` for 4 rows r."""
     vectors = range(_COLUMNS // LANES)
 
     def compute(context, builder, signature, values):  # type: ignore[no-untyped-def]

@@ -67,6 +67,14 @@ def add_kept(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @kernel(fastmath=True, error_model="numpy")
+def gelu_of(x):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`x = gelu(x)` (M, C) in place."""
+    for r in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            x[r, i] = as_stored(gelu(as_single(x[r, i])), x)
+
+
+@kernel(fastmath=True, error_model="numpy")
 def gelu_of_sum(x, more, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
     """`x = gelu(x + more)` (M, C) in place; rows that are not kept become 0."""
     for r in range(x.shape[0]):

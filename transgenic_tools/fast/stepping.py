@@ -8,6 +8,7 @@ A surprise: keys and values lie in a store and never move; a row is a list of pl
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -119,13 +120,13 @@ def _score32(typing_context, q, i, keys, seen, dim, first, out):  # type: ignore
         count = context.make_array(signature.args[3])(context, builder, values[3])
         left = [builder.load(many(*own, 0, plus(builder, values[1], LANES * v)), align=4) for v in range(32 // LANES)]
         kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), VECTOR])
-        add_up = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
+        add_up = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{LANES}f32")
         with cgutils.for_range(builder, builder.extract_value(count.shape, 0)) as loop:
             place = builder.sext(builder.load(pointer(*own, 3, loop.index)), values[4].type)
             at = builder.add(builder.mul(place, values[4]), values[5])
             right = [builder.load(many(*own, 2, plus(builder, at, LANES * v)), align=4) for v in range(32 // LANES)]
             products = [builder.fmul(a, b, flags=["fast"]) for a, b in zip(left, right, strict=True)]
-            total = builder.fadd(*products, flags=["fast"])
+            total = reduce(lambda a, b: builder.fadd(a, b, flags=["fast"]), products)
             total = builder.call(add_up, [ir.Constant(ir.FloatType(), -0.0), total], fastmath=["fast"])
             builder.store(total, pointer(*own, 6, loop.index))
         return context.get_dummy_value()

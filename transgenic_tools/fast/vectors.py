@@ -1,6 +1,6 @@
-"""Vectors of 16 fp32 numbers in LLVM's own terms, for intrinsics: numba vectorises no loop of fewer than 64.
+"""Vectors of fp32 numbers in LLVM's own terms, for intrinsics: numba vectorises no loop of fewer than 64 on AVX-512.
 
-In: what an intrinsic is given. Out: LLVM values; where vectors are shorter LLVM takes several registers for one.
+In: what an intrinsic is given. Out: LLVM values.
 A surprise: nothing here runs; it writes what is compiled.
 """
 
@@ -10,8 +10,12 @@ from typing import Any
 
 from llvmlite import ir
 
+from transgenic_tools.kernels import features
+
+#: Registers of 16 numbers, of which there are 32; else of 8 (AVX2 has 16 of them; NEON takes two of its 32 for one).
+WIDE = "+avx512f" in features().split(",")
 #: Numbers of a vector.
-LANES = 16
+LANES = 16 if WIDE else 8
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
 

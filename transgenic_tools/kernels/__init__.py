@@ -80,15 +80,18 @@ def _imported(text: str) -> Iterator[str]:
             yield f"{path}/__init__.py".lstrip("/")
 
 
+def features() -> str:
+    """Instructions that kernels are compiled for, `+avx2,-avx512f,...`: this processor's, or NUMBA_CPU_FEATURES."""
+    asked: str | None = config.CPU_FEATURES
+    return binding.get_host_cpu_features().flatten() if asked is None else asked
+
+
 def digest() -> str:
     """What compiled kernels depend on: their sources, the compilers and the processor that they are made for."""
     name = config.CPU_NAME or binding.get_host_cpu_name()
-    features = config.CPU_FEATURES
-    if features is None:
-        features = binding.get_host_cpu_features().flatten()
     versions = (numba.__version__, llvmlite.__version__, np.__version__, platform.python_version())
     settings = (str(config.OPT), config.BOUNDSCHECK)
-    total = hashlib.sha256(repr((versions, platform.machine(), name, features, settings)).encode())
+    total = hashlib.sha256(repr((versions, platform.machine(), name, features(), settings)).encode())
     for path, text in sources().items():
         total.update(path.encode() + b"\0" + hashlib.sha256(text).digest())
     return total.hexdigest()[:24]

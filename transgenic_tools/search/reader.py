@@ -31,16 +31,29 @@ Codes = npt.NDArray[np.uint8]
 Forced = Sequence[tuple[Site, int]]
 
 
+def bf16_on_cpu() -> Literal["native", "emulated", "none"]:
+    """How this processor multiplies bf16: with AVX-512 BF16 or AMX, with AVX-512 alone, or not at all (AVX2, arm64).
+
+    oneDNN is asked first: it may be told to leave instructions alone (ONEDNN_MAX_CPU_ISA), and then raises.
+    """
+    if not torch.backends.mkldnn.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return "none"
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "native" if native else "emulated"
+
+
 def pick_precision(name: Precision, device: torch.device) -> Precision:
-    """`auto` is bf16 on a CPU that multiplies it natively (AVX-512 BF16, AMX), else fp32.
+    """`auto` is bf16 on a CPU that multiplies it natively, else fp32.
 
     Raises:
-        UsageError: bf16 asked for on a CPU that would emulate it, many times slower.
+        UsageError: bf16 asked for on a CPU that would emulate it, many times slower, or cannot compute it.
     """
-    native = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    if name == "fp32" or device.type != "cpu":
+        return "fp32" if name == "auto" else name
+    native = bf16_on_cpu() == "native"
     if name == "auto":
-        return "bf16" if native and device.type == "cpu" else "fp32"
-    if name == "bf16" and not native:
+        return "bf16" if native else "fp32"
+    if not native:
         raise UsageError("--precision bf16, but this processor has no bf16 instructions", hint="use auto or fp32")
     return name
 
