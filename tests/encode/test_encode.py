@@ -139,7 +139,7 @@ def test_size_is_announced_and_limited(setting: dict[str, Any]) -> None:
 def test_progress_names_genes_speed_and_time_left(
     setting: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transgenic_tools.encode.run._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("transgenic_tools.io.progress.SECONDS_BETWEEN_LINES", 0.0)
     caplog.set_level("INFO")
     config = Config(**{**vars(setting["config"]), "outdir": tmp_path / "out", "batch_bases": 1})
     run(config)

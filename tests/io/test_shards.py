@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io import parquet, shards
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
     ShardIndex,
+    read_predicted_genes,
     read_predictions,
     read_shard,
     write_gene_shard,
@@ -131,3 +134,35 @@ def test_one_gene_alone(tmp_path: Path) -> None:
 def test_a_row_gives_its_transcripts_in_genome_coordinates() -> None:
     placed = GeneRow("g", "s", "c", 10, 40, "-", 5, 50, "A" * 45, "10|CDS1|40|-|A>CDS1", 1, "t").transcripts()
     assert [(t.exons[0].start, t.exons[0].end, t.strand) for t in placed] == [(10, 40, "-")]
+
+
+def test_predictions_are_genes_to_learn_from(tmp_path: Path) -> None:
+    """Whole and shortened windows; the sentence of a shortened one comes back to what was read."""
+    whole = row(1, 60)
+    short = dataclasses.replace(
+        row(2, 60), kept=(0, 24, 36, 60), sequence="A" * 48, gsf="0|CDS1|6|+|A>CDS1", strand="+"
+    )  # fmt: skip
+    write_gene_shard([whole, short, row(3)], tmp_path / "genes-0.parquet", provenance=MADE_BY)
+
+    def predicted(source: GeneRow, gsf: str | None, *scores: float) -> PredictionRow:
+        return PredictionRow(
+            source.gene_id, "s", "chr1", source.start, source.end, "+", source.window_start, source.window_end, gsf,
+            scores=scores, confidence=0.5 if scores else None,
+        )  # fmt: skip
+
+    rows = [
+        predicted(whole, "0|CDS1|9|+|A;20|CDS2|29|+|A>CDS1|CDS2;CDS1", 0.75, 0.25),
+        predicted(short, "3|CDS1|42|+|A>CDS1", 0.5),
+        predicted(row(3), None),
+    ]
+    write_prediction_shard(rows, tmp_path / "p.parquet", provenance=MADE_BY)
+    first, second = read_predicted_genes(tmp_path / "p.parquet", tmp_path / "genes-0.parquet")
+    assert (first.confidence, first.weight, first.row.n_transcripts) == (0.5, 0.5, 2)
+    assert first.row.gsf == rows[0].gsf
+    assert second.row.gsf == "3|CDS1|30|+|A>CDS1"
+    assert [t.interval for t in second.row.transcripts()] == [Interval(5, 44)]
+    (best,) = read_predicted_genes(tmp_path / "p.parquet", tmp_path / "genes-0.parquet", min_score=0.6)
+    assert (best.weight, best.row.gsf) == (0.75, "0|CDS1|9|+|A;20|CDS2|29|+|A>CDS1|CDS2")
+    write_gene_shard([row(7)], tmp_path / "other.parquet", provenance=MADE_BY)
+    with pytest.raises(BadInputError, match="do not hold what was predicted"):
+        list(read_predicted_genes(tmp_path / "p.parquet", tmp_path / "other.parquet"))

@@ -19,6 +19,7 @@ from transgenic_tools.encode.config import Config
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.sequence import encode as base_codes
 from transgenic_tools.io.encodings import EncodingStore, Header, StoredEncoding, write_encodings
+from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import expand_shards, read_lengths, read_shard
 from transgenic_tools.lattice.vocabulary import PAD_CODE
@@ -30,7 +31,6 @@ from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)
 _ITEM = {"int8": 1, "float16": 2}
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True)
@@ -48,31 +48,6 @@ class Result:
     reused: int
     seconds: float
     files: tuple[Path, ...]
-
-
-class _Progress:
-    """One log line every few seconds: genes, bases per second, time left."""
-
-    def __init__(self, genes: int, bases: int) -> None:
-        self.total, self.all_bases = genes, bases
-        self.genes = self.bases = 0
-        self.began = self.last = time.perf_counter()
-
-    def add(self, rows: list[GeneRow]) -> None:
-        self.genes += len(rows)
-        self.bases += sum(len(row.sequence) for row in rows)
-        now = time.perf_counter()
-        if now - self.last >= _SECONDS_BETWEEN_LINES or self.genes == self.total:
-            self.last = now
-            rate = self.bases / max(now - self.began, 1e-9)
-            left = (self.all_bases - self.bases) / rate
-            logger.info("%d of %d genes, %.0f kb/s, %.0f s left", self.genes, self.total, rate / 1e3, left)
-
-    def skip(self, path: Path) -> None:
-        """A shard that is encoded already is no work to come."""
-        lengths = read_lengths(path)
-        self.total -= len(lengths)
-        self.all_bases -= sum(lengths)
 
 
 def expected_bytes(bases: int, *, kmer: int, width: int, dtype: str, pool: int) -> int:
@@ -99,7 +74,7 @@ def run(config: Config) -> Result:
     lengths = [bases for shard in shards for bases in read_lengths(shard)]
     genes, bases = len(lengths), sum(lengths)
     announced = _announce(config, encoder, header, genes=genes, bases=bases)
-    files, written, reused, progress = [], 0, 0, _Progress(genes, bases)
+    files, written, reused, progress = [], 0, 0, Progress(logger, total=genes, all_bases=bases)
     targets = [config.outdir / f"encodings-{shard.stem.removeprefix('genes-')}.parquet" for shard in shards]
     if len(set(targets)) < len(targets):
         raise UsageError("two shards have the same file name", hint="run them with different --outdir")
@@ -108,7 +83,8 @@ def run(config: Config) -> Result:
         if not config.overwrite and _is_current(path, header, shard):
             reused += 1
             written += path.stat().st_size
-            progress.skip(shard)
+            lengths = read_lengths(shard)
+            progress.skip(len(lengths), sum(lengths))
             continue
         stamp = Provenance("tg-encode", {"shard": shard.name, "model_hash": header.model_hash})
         encoded = _encoded(config, encoder, header, shard, progress)
@@ -146,19 +122,19 @@ def _is_current(path: Path, header: Header, shard: Path) -> bool:
 
 
 def _encoded(
-    config: Config, encoder: TokenEncoder, header: Header, shard: Path, progress: _Progress
+    config: Config, encoder: TokenEncoder, header: Header, shard: Path, progress: Progress
 ) -> Iterator[StoredEncoding]:
     group: list[GeneRow] = []
     for row in read_shard(shard):
         longest = max(len(one.sequence) for one in (row, *group))
         if group and longest * (len(group) + 1) > config.batch_bases:
             yield from _encode_group(encoder, header, group)
-            progress.add(group)
+            progress.add(len(group), sum(len(row.sequence) for row in group))
             group = []
         group.append(row)
     if group:
         yield from _encode_group(encoder, header, group)
-        progress.add(group)
+        progress.add(len(group), sum(len(row.sequence) for row in group))
 
 
 @torch.no_grad()

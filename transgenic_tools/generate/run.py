@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from transgenic_tools.generate.memory import keep_freed_memory, return_freed_mem
 from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import Limits, announce
 from transgenic_tools.io.encodings import EncodingStore
+from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rows import TOO_LONG, GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
     count_genes,
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 #: Genes that are read before their decoding starts.
 GENES_AT_ONCE = 128
 BASES_AT_ONCE = 2_000_000
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True)
@@ -107,26 +107,6 @@ def _is_current(target: Path, provenance: Provenance) -> bool:
         return False
 
 
-class _Progress:
-    """One log line every few seconds: genes, bases per second, time left."""
-
-    def __init__(self, total: int) -> None:
-        self.total, self.genes, self.bases = total, 0, 0
-        self.began = self.last = time.perf_counter()
-
-    def add(self, rows: Sequence[GeneRow]) -> None:
-        self.genes += len(rows)
-        self.bases += sum(len(row.sequence) for row in rows)
-        now = time.perf_counter()
-        if now - self.last >= _SECONDS_BETWEEN_LINES or self.genes == self.total:
-            self.last = now
-            spent = max(now - self.began, 1e-9)
-            left = spent / max(self.genes, 1) * (self.total - self.genes)
-            logger.info(
-                "%d of %d genes, %.0f kb/s, %.0f s left", self.genes, self.total, self.bases / spent / 1e3, left
-            )
-
-
 def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
     return (row for row in read_shard(shard) if split is None or row.split == split)
 
@@ -174,7 +154,7 @@ def run(config: Config) -> Result:
     digest = model_hash(model_dir)
     predictor = Predictor(reader, config, model_hash=digest)
     config.outdir.mkdir(parents=True, exist_ok=True)
-    progress = _Progress(genes)
+    progress = Progress(logger, total=genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0}
     for shard, target in zip(shards, targets, strict=True):
         provenance = _provenance(config, shard, digest, precision, limits)
@@ -187,7 +167,7 @@ def run(config: Config) -> Result:
     seconds = time.perf_counter() - progress.began
     return Result(
         tuple(targets),
-        progress.genes,
+        progress.number,
         counts["transcripts"],
         counts["without"],
         progress.bases,
@@ -198,7 +178,7 @@ def run(config: Config) -> Result:
 
 
 def _predict(
-    shard: Path, predictor: Predictor, config: Config, limits: Limits, progress: _Progress, counts: dict[str, int]
+    shard: Path, predictor: Predictor, config: Config, limits: Limits, progress: Progress, counts: dict[str, int]
 ) -> Iterator[PredictionRow]:
     for rows in _chunks(_wanted(shard, config.split), limits):
         if len(rows[0].sequence) > limits.longest:
@@ -206,7 +186,7 @@ def _predict(
         else:
             predictions = predictor.predict(rows)
         return_freed_memory()
-        progress.add(rows)
+        progress.add(len(rows), sum(len(row.sequence) for row in rows))
         counts["transcripts"] += sum(len(row.scores) for row in predictions)
         counts["without"] += sum(row.gsf is None for row in predictions)
         yield from predictions

@@ -46,6 +46,10 @@ class Reading:
         """A transcript on the sequence that is read, in coordinates of the whole window."""
         return transcript if self.shortened is None else self.shortened.transcript_to_window(transcript)
 
+    def from_window(self, transcript: Transcript) -> Transcript:
+        """Inverse of `to_window`. ValueError where an end of an exon or CDS part is left out."""
+        return transcript if self.shortened is None else self.shortened.transcript_to_short(transcript)
+
     def to_genome(self, transcript: Transcript) -> Transcript:
         """A transcript on the sequence that is read, in genome coordinates."""
         return self.window.transcript_to_genome(self.to_window(transcript))

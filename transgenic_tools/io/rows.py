@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Transcript
@@ -17,7 +17,7 @@ from transgenic_tools.genome.interval import STRANDS, Interval, Strand
 from transgenic_tools.genome.reading import Reading, ReadInterval
 from transgenic_tools.genome.shortened import Shortened
 from transgenic_tools.genome.window import Window
-from transgenic_tools.gsf import parse
+from transgenic_tools.gsf import parse, write
 from transgenic_tools.gsf.parser import MAX_COORDINATE
 
 #: Flags of genes from `tg-prep lift`; `partial` ones lost a transcript on the way.
@@ -124,6 +124,50 @@ class PredictionRow:
     @property
     def bases(self) -> int:
         return self.window_end - self.window_start
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedGene:
+    """A prediction as a gene to learn from, as self-training does.
+
+    Attributes:
+        row: The gene that was read, with the predicted sentence in place of its own.
+        confidence: Of the prediction: probability that the best transcript's CDS is exact.
+        weight: Expected share of the sentence's transcripts that are right: the mean of their probabilities.
+    """
+
+    row: GeneRow
+    confidence: float
+    weight: float
+
+
+def predicted_gene(prediction: PredictionRow, source: GeneRow, *, min_score: float = 0.0) -> PredictedGene | None:
+    """A prediction on the window that it was made from; None where no transcript of it is probable enough.
+
+    Args:
+        source: The row of the gene shard.
+        min_score: Transcripts below it are left out.
+
+    Raises:
+        ValueError: the rows are of different windows, or the sentence does not fit the one that was read.
+        BadInputError: the sentence cannot be read.
+    """
+    if (prediction.gene_id, prediction.window) != (source.gene_id, source.window):
+        raise ValueError(f"{prediction.gene_id} was predicted on another window than {source.gene_id}'s")
+    if prediction.gsf is None:
+        return None
+    scored = zip(parse(prediction.gsf).transcripts, prediction.scores, strict=True)
+    kept = [(source.reading.from_window(t), score) for t, score in scored if score >= min_score]
+    if not kept:
+        return None
+    row = replace(
+        source,
+        gsf=write([transcript for transcript, _ in kept], strand=source.strand),
+        n_transcripts=len(kept),
+        primary_transcript=None,
+    )
+    weight = sum(score for _, score in kept) / len(kept)
+    return PredictedGene(row, prediction.confidence or 0.0, weight)
 
 
 # -- what a row promises (docs/formats.md has the same list) -----------------------------------------------------------

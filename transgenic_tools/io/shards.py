@@ -17,9 +17,9 @@ from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from transgenic_tools.errors import MissingInputError
+from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.io.parquet import Kind, ParquetInput, SealedWriter
-from transgenic_tools.io.rows import GeneRow, PredictionRow, gene_fault, prediction_fault
+from transgenic_tools.io.rows import GeneRow, PredictedGene, PredictionRow, gene_fault, predicted_gene, prediction_fault
 from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
 from transgenic_tools.provenance import Provenance, folder_aside, write_aside
 
@@ -288,6 +288,31 @@ def read_shard(paths: str | Path | Iterable[str | Path]) -> Iterator[GeneRow]:
         BadInputError: not a gene shard, or of an unknown format version.
     """
     return _read(paths, _GENES)
+
+
+def read_predicted_genes(
+    predictions: str | Path | Iterable[str | Path], shards: str | Path | Iterable[str | Path], *, min_score: float = 0.0
+) -> Iterator[PredictedGene]:
+    """Predictions as genes to learn from, each beside the gene that was read; see `rows.predicted_gene`.
+
+    Raises:
+        BadInputError: as `read_shard`, and where the shards do not hold what the predictions were made from.
+    """
+    index = ShardIndex(shards)
+    try:
+        for prediction in read_predictions(predictions):
+            try:
+                gene = predicted_gene(prediction, index.get(prediction.gene_id), min_score=min_score)
+            except (KeyError, ValueError) as error:
+                raise BadInputError(
+                    f"the gene shards do not hold what was predicted ({error})",
+                    feature=prediction.gene_id,
+                    hint="give the shards that tg-generate read",
+                ) from error
+            if gene is not None:
+                yield gene
+    finally:
+        index.close()
 
 
 def read_predictions(paths: str | Path | Iterable[str | Path]) -> Iterator[PredictionRow]:

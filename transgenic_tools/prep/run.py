@@ -7,6 +7,7 @@ A surprise: the bytes of all three depend on the inputs and the settings alone, 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,13 +28,13 @@ from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.files import unzipped_ahead
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.table import Entry, GeneTable, read_gene_table
+from transgenic_tools.io.progress import track
 from transgenic_tools.io.rejects import Reject, write_rejects_file
 from transgenic_tools.io.shards import window_bases, write_gene_tables
 from transgenic_tools.io.stops import join_stops
 from transgenic_tools.prep.choose import check_places, choose, rename_seqids
 from transgenic_tools.prep.config import Config
 from transgenic_tools.prep.ends import clip_genes, odd_regions
-from transgenic_tools.prep.progress import log, track
 from transgenic_tools.prep.rows import Chunk, TableTask, Task, chunk_of, prepare, prepare_table, suits_table
 from transgenic_tools.prep.split import Split, assign_folds, assign_splits, parse_split
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
@@ -83,6 +84,9 @@ class Result:
         return {**payload, "seconds": round(self.seconds, 3)} if timed else payload
 
 
+log = logging.getLogger("tg-prep")
+
+
 @dataclass
 class _Tally:
     """Counts rows as they pass on their way to the writer."""
@@ -95,7 +99,7 @@ class _Tally:
 
     def tables(self, chunks: Iterator[Chunk], total: int) -> Iterator[pa.Table]:
         passing = track(
-            chunks, total=total, label="genes", size=lambda chunk: chunk.table.num_rows,
+            chunks, log, total=total, size=lambda chunk: chunk.table.num_rows,
             bases=lambda chunk: sum(window_bases(chunk.table)),
         )  # fmt: skip
         for table, findings in passing:

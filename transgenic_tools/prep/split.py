@@ -21,8 +21,8 @@ from typing import Literal
 
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.gene import Gene
+from transgenic_tools.genome.hashing import uniform_hash
 from transgenic_tools.io.gff3.table import Entry
-from transgenic_tools.prep.windows import uniform_hash
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

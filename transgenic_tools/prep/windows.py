@@ -6,18 +6,11 @@ A surprise: a jittered flank depends on (seed, gene ID, side) alone, so neither 
 
 from __future__ import annotations
 
-import hashlib
-
 from transgenic_tools.genome.gene import Gene
+from transgenic_tools.genome.hashing import uniform_hash
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.gff3.table import Entry
 from transgenic_tools.prep.config import WindowConfig
-
-
-def uniform_hash(*parts: object) -> float:
-    """A number in [0, 1) from the parts' text, the same on every machine."""
-    digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:6], "big") / (1 << 48)
 
 
 def jittered_flank(low: int, high: int, *, seed: int, gene_id: str, side: str) -> int:
