@@ -66,6 +66,18 @@ def test_isoforms_share_one_label_set() -> None:
     assert set(np.flatnonzero(labels.sites[Site.STOP])) == {37, 40}
 
 
+def test_sites_of_one_drawn_isoform_go_with_its_content() -> None:
+    one, two = transcript([(5, 20), (30, 50)], (10, 41)), transcript([(5, 17), (30, 50)], (10, 38))
+    seen = set()
+    for seed in range(20):
+        labels = label_window(example(one, two), rng=np.random.default_rng(seed), isoforms="drawn")
+        (donor,) = np.flatnonzero(labels.sites[Site.DONOR]).tolist()
+        assert labels.contents[donor - 1] != Content.INTRON
+        assert labels.contents[donor] == Content.INTRON
+        seen.add(donor)
+    assert seen == {17, 20}
+
+
 def test_the_scoring_gradient_is_the_derivative_and_the_fit_helps() -> None:
     graphs = []
     for seed in range(12):

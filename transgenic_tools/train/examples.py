@@ -8,7 +8,7 @@ and nothing upstream of its CDS counts as a negative for splice sites; the same 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from transgenic_tools.genome.sequence import encode
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Content, Site
 
+#: Whose sites a gene's labels have.
+Isoforms = Literal["union", "drawn"]
 #: TSS and TTS are fuzzy: a base at distance d from an annotated one has the target exp(-(d / 8)^2).
 FUZZ = 8.0
 _FUZZ_REACH = 20
@@ -136,19 +138,24 @@ def _add_fuzzy(target: npt.NDArray[np.float32], position: int) -> None:
     target[low:high] = np.maximum(target[low:high], np.exp(-((distance / FUZZ) ** 2)).astype(np.float32))
 
 
-def label_window(example: Example, *, rng: np.random.Generator) -> Labels:
-    """Labels of the whole window; the content is that of one transcript drawn at random."""
+def label_window(example: Example, *, rng: np.random.Generator, isoforms: Isoforms = "union") -> Labels:
+    """Labels of the whole window; the content is that of one transcript drawn at random.
+
+    Args:
+        isoforms: Sites of all transcripts (`union`), or of the drawn one alone (`drawn`), so that a site that few of a
+            gene's transcripts have is learned as rare.
+    """
     length = len(example.codes)
+    chosen = example.transcripts[int(rng.integers(len(example.transcripts)))]
     sites = np.zeros((N_SITES, length), dtype=np.float32)
     known = np.ones((N_SITES, length), dtype=bool)
-    for transcript in example.transcripts:
+    for transcript in example.transcripts if isoforms == "union" else (chosen,):
         for site, positions in site_positions(transcript).items():
             for position in positions:
                 if site in (Site.TSS, Site.TTS):
                     _add_fuzzy(sites[site], position)
                 else:
                     sites[site, position] = 1.0
-    chosen = example.transcripts[int(rng.integers(len(example.transcripts)))]
     contents = contents_of(chosen, length)
     splice = [Site.DONOR, Site.ACCEPTOR]
     if not any(t.five_prime_utr for t in example.transcripts):

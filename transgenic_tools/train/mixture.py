@@ -20,7 +20,7 @@ from torch import Tensor
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import STRANDS, Interval, Strand
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, Content, allowed_sites
-from transgenic_tools.train.examples import Example, Labels, crop_labels, draw_crop, label_window
+from transgenic_tools.train.examples import Example, Isoforms, Labels, crop_labels, draw_crop, label_window
 from transgenic_tools.train.genomes import COMPLEMENT, Codes, Source, Territory
 
 Kind = Literal["gene", "none", "tile"]
@@ -40,6 +40,7 @@ class Mixture:
         flank_max: Longest flank of a window around a gene, drawn anew for each side.
         max_bases: A longer gene is cut at random.
         pool: Steps whose windows are drawn together.
+        isoforms: Whose sites are learned, see `label_window`.
     """
 
     seed: int = 1
@@ -53,6 +54,7 @@ class Mixture:
     flank_max: int = 1000
     max_bases: int = 16_000
     pool: int = 32
+    isoforms: Isoforms = "union"
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,14 @@ def nothing(length: int) -> Labels:
 
 
 def label_strand(
-    territory: Territory, seqid: str, strand: Strand, part: Interval, *, rng: np.random.Generator, genes: bool = True
+    territory: Territory,
+    seqid: str,
+    strand: Strand,
+    part: Interval,
+    *,
+    rng: np.random.Generator,
+    genes: bool = True,
+    isoforms: Isoforms = "union",
 ) -> Labels:
     """Labels of one strand, 5' to 3', with every gene on it, cut ones too.
 
@@ -255,7 +264,7 @@ def label_strand(
             labels.known[:, span] = False
             labels.contents[span] = IGNORE
             continue
-        own = crop_labels(label_window(gene.example, rng=rng), Interval(low - first, high - first))
+        own = crop_labels(label_window(gene.example, rng=rng, isoforms=isoforms), Interval(low - first, high - first))
         labels.sites[:, there] = np.maximum(labels.sites[:, there], own.sites)
         labels.known[:, there] &= own.known
         contents = labels.contents[there]
@@ -278,24 +287,28 @@ class Window:
     strands: tuple[Labels, ...]
 
 
-def label_draw(sources: Sequence[Source], draw: Draw, *, rng: np.random.Generator) -> Window:
+def label_draw(
+    sources: Sequence[Source], draw: Draw, *, rng: np.random.Generator, isoforms: Isoforms = "union"
+) -> Window:
     """Bases and labels of one drawn window."""
     source = sources[draw.source]
     if draw.kind == "gene":
         example: Example = source.genes["train"][draw.example]
-        labels = crop_labels(label_window(example, rng=rng), draw.part)
+        labels = crop_labels(label_window(example, rng=rng, isoforms=isoforms), draw.part)
         return Window(example.codes[draw.part.start : draw.part.end], (labels,))
     territory, part = source.territory, draw.part
     assert territory is not None
     if draw.kind == "none":
         labels = label_strand(territory, draw.seqid, draw.strand, part, rng=rng, genes=False)
         return Window(territory.read(draw.seqid, draw.strand, part.start, part.end), (labels,))
-    return label_tile(territory, draw.seqid, part, rng=rng)
+    return label_tile(territory, draw.seqid, part, rng=rng, isoforms=isoforms)
 
 
-def label_tile(territory: Territory, seqid: str, part: Interval, *, rng: np.random.Generator) -> Window:
+def label_tile(
+    territory: Territory, seqid: str, part: Interval, *, rng: np.random.Generator, isoforms: Isoforms = "union"
+) -> Window:
     """A stretch of the plus strand with the labels of both strands; the reverse strand's run along the plus strand."""
-    forward, reverse = (label_strand(territory, seqid, strand, part, rng=rng) for strand in STRANDS)  # type: ignore[arg-type]
+    forward, reverse = (label_strand(territory, seqid, strand, part, rng=rng, isoforms=isoforms) for strand in STRANDS)  # type: ignore[arg-type]
     mirrored = Labels(reverse.sites[:, ::-1], reverse.known[:, ::-1], reverse.contents[::-1])
     return Window(territory.read(seqid, "+", part.start, part.end), (forward, mirrored))
 
@@ -329,11 +342,11 @@ def _reverse(codes: Codes) -> Codes:
 def load_step(drawer: Drawer, step: int) -> tuple[StrandBatch | None, StrandBatch | None]:
     """The micro-batches of one step: windows in gene mode, and tiles."""
     batches = []
+    seed, isoforms = drawer.mixture.seed, drawer.mixture.isoforms
     for draws in drawer.step(step):
-        seed = drawer.mixture.seed
+        rngs = [stable_rng("label", seed, step, draw.kind, draw.draw) for draw in draws]
         windows = [
-            label_draw(drawer.sources, draw, rng=stable_rng("label", seed, step, draw.kind, draw.draw))
-            for draw in draws
+            label_draw(drawer.sources, draw, rng=rng, isoforms=isoforms) for draw, rng in zip(draws, rngs, strict=True)
         ]
         batches.append(collate_windows(windows) if windows else None)
     return batches[0], batches[1]
