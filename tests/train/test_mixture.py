@@ -109,7 +109,7 @@ def territory(directory: Path, *, exclude: str = "", mirrored: bool = False) -> 
     return found
 
 
-MIXTURE = Mixture(gene_bases=600, tile_bases=1200, tile_lengths=(600, 1200), flank_max=50, pool=4)
+MIXTURE = Mixture(gene_bases=600, tile_bases=1200, tile_lengths=(600, 1200), flank_max=50, max_bases=2000, pool=4)
 
 
 def test_a_tile_has_the_genes_of_both_strands(tmp_path: Path) -> None:
@@ -197,6 +197,11 @@ def test_nothing_held_out_is_drawn(tmp_path: Path) -> None:
                 assert draw.part.start >= 0
                 assert draw.part.end <= 4000
     assert kinds == {"gene", "none", "tile"}
+
+
+def test_stretches_that_are_too_short_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="g: no stretch of split train has 5000 bases"):
+        Drawer([source(tmp_path)], replace(MIXTURE, tile_lengths=(600, 5000)))
 
 
 def test_a_sheet_with_an_unknown_setting_is_refused(tmp_path: Path) -> None:

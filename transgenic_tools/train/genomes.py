@@ -145,6 +145,11 @@ class Source:
     genes: Mapping[str, Sequence[Example]]
     territory: Territory | None
 
+    @property
+    def learned_stretches(self) -> Mapping[str, Interval]:
+        """Seqid -> the part that is learned as bare sequence."""
+        return self.territory.parts.get("train", {}) if self.territory else {}
+
 
 def _intervals(values: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, dict[str, Interval]]:
     parts: dict[str, dict[str, Interval]] = defaultdict(dict)

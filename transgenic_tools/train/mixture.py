@@ -8,7 +8,7 @@ by length and packed, so that little is padded; nothing of it is kept between st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import STRANDS, Interval, Strand
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, Content, allowed_sites
@@ -127,10 +128,22 @@ def _packed(draws: Sequence[Draw], most: int, rng: np.random.Generator) -> list[
 
 
 class Drawer:
-    """Windows of each step; see the module docstring."""
+    """Windows of each step; see the module docstring.
+
+    Raises:
+        BadInputError: no stretch of a genome is as long as a tile or a window may be.
+    """
 
     def __init__(self, sources: Sequence[Source], mixture: Mixture) -> None:
         self.sources, self.mixture = sources, mixture
+        most = max(*mixture.tile_lengths, mixture.max_bases)
+        for source in sources:
+            stretches = source.learned_stretches.values()
+            if stretches and max(map(len, stretches)) < most:
+                raise BadInputError(
+                    f"{source.entry.name}: no stretch of split train has {most} bases",
+                    hint="give longer stretches, or make tile_lengths and max_bases of the mixture shorter",
+                )
         self._pool: tuple[int, list[list[Draw]], list[list[Draw]]] | None = None
 
     def step(self, step: int) -> tuple[list[Draw], list[Draw]]:
@@ -154,7 +167,7 @@ class Drawer:
         )
         tiles = _by_deficit(
             self.sources,
-            [e.tile_share if s.territory else 0.0 for e, s in zip(entries, self.sources, strict=True)],
+            [e.tile_share if s.learned_stretches else 0.0 for e, s in zip(entries, self.sources, strict=True)],
             round(m.pool * m.tile_bases * 1.05),
             lambda index: self._tile(index, rng),
         )
@@ -165,7 +178,7 @@ class Drawer:
         examples = source.genes["train"]
         chosen = int(rng.integers(len(examples)))
         crop = draw_crop(examples[chosen], flank_min=0, flank_max=m.flank_max, max_bases=m.max_bases, rng=rng)
-        if source.territory is not None and rng.random() < m.none_share:
+        if source.territory is not None and source.learned_stretches and rng.random() < m.none_share:
             return self._empty_window(index, source.territory, len(crop), rng)
         return Draw("gene", index, crop, example=chosen)
 
@@ -185,7 +198,7 @@ class Drawer:
                 gene = genes[int(rng.integers(len(genes)))]
                 strand = "-" if gene.strand == "+" else "+"
                 start = gene.locus.start - int(rng.integers(0, m.flank_max + 1))
-        part = _inside(start, length, parts.get(seqid), rng)
+        part = _inside(start, length, parts.get(seqid))
         if part is None:  # a pseudogene of a held-out part
             return self._empty_window(index, territory, length, rng)
         return Draw("none", index, part, seqid=seqid, strand=strand)
@@ -202,20 +215,19 @@ class Drawer:
             if rng.random() < m.touching_share and genes:
                 locus = genes[int(rng.integers(len(genes)))].locus
                 start = int(rng.integers(locus.start - length + 1, locus.end))
-            part = _inside(start, length, parts[seqid], rng)
+            part = _inside(start, length, parts[seqid])
             if part is not None:
                 return Draw("tile", index, part, seqid=seqid)
 
 
-def _pick_seqid(parts: dict[str, Interval] | object, rng: np.random.Generator) -> str:
+def _pick_seqid(parts: Mapping[str, Interval], rng: np.random.Generator) -> str:
     """A sequence, by its bases."""
-    assert isinstance(parts, dict)
     names = sorted(parts)
     bases = np.array([len(parts[name]) for name in names], dtype=np.float64)
     return names[int(rng.choice(len(names), p=bases / bases.sum()))]
 
 
-def _inside(start: int, length: int, part: Interval | None, rng: np.random.Generator) -> Interval | None:
+def _inside(start: int, length: int, part: Interval | None) -> Interval | None:
     """[start, start + length) moved into the part; None where it began outside, or the part is too short."""
     if part is None or len(part) < length or not part.start - length < start < part.end:
         return None

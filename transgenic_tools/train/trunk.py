@@ -10,6 +10,7 @@ write {"steps": N} to `outdir/plan.json`, and the fall is moved, as if it had be
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import math
@@ -125,38 +126,31 @@ def strand_loss(scores: tuple[BaseScores, ...], batch: StrandBatch) -> tuple[Ten
 
 # -- windows, made in a second process ---------------------------------------------------------------------------------
 
-_drawer: Drawer | None = None
 
-
-def _start_worker(sheet: Path, mixture: Mixture) -> None:
-    global _drawer
-    torch.set_num_threads(1)
-    _drawer = make_drawer(sheet, mixture)
-
-
+@functools.cache
 def make_drawer(sheet: Path, mixture: Mixture) -> Drawer:
     """The genomes of a sheet that have a share of the mixture, read."""
     entries = [entry for entry in read_sheet(sheet) if entry.gene_share or entry.tile_share]
     return Drawer([read_source(entry) for entry in entries], mixture)
 
 
-def _worker_step(step: int) -> Any:
-    assert _drawer is not None
+def _arrays_of_step(sheet: Path, mixture: Mixture, step: int) -> Any:
+    """Micro-batches as arrays, which are sent between processes without shared memory; genomes are read once."""
     return [
         None if batch is None else [tensor.numpy() for tensor in vars(batch).values()]
-        for batch in load_step(_drawer, step)
+        for batch in load_step(make_drawer(sheet, mixture), step)
     ]
 
 
 def ahead(sheet: Path, mixture: Mixture, first: int, *, workers: int = 1) -> Iterator[list[StrandBatch | None]]:
     """Micro-batches of the steps from `first` on, made in other processes a few steps ahead."""
     context, waiting = multiprocessing.get_context("spawn"), 4 * workers
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(sheet, mixture)) as pool:
-        pending = [pool.submit(_worker_step, first + i) for i in range(waiting)]
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        pending = [pool.submit(_arrays_of_step, sheet, mixture, first + i) for i in range(waiting)]
         step = first + waiting
         while True:
             loaded = pending.pop(0).result()
-            pending.append(pool.submit(_worker_step, step))
+            pending.append(pool.submit(_arrays_of_step, sheet, mixture, step))
             step += 1
             yield [None if b is None else StrandBatch(*(torch.from_numpy(a) for a in b)) for b in loaded]
 
