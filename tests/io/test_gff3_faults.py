@@ -86,23 +86,25 @@ WHOLE = ([(101, 200), (301, 400)], [(151, 200), (301, 350)])
         ),
         pytest.param(
             GENE + PARTS + "chr1 x CDS 200 151 . + 0 Parent=t1",
-            {"g1": {"t1": WHOLE}},
-            {"bad_coordinates": 1},
+            {"g1": {}},
+            {"bad_coordinates": 1, "lost_line": 1},
             id="end before start",
         ),
         pytest.param(
             GENE + PARTS + "chr1 x CDS 0 20 . + 0 Parent=t1",
-            {"g1": {"t1": WHOLE}},
-            {"bad_coordinates": 1},
+            {"g1": {}},
+            {"bad_coordinates": 1, "lost_line": 1},
             id="start 0",
         ),
         pytest.param(
             GENE + PARTS + "chr1 x CDS 1e3 20 . + 0 Parent=t1",
-            {"g1": {"t1": WHOLE}},
-            {"bad_coordinates": 1},
+            {"g1": {}},
+            {"bad_coordinates": 1, "lost_line": 1},
             id="a float for a coordinate",
         ),
-        pytest.param(GENE + PARTS + "chr1 x CDS", {"g1": {"t1": WHOLE}}, {"bad_line": 1}, id="three columns"),
+        pytest.param(
+            GENE + PARTS + "chr1 x CDS", {"g1": {"t1": WHOLE}}, {"bad_line": 1, "near_lost_line": 1}, id="three columns"
+        ),
         pytest.param(
             GENE + PARTS + "chr1 x gene 501 600 . + . ID=g1",
             {"g1": {"t1": WHOLE}},
@@ -120,7 +122,11 @@ def test_faults(tmp_path: Path, text: str, expected: object, codes: dict[str, in
 def test_line_numbers_are_those_of_the_file(tmp_path: Path) -> None:
     text = "##gff-version 3\n" + GENE.strip() + "\n# a comment\nchr1 x CDS 9 3 . + 0 Parent=t1\nbad\n"
     found = annotation(tmp_path, text)
-    assert {(f.code, f.line) for f in found.problems if f.line} == {("bad_coordinates", 5), ("bad_line", 6)}
+    assert {(f.code, f.line) for f in found.problems if f.line} == {
+        ("bad_coordinates", 5),
+        ("bad_line", 6),
+        ("near_lost_line", 6),
+    }
 
 
 def test_one_id_on_two_seqids_is_two_genes(tmp_path: Path) -> None:

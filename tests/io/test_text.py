@@ -192,9 +192,23 @@ def _seconds(work: Callable[[], object]) -> float:
     return best
 
 
+def _without_parents(n: int) -> str:
+    """Old MAKER: genes by the order of their lines."""
+    rows = (
+        f"c\tx\t{kind}\t{100 * i + 1}\t{100 * i + 9}\t.\t+\t0\tID={kind}{i}\n"
+        for i in range(n // 20)
+        for kind in ("gene", "mRNA", "CDS")
+    )
+    return "".join(rows)
+
+
 #: A file of some size in which one thing is repeated, and what reads it.
 GROWING: dict[str, tuple[Callable[[int], str], Callable[[Path], object]]] = {
     "FASTA on one line": (lambda n: ">c\n" + "ACGT" * (250 * n), lambda path: Fasta(path).close()),
+    "GFF3 of old Macs": (lambda n: GFF3.replace("\n", "\r") * (n // 10), read_annotation),
+    "bad lines": (lambda n: "a line of words\n" * (n // 2) + GFF3, read_annotation),
+    "bad coordinates": (lambda n: "c\tx\tCDS\t9\tx\t.\t+\t0\tParent=g1\n" * (n // 2) + GFF3, read_annotation),
+    "lines without parents": (_without_parents, read_annotation),
     "FASTA of old Macs": (lambda n: ">c\r" + "ACGTACGTAC\r" * (100 * n), lambda path: Fasta(path).close()),
 }
 

@@ -253,6 +253,10 @@ class LineEnds:
     def __init__(self) -> None:
         self._after_return = False
 
+    def within(self, buffer: bytearray, start: int, end: int) -> bool:
+        """Whether `plain` has anything to do with this stretch."""
+        return self._after_return or buffer.find(b"\r", start, end) >= 0
+
     def plain(self, text: bytes) -> bytes:
         """The next piece; a line end that two pieces share counts once."""
         if self._after_return:

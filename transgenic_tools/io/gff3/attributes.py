@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 Attributes = dict[str, tuple[str, ...]]
 
-_GTF_PAIR = re.compile(r'\s*([^\s;"]+)\s+(?:"((?:[^"\\]|\\.)*)"|([^";]*))\s*(?:;|$)')
+#: A quote ends a value where a semicolon or the line's end follows. A backslash before a quote (old files of ours, and
+#: others) makes it part of the value, unless the next pair or the line's end follows: then it is a value's last letter.
+_NEXT_PAIR = r'\s*;\s*[\w.]+\s+["\w]'
+_QUOTED = rf'"((?>[^"\\]|\\["\\](?!{_NEXT_PAIR})(?!\s*;?\s*$)|\\|"(?!\s*(?:;|$)))*+)"'
+_GTF_PAIR = re.compile(rf'\s*([^\s;"]+)\s+(?:{_QUOTED}|([^";]*))\s*(?:;|$)')
+#: What GTF's writer escapes, and no other use of a percent sign.
+_GTF_ESCAPED = re.compile(r"%(0[0-9A-F]|1[0-9A-F]|7F|2[256C]|3[BD]|5C)")
+_BACKSLASHED = re.compile(r'\\(["\\])')
 
 
 def parse_gff3(text: str) -> Attributes:
@@ -100,11 +108,34 @@ def _decoded(text: str) -> str:
     return unquote(text) if "%" in text else text
 
 
+def gtf_value(text: str) -> str:
+    """A value of GTF without escapes."""
+    if "\\" in text:
+        text = _BACKSLASHED.sub(r"\1", text)
+    return _GTF_ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "%" in text else text
+
+
 def parse_gtf(text: str) -> Attributes:
-    """GTF column 9; semicolons inside quotes stay."""
+    """GTF column 9; semicolons, quotes and backslashes inside quotes are part of the value."""
     found: Attributes = {}
     for match in _GTF_PAIR.finditer(text):
         key, quoted, bare = match.groups()
-        value = quoted if quoted is not None else (bare or "").strip()
+        value = gtf_value(quoted if quoted is not None else (bare or "").strip())
         found[key] = (*found.get(key, ()), value)
     return found
+
+
+@lru_cache(maxsize=8)
+def _plain_gtf(key: str) -> re.Pattern[str]:
+    return re.compile(rf'(?:^|;)\s*{re.escape(key)}\s+(?:"([^"\\%]*)"|([^";\s\\%]+))\s*(?:;|$)')
+
+
+def gtf_first(text: str, key: str) -> str:
+    """The first value of a key, or ""; without parsing all of column 9 where it is laid out as usual."""
+    count = text.count(key)
+    if not count:
+        return ""
+    match = _plain_gtf(key).search(text) if count == 1 else None
+    if match:
+        return match[1] if match[1] is not None else match[2]
+    return parse_gtf(text).get(key, ("",))[0]

@@ -14,15 +14,20 @@ from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Strand, span
 from transgenic_tools.genome.phase import next_phase
-from transgenic_tools.io.gff3.attributes import LazyAttributes, gff3_id, gff3_parents, parse_gtf
+from transgenic_tools.io.gff3.attributes import LazyAttributes, gff3_id, gtf_first, parse_gtf
+from transgenic_tools.io.gff3.careful import suspects
 from transgenic_tools.io.gff3.groups import Group, Part, Structure, grouped
 from transgenic_tools.io.gff3.lines import CDS, EXON, STOP, UTR, Lines
-from transgenic_tools.io.gff3.nodes import NodeLine, is_gene_type
+from transgenic_tools.io.gff3.nodes import NodeLine, is_gene_type, is_transcript_type
 
 Key = tuple[str, str]
 
 _BIOTYPE_KEYS = ("gene_biotype", "biotype", "gene_type", "locus_type")
-_GENE_OF_TRANSCRIPT = ("geneID", "gene_id", "gene_name", "locus_tag")
+_GENE_OF_TRANSCRIPT = ("geneID", "gene_id", "locus_tag")
+#: Many genes may share a name: it holds together overlapping transcripts alone.
+_NAME_OF_GENE = "gene_name"
+#: Transcripts of one ID further apart than this are those of two loci, unless a gene line says otherwise.
+FAR = 100_000
 
 
 @dataclass
@@ -40,7 +45,13 @@ class _Node:
 
 @dataclass
 class _Draft:
-    """A gene while its transcripts are collected; `order` is the place of its line, or above all lines if made."""
+    """A gene while its transcripts are collected.
+
+    Attributes:
+        order: Place of its line, or above all lines where it is made.
+        apart: Of a gene that was made: bases between two transcripts from which on they are two genes. None for one
+            with a line.
+    """
 
     order: int
     id: str
@@ -53,6 +64,7 @@ class _Draft:
     transcripts: list[Transcript] = field(default_factory=list)
     bare: list[_Node] = field(default_factory=list)
     score: str = "."
+    apart: int | None = None
 
 
 def _strand_of(parts: Iterable[Part]) -> tuple[Strand | None, str]:
@@ -166,6 +178,29 @@ def _with_everything(
     return union
 
 
+def _fits_into(transcript: Transcript, coding: Sequence[Part]) -> bool:
+    """Whether CDS lines lie in the exons of a transcript, and in its reading order."""
+    exons = [(exon.start, exon.end) for exon in transcript.exons]
+    strand = {1: "+", -1: "-"}.get(coding[0].strand)
+    return strand == transcript.strand and _fits(exons, _join(sorted((p.start, p.end) for p in coding))[0])
+
+
+def _clusters(transcripts: Sequence[Transcript], apart: int) -> list[list[Transcript]]:
+    """Transcripts of one strand no further from each other than `apart`; clusters and members in the given order."""
+    cluster: dict[int, int] = {}
+    for strand in "+-":
+        ordered = sorted((t.interval.start, t.interval.end, i) for i, t in enumerate(transcripts) if t.strand == strand)
+        reach, first = 0, -1
+        for start, end, i in ordered:
+            if first < 0 or start - reach > apart or (apart == 0 and start >= reach):
+                reach, first = 0, i
+            cluster[i], reach = first, max(reach, end)
+    found: dict[int, list[Transcript]] = {}
+    for i, transcript in enumerate(transcripts):
+        found.setdefault(cluster[i], []).append(transcript)
+    return list(found.values())
+
+
 class Builder:
     """Collects genes from `Lines`; `drafted` or `build` is called once.
 
@@ -190,60 +225,47 @@ class Builder:
         self.part_groups = part_groups
         self.taken: Mapping[Key, int] = taken or {}
         self.nodes: dict[Key, _Node] = {}
+        #: GTF has a name space for genes and one for transcripts, GFF3 one for both.
+        self.gene_nodes: dict[Key, _Node] = self.nodes if self.gff3 else {}
         self.drafts: dict[Key, _Draft] = {}
+        self.suspects = suspects(lines.lost, gff3=self.gff3)
 
     # -- nodes -------------------------------------------------------------------------------------------------
 
     def _node(self, line: NodeLine) -> _Node | None:
+        if not line.id:
+            return None
         if self.gff3:
             attributes: Mapping[str, tuple[str, ...]] = LazyAttributes(line.text)
-            identifier, parents = gff3_id(line.text), gff3_parents(line.text)
         else:
-            found = parse_gtf(line.text)
-            bare = "" if found else line.text.strip().strip(";").strip('"')
-            gene = found.get("gene_id", ("",))[0]
-            if is_gene_type(line.type):
-                identifier, parents = gene or bare, ()
-            else:
-                identifier = found.get("transcript_id", ("",))[0] or bare
-                parents = (gene,) if gene else ()
-            attributes = {k: v for k, v in found.items() if k not in ("gene_id", "transcript_id")}
-        if not identifier:
-            return None
+            attributes = {k: v for k, v in parse_gtf(line.text).items() if k not in ("gene_id", "transcript_id")}
         return _Node(
-            line.seqid, identifier, line.type, line.start, line.end, line.strand, line.score, attributes, parents
+            line.seqid, line.id, line.type, line.start, line.end, line.strand, line.score, attributes, line.parents
         )
 
     def _read_nodes(self) -> None:
-        place_of: dict[Key, int] = {}
         for place in self.places:
             node = self._node(self.lines.nodes[place])
             if node is None:
                 continue
             key = (node.seqid, node.id)
-            place_of.setdefault(key, place)
-            first = self.nodes.setdefault(key, node)
+            gene = is_gene_type(node.type)
+            first = (self.gene_nodes if gene else self.nodes).setdefault(key, node)
             if first is not node:
                 self._same_id(first, node)
-        for key, node in self.nodes.items():
-            if is_gene_type(node.type):
+            elif gene:
                 self.drafts[key] = _Draft(
-                    place_of[key],
-                    node.id,
-                    node.seqid,
-                    node.strand,
-                    node.start,
-                    node.end,
-                    node.type,
-                    node.attributes,
+                    place, node.id, node.seqid, node.strand, node.start, node.end, node.type, node.attributes,
                     score=node.score,
-                )
+                )  # fmt: skip
 
     def _same_id(self, first: _Node, again: _Node) -> None:
         if is_gene_type(first.type):
             if again.strand == first.strand:
                 self.findings.append(Finding("multi_part_gene", first.id, f"also at {again.start + 1}-{again.end}"))
-                first.start, first.end = min(first.start, again.start), max(first.end, again.end)
+                draft = self.drafts[first.seqid, first.id]
+                if max(again.start - draft.end, draft.start - again.end) <= FAR:
+                    draft.start, draft.end = min(draft.start, again.start), max(draft.end, again.end)
             else:
                 self.findings.append(
                     Finding("mixed_strands", first.id, f"a gene line on the other strand at {again.start + 1}")
@@ -269,17 +291,24 @@ class Builder:
             else:
                 self._one(node, group)
         for key, node in self.nodes.items():
-            if key not in seen and not is_gene_type(node.type):
-                for draft in self._genes_of(node):
-                    draft.bare.append(node)
+            if key not in seen and is_transcript_type(node.type):
+                self._bare(node)
         for group in below_gene:
             self._parts_of_gene(self.drafts[group.key], group)
+
+    def _bare(self, node: _Node) -> None:
+        """A transcript line without parts. Without a gene, one that is no messenger is no part of a gene model."""
+        if node.type in ("mRNA", "transcript") or self._known_genes(node):
+            for draft in self._genes_of(node):
+                draft.bare.append(node)
 
     def _parts_of_gene(self, draft: _Draft, whole: Group) -> None:
         """CDS or exon lines that name the gene itself (NCBI organelles, CDS without mRNA)."""
         parts = whole.parts()
+        if self._is_lost(whole.key, draft):
+            return
         if draft.transcripts:
-            self.findings.append(Finding("gene_parts", draft.id, f"{len(parts)} lines"))
+            self._join_cds(draft, [part for part in parts if part.kind in (CDS, STOP)], len(parts))
             return
         proteins = [parts]
         if _join([(p.start, p.end) for p in parts if p.kind == CDS])[2]:  # several proteins, told apart by CDS ID
@@ -290,8 +319,15 @@ class Builder:
             proteins = list(by_id.values())
         names = [f"{draft.id}.t{i}" for i in range(1, len(proteins) + 1)]
         attributes: Mapping[str, tuple[str, ...]] = {}
-        if len(proteins) == 1 and len(draft.bare) == 1:
-            bare = draft.bare.pop()
+        if len(proteins) == 1 and draft.bare:
+            low, high = parts[0].start, max(part.end for part in parts)
+            around = [node for node in draft.bare if node.start <= low and high <= node.end]
+            holders = draft.bare if len(draft.bare) == 1 else around
+            if len(holders) != 1:
+                self._homeless(draft, len(parts), len(holders))
+                return
+            (bare,) = holders
+            draft.bare.remove(bare)
             names, attributes = [bare.id], bare.attributes
         for name, some in zip(names, proteins, strict=True):
             node = _Node(draft.seqid, name, "mRNA", draft.start, draft.end, draft.strand, ".", attributes, (draft.id,))
@@ -299,6 +335,37 @@ class Builder:
             if built is not None:
                 self.findings.append(Finding("transcript_made", draft.id, built.id))
                 draft.transcripts.append(built)
+
+    def _homeless(self, draft: _Draft, parts: int, holders: int) -> None:
+        detail = f"{parts} lines; {holders or 'none'} of its transcripts can hold them"
+        self.findings.append(Finding("homeless_cds", draft.id, detail))
+
+    def _join_cds(self, draft: _Draft, coding: list[Part], lines: int) -> None:
+        """CDS lines of a gene whose exons name its transcripts: to the one non-coding transcript that can hold them."""
+        held: list[tuple[int, Structure]] = []
+        for i, transcript in enumerate(draft.transcripts):
+            if coding and not transcript.cds and _fits_into(transcript, coding):
+                exons = [Part(EXON, e.start, e.end, coding[0].strand, -1) for e in transcript.exons]
+                whole = assemble(sorted([*exons, *coding], key=lambda p: (p.start, p.end)), lambda code, detail: None)
+                held += [(i, whole)] if whole is not None else []
+        if len(held) == 1:
+            i, found = held[0]
+            self.findings.append(Finding("parts_joined", draft.id, f"{len(coding)} lines to {draft.transcripts[i].id}"))
+            draft.transcripts[i] = replace(
+                draft.transcripts[i], cds=found.cds, first_phase=found.first_phase, type="mRNA"
+            )
+        elif not coding or any(transcript.cds for transcript in draft.transcripts):
+            self.findings.append(Finding("gene_parts", draft.id, f"{lines} lines"))
+        else:
+            draft.transcripts.clear()
+            self._homeless(draft, len(coding), len(held))
+
+    def _is_lost(self, key: Key, draft: _Draft) -> bool:
+        """Whether a line of a transcript could not be read; it is rejected then."""
+        line = self.suspects.lost.get(key)
+        if line is not None:
+            self.findings.append(Finding("lost_line", draft.id, key[1], line))
+        return line is not None
 
     def _one(self, node: _Node | None, group: Group) -> None:
         made = node is None
@@ -308,9 +375,11 @@ class Builder:
             strand = {1: "+", -1: "-"}.get(parts[0].strand, ".")
             node = _Node(*group.key, "mRNA", low, high, strand, ".", {}, ())
         if not self.gff3 and not node.parents:  # AUGUSTUS: the transcript line does not name its gene, the parts do
-            named = next((text for text in group.texts() if text), "")
-            node.parents = tuple(p for p in parse_gtf(named).get("gene_id", ())[:1] if p)
+            gene = next((gtf_first(text, "gene_id") for text in group.texts() if text), "")
+            node.parents = (gene,) if gene else ()
         for draft in self._genes_of(node):
+            if self._is_lost(group.key, draft):
+                continue
             if made and self.gff3:
                 self.findings.append(Finding("transcript_made", draft.id, node.id))
             built = self._build(node, group.structure or self._assembled(node, group.parts(), draft), draft)
@@ -327,7 +396,7 @@ class Builder:
             return None
         if draft.strand not in "+-":
             draft.strand = found.strand
-        if found.strand != draft.strand:
+        if found.strand != draft.strand and draft.apart is None:
             self.findings.append(Finding("mixed_strands", draft.id, f"{node.id} lies on {found.strand}"))
             return None
         feature_type = "mRNA" if found.cds and node.type == "transcript" else node.type
@@ -346,40 +415,60 @@ class Builder:
 
     # -- genes -------------------------------------------------------------------------------------------------
 
+    def _top(self, node: _Node, parent: str) -> str:
+        """The gene that a parent leads to, or the last that is known of it."""
+        for _ in range(8):  # transcripts may hang below transcripts (miRNA below primary_transcript)
+            above = self.nodes.get((node.seqid, parent))
+            if self._with_line(node.seqid, parent) or above is None or not above.parents:
+                break
+            parent = above.parents[0]
+        return parent
+
+    def _known_genes(self, node: _Node) -> list[_Draft]:
+        tops = [self._top(node, parent) for parent in node.parents]
+        return [draft for top in tops if (draft := self.drafts.get((node.seqid, top))) is not None]
+
     def _genes_of(self, node: _Node) -> list[_Draft]:
-        """The genes of a transcript, made where the file has none."""
-        drafts: list[_Draft] = []
-        for parent in node.parents or ("",):
-            top = parent
-            for _ in range(8):  # transcripts may hang below transcripts (miRNA below primary_transcript)
-                above = self.nodes.get((node.seqid, top))
-                if above is None or is_gene_type(above.type) or not above.parents:
-                    break
-                top = above.parents[0]
-            drafts.append(self.drafts.get((node.seqid, top)) or self._make_gene(node, top))
-        return drafts
+        """The genes of a transcript that the file has; made where it has none of them."""
+        tops = [self._top(node, parent) for parent in node.parents or ("",)]
+        genes = [self._with_line(node.seqid, top) for top in tops]
+        known = [gene for gene in genes if gene is not None]
+        if known and len(known) < len(tops):
+            self.findings.append(Finding("unknown_parent", known[0].id, f"of {node.id}"))
+        return known or [self._make_gene(node, top) for top in tops]
+
+    def _with_line(self, seqid: str, name: str) -> _Draft | None:
+        """A gene that has a line."""
+        draft = self.drafts.get((seqid, name))
+        return draft if draft is not None and draft.apart is None else None
 
     def _make_gene(self, node: _Node, name: str) -> _Draft:
-        if name and (node.seqid, name) in self.nodes:  # the parent is a transcript without a gene
+        above, apart = node, FAR
+        if self.gff3 and name and (node.seqid, name) in self.nodes:  # the parent is a transcript without a gene
             above = self.nodes[node.seqid, name]
             name = ""
-        else:
-            above = node
         if not name:
-            named = (above.attributes.get(k, ("",))[0] for k in _GENE_OF_TRANSCRIPT)
-            free = (n for n in named if n and (node.seqid, n) not in self.nodes and (node.seqid, n) not in self.taken)
-            name = next(free, "") or f"gene-{above.id}"
+            name, apart = self._name_of_gene(above)
         key = (node.seqid, name)
         draft = self.drafts.get(key)
         if draft is None:
             biotype = {k: v for k, v in above.attributes.items() if k in _BIOTYPE_KEYS}
             place = len(self.lines.nodes) + len(self.drafts)
-            draft = _Draft(place, name, node.seqid, node.strand, node.start, node.end, "gene", biotype)
+            draft = _Draft(place, name, node.seqid, node.strand, node.start, node.end, "gene", biotype, apart=apart)
             self.drafts[key] = draft
             if self.gff3:
                 self.findings.append(Finding("gene_made", name, node.id))
         draft.start, draft.end = min(draft.start, node.start), max(draft.end, node.end)
         return draft
+
+    def _name_of_gene(self, transcript: _Node) -> tuple[str, int]:
+        """The name of the gene of a transcript without one, and how far its transcripts may lie apart."""
+        for keys, apart in ((_GENE_OF_TRANSCRIPT, FAR), ((_NAME_OF_GENE,), 0)):
+            for name in (transcript.attributes.get(k, ("",))[0] for k in keys):
+                key = (transcript.seqid, name)
+                if name and key not in self.nodes and key not in self.gene_nodes and key not in self.taken:
+                    return name, apart
+        return f"gene-{transcript.id}", FAR
 
     def _finish(self, draft: _Draft) -> Gene | None:
         interval = Interval(draft.start, draft.end)
@@ -405,11 +494,44 @@ class Builder:
             score=_probability(draft.score),
         )
 
+    def _loci(self, draft: _Draft) -> list[_Draft]:
+        """The gene, and apart from it what has its ID far away or, where the gene was made, on the other strand."""
+        near = draft.transcripts
+        if draft.apart is None:
+            near = [t for t in near if t.interval.start - draft.end <= FAR and draft.start - t.interval.end <= FAR]
+            far = [t for t in draft.transcripts if t not in near] if len(near) < len(draft.transcripts) else []
+            clusters = _clusters(far, FAR)
+        else:
+            first, *clusters = _clusters(near, draft.apart) or [[]]
+            near = first
+        if not clusters:
+            return [draft]
+        loci = []
+        for some in [near, *clusters] if draft.apart is not None else clusters:
+            around = span([t.interval for t in some])
+            made = replace(draft, strand=some[0].strand, start=around.start, end=around.end, transcripts=some, bare=[])
+            loci.append(made)
+        if draft.apart is None:
+            draft.transcripts = near
+            loci.insert(0, draft)
+        else:
+            loci[0].bare = draft.bare
+        return loci
+
+    def _name_neighbours(self) -> None:
+        """Flags genes beside a line that was lost and names none."""
+        for key, line in self.suspects.near.items():
+            node = self.nodes.get(key)
+            draft = self.drafts.get(key) or (next(iter(self._known_genes(node)), None) if node is not None else None)
+            if draft is not None:
+                self.findings.append(Finding("near_lost_line", draft.id, "", line))
+
     def drafted(self) -> list[tuple[int, Gene]]:
         """Genes in the order in which they were met, each with a number to sort by."""
         self._read_nodes()
         self._transcripts()
-        finished = ((draft.order, self._finish(draft)) for draft in self.drafts.values())
+        self._name_neighbours()
+        finished = ((draft.order, self._finish(draft)) for whole in self.drafts.values() for draft in self._loci(whole))
         return [(order, gene) for order, gene in finished if gene is not None]
 
     def build(self) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
@@ -430,8 +552,10 @@ def unique_ids(genes: Sequence[tuple[str, str]]) -> tuple[list[str], list[Findin
         name = identifier
         if name in taken:
             name = f"{identifier}@{seqid}"
+            number = 1
             while name in taken:
-                name += "'"
+                number += 1
+                name = f"{identifier}@{seqid}.{number}"
             findings.append(Finding("id_renamed", name, f"was {identifier}"))
         taken.add(name)
         names.append(name)

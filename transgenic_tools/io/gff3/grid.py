@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.io.files import LIMITS
+
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
@@ -24,7 +26,9 @@ Bytes = npt.NDArray[np.uint8]
 
 #: Bytes that may be read before and after a block's text; 0 there.
 MARGIN = 128
-_TAB, _LINE_END, _HASH, _SEMICOLON, _COMMA, _DOT = 9, 10, 35, 59, 44, 46
+_TAB, _LINE_END, _QUOTE, _HASH, _SEMICOLON, _COMMA, _DOT = 9, 10, 34, 35, 59, 44, 46
+#: No sequence is longer; beyond, numbers would no longer fit their arrays together.
+MOST_PLACES = 1 << 40
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], np.uint64)
 _PARENT_WORD = np.uint64(int.from_bytes(b"Parent=", "little"))
 _PARENT_NAME = np.uint64(int.from_bytes(b"Parent", "little"))
@@ -33,6 +37,9 @@ _NOT_ASCII = np.uint64(0x8080808080808080)
 #: Bytes of an ID or Parent that mean more than themselves: blanks, a comma, a percent sign.
 _TO_DECODE = np.zeros(256, bool)
 _TO_DECODE[[*range(ord(" ") + 1), _COMMA, ord("%")]] = True
+#: What column 7 may hold.
+_STRAND_SIGNS = np.zeros(256, bool)
+_STRAND_SIGNS[list(b"+-.?")] = True
 _PARENT = re.compile(r"(?:^|;)\s*Parent\s*=\s*([^;]*)", re.ASCII)
 _MOST_TYPES = 64
 _PIECE = 1 << 17
@@ -75,7 +82,7 @@ class Grid:
         comments: Lines that are no features: empty ones and those that begin with `#`.
         seqids: Name and number of lines of each stretch of lines with one seqid.
         types: Distinct values of column 3; `type` indexes it.
-        start, end: 0-based half-open.
+        start, end: 0-based half-open. `line`: number of the line in the block, from 0.
         strand: 1, -1, or 0 for anything else. `phase`: 0 to 2, or -1.
     """
 
@@ -93,6 +100,7 @@ class Grid:
     score_at: Span
     strand_at: Span
     text_at: Span
+    line: Ints
 
     def strands(self, rows: Ints) -> list[str]:
         """Column 7 in some lines."""
@@ -108,6 +116,10 @@ class Grid:
         for i, text in zip(scored.tolist(), self.texts(self.score_at, rows[scored]), strict=True):
             found[i] = text
         return found
+
+    def whole(self, row: int) -> str:
+        """A feature line."""
+        return self.block.buffer[self.seqid_at.start[row] : self.text_at.end[row]].decode()
 
     def texts(self, at: Span, rows: Ints) -> list[str]:
         """A column's text in some lines."""
@@ -227,6 +239,11 @@ def _types(buffer: bytearray, span: Span, table: TypeTable) -> Ints | None:
     return codes
 
 
+def _are_places(start: Ints, end: Ints) -> bool:
+    """Whether all lines are intervals, 1-based and closed."""
+    return bool((start >= 1).all() and (end >= start).all() and (end <= MOST_PLACES).all())
+
+
 def runs_of(words: Words) -> Ints:
     """The first row of each stretch of equal rows."""
     if not len(words):
@@ -258,8 +275,8 @@ def _below(view: Bytes, bound: int) -> Ints:
     return np.concatenate(found)
 
 
-def _layout(block: Block) -> tuple[list[Ints], list[str], int] | None:
-    """Start of each feature line, its eight tabs and its end; the other lines; the number of lines."""
+def _layout(block: Block) -> tuple[list[Ints], list[str], Ints, int] | None:
+    """Start of each feature line, its eight tabs and its end; the other lines; numbers of the former, and of all."""
     buffer = block.buffer
     view = np.frombuffer(buffer, np.uint8)[block.start : block.end]
     stops = _below(view, 14)
@@ -279,7 +296,7 @@ def _layout(block: Block) -> tuple[list[Ints], list[str], int] | None:
             return None
         comments.append(text)
     first = ends[good] - 8
-    return [starts[good], *(stops[first + k] for k in range(9))], comments, len(ends)
+    return [starts[good], *(stops[first + k] for k in range(9))], comments, np.flatnonzero(good), len(ends)
 
 
 def read_grid(block: Block, table: TypeTable) -> Grid | None:
@@ -298,22 +315,29 @@ def read_grid(block: Block, table: TypeTable) -> Grid | None:
     laid_out = _layout(block)
     if laid_out is None:
         return None
-    (begin, *tabs, stop), comments, n_lines = laid_out
+    (begin, *tabs, stop), comments, line, n_lines = laid_out
     column = [Span(a, b) for a, b in zip([begin, *(t + 1 for t in tabs)], [*tabs, stop], strict=True)]
+    view = np.frombuffer(buffer, np.uint8)
+    if (
+        any((view[column[at].start] == _QUOTE).any() for at in (0, 2, 8))
+        or (stop - column[8].start).max(initial=0) > LIMITS.attribute
+    ):
+        return None
     seqids, types = _seqids(buffer, column[0]), _types(buffer, column[2], table)
     start, end = _numbers(buffer, column[3]), _numbers(buffer, column[4])
-    if seqids is None or types is None or start is None or end is None or (start < 1).any() or (end < start).any():
+    if seqids is None or types is None or start is None or end is None or not _are_places(start, end):
         return None
-    view = np.frombuffer(buffer, np.uint8)
     one = column[6].end - column[6].start == 1
     sign = view[column[6].start]
+    if not (one & _STRAND_SIGNS[sign]).all():
+        return None
     strand = np.where(one & (sign == ord("+")), 1, np.where(one & (sign == ord("-")), -1, 0)).astype(np.int8)
     digit = view[column[7].start].astype(np.int16) - ord("0")
     known = (column[7].end - column[7].start == 1) & (digit >= 0) & (digit <= 2)
     phase = np.where(known, digit, -1).astype(np.int8)
     return Grid(
         block, comments, n_lines, seqids, table.names, types, start - 1, end, strand, phase,
-        seqid_at=column[0], score_at=column[5], strand_at=column[6], text_at=column[8],
+        seqid_at=column[0], score_at=column[5], strand_at=column[6], text_at=column[8], line=line,
     )  # fmt: skip
 
 

@@ -142,6 +142,8 @@ def _phases(rows: _Rows) -> tuple[Bools, Ints]:
 
 def _objects(rows: _Rows) -> list[Interval]:
     """One `Interval` a row; equal ones are one object, because isoforms share most of their exons."""
+    if rows.end.max() >> 32:
+        return [Interval(start, end) for start, end in zip(rows.start.tolist(), rows.end.tolist(), strict=True)]
     packed, inverse = np.unique(rows.start << 32 | rows.end, return_inverse=True)
     made = [Interval(value >> 32, value & 0xFFFFFFFF) for value in packed.tolist()]
     return [made[i] for i in inverse.tolist()]

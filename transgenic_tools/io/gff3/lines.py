@@ -3,19 +3,18 @@
 In: a file, plain, gzip or bgzip. Out: `Lines`: part lines (exon, CDS, UTR, stop codon) as arrays with the key of
 their transcript, and node lines (gene, transcript, anything that may be a parent) with column 9.
 A surprise: there are two ways through a block. Plain GFF3 goes through `grid`, in a few array operations; a block with
-anything out of the ordinary, and GTF, go through `pyarrow.csv` here, with line numbers and reasons. Both give the same.
+anything out of the ordinary, and GTF, go through `careful` and `pyarrow.csv`, with reasons. Both give the same.
 """
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
@@ -25,14 +24,15 @@ import pyarrow as pa
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.files import open_text
-from transgenic_tools.io.gff3.attributes import gff3_id, gff3_parents
+from transgenic_tools.io.files import LIMITS, LineEnds, open_text, refuse_long_line
+from transgenic_tools.io.gff3.attributes import gff3_id, gff3_parents, gtf_first, gtf_value, parse_gtf
+from transgenic_tools.io.gff3.careful import Lost, Named, named_in, utf8, well_formed
 from transgenic_tools.io.gff3.grid import (
     MARGIN,
+    MOST_PLACES,
     Block,
     Grid,
     TypeTable,
-    block_of,
     ids_and_parents,
     parents,
     read_grid,
@@ -70,15 +70,38 @@ _IGNORED_TYPES = {
 }  # fmt: skip
 _COLUMNS = ["seqid", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
 _FEW_VALUES = ("seqid", "source", "type", "strand", "phase")
+_STRANDS = {"+": 1, "-": -1}
+#: Strands as some write them who count.
+_STRAND_NUMBERS = {"1": "+", "+1": "+", "-1": "-"}
 _BLOCK = 1 << 22
 _LINE_END = 10
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 _REGION = re.compile(r"##sequence-region\s+(\S+)\s+(\d+)\s+(\d+)")
 _GFF3_PARENT = r"(?:^|;)\s*Parent\s*=\s*(?P<key>[^;]*)"
-_GTF_TRANSCRIPT = r'(?:^|;)\s*transcript_id\s+"?(?P<key>[^";]*)'
-_GTF_ID = re.compile(_GTF_TRANSCRIPT)
+#: As nearly all files have it; anything else is left to `parse_gtf`.
+_GTF_TRANSCRIPT = r'(?:^|;)\s*transcript_id\s+(?:"(?P<key>[^"\\]*)"|(?P<bare>[^";\s\\]+))\s*(?:;|$)'
 _GFF3_LINE = re.compile(r"(?:^|;)\s*[A-Za-z_][\w.:-]*=")
-_GTF_LINE = re.compile(r'(?:^|;)\s*(?:gene_id|transcript_id)\s+"?')
+_GTF_LINE = re.compile(r'(?:^|;)\s*(?:(?:gene_id|transcript_id)\s+"?|[A-Za-z_]\w*\s+")')
+
+
+class LoosePart(NamedTuple):
+    """A part line that names no transcript.
+
+    Attributes:
+        seqid: Its number in `Lines.seqids`.
+        start, end: 0-based half-open. `strand`, `phase`: as in `Grid`.
+    """
+
+    line: int
+    seqid: int
+    type: str
+    kind: int
+    start: int
+    end: int
+    strand: int
+    phase: int
+    score: float
+    text: str
 
 
 @dataclass
@@ -90,6 +113,10 @@ class Lines:
         keys: Transcript keys of parts, percent-encoded as in the file; `part_key` holds their numbers.
         part_text: Column 9 of the few parts that need more than the key, by their place in `part_key`: those that
             name a gene (GFF3), those without a transcript line before them (GTF).
+        part_line: Numbers of part lines in the file; those of one line with several parents are the same.
+        several: Whether a part line names several parents.
+        loose: Part lines without a transcript, in the order of the file.
+        lost: Lines that could not be read.
     """
 
     dialect: Dialect = "gff3"
@@ -104,6 +131,10 @@ class Lines:
     part_phase: list[npt.NDArray[np.int8]] = field(default_factory=list)
     part_score: list[npt.NDArray[np.float32]] = field(default_factory=list)
     part_key: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    part_line: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    several: bool = False
+    loose: list[LoosePart] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
     keys: dict[str, int] = field(default_factory=dict)
     n_parts: int = 0
     part_text: dict[int, str] = field(default_factory=dict)
@@ -113,29 +144,70 @@ class Lines:
     n_features: int = 0
     n_stop_codons: int = 0
 
+    def merge(self) -> None:
+        """Make one array of each column of parts."""
+        for name in _PART_COLUMNS:
+            column = getattr(self, name)
+            if len(column) > 1:
+                setattr(self, name, [np.concatenate(column)])
 
-def _blocks(path: Path) -> Iterator[Block]:
-    """Whole lines in blocks of about 4 MB; the buffer of a block is used again for the next."""
+    def keep_parts(self, good: npt.NDArray[np.bool_]) -> None:
+        """Drop the other parts; after `merge`."""
+        for name in _PART_COLUMNS:
+            setattr(self, name, [getattr(self, name)[0][good]])
+        place = np.cumsum(good) - 1
+        self.part_text = {int(place[row]): text for row, text in self.part_text.items() if good[row]}
+        self.n_parts = int(good.sum())
+
+    def append_parts(self, keys: Sequence[int], parts: Sequence[LoosePart]) -> None:
+        """Add parts under the numbers of their keys."""
+        columns = zip(
+            *((p.kind, p.seqid, p.start, p.end, p.strand, p.phase, p.score, p.line) for p in parts), strict=True
+        )
+        types = (np.int8, np.int32, np.int64, np.int64, np.int8, np.int8, np.float32, np.int64)
+        for name, dtype, values in zip(_PART_COLUMNS[1:], types, columns, strict=True):
+            getattr(self, name).append(np.array(values, dtype))
+        self.part_key.append(np.array(keys, np.int64))
+        self.n_parts += len(parts)
+        self.n_stop_codons += sum(part.kind == STOP for part in parts)
+
+
+_PART_COLUMNS = (
+    "part_key", "part_kind", "part_seqid", "part_start", "part_end", "part_strand", "part_phase", "part_score",
+    "part_line",
+)  # fmt: skip
+
+
+def _blocks(path: Path, lines: Lines) -> Iterator[Block]:
+    """Whole lines in blocks of about 4 MB; the buffer of a block is used again for the next.
+
+    Args:
+        lines: Counts the lines of all blocks before.
+    """
+    ends = LineEnds()
     with open_text(path) as handle:
         buffer, filled = bytearray(_BLOCK + (1 << 20) + 2 * MARGIN), MARGIN
         while True:
             if filled + _BLOCK + MARGIN > len(buffer):
-                buffer = buffer + bytes(filled + _BLOCK + MARGIN - len(buffer))
-            try:
-                count = handle.readinto(memoryview(buffer)[filled : filled + _BLOCK])  # type: ignore[attr-defined]
-            except (EOFError, gzip.BadGzipFile, OSError) as error:
-                raise BadInputError(
-                    f"the compressed file is cut short or damaged ({error})", path=path, hint="copy it again"
-                ) from error
-            filled += count
-            if not count and filled > MARGIN and buffer[filled - 1] != _LINE_END:
-                buffer[filled] = _LINE_END
-                filled += 1
-            cut = buffer.rfind(b"\n", MARGIN, filled) + 1
+                buffer = buffer + bytes(len(buffer))
+            count = handle.readinto(memoryview(buffer)[filled : filled + _BLOCK])  # type: ignore[attr-defined]
+            if ends.within(buffer, filled, filled + count):
+                text = ends.plain(bytes(memoryview(buffer)[filled : filled + count]))
+                buffer[filled : filled + len(text)] = text
+                new = filled + len(text)
+            else:
+                new = filled + count
+            if not count and new > MARGIN and buffer[new - 1] != _LINE_END:
+                buffer[new] = _LINE_END
+                new += 1
+            cut = buffer.rfind(b"\n", filled if count else MARGIN, new) + 1
+            filled = new
             if cut:
                 yield Block(buffer, MARGIN, cut)
                 buffer[MARGIN : MARGIN + filled - cut] = buffer[cut:filled]
                 filled = MARGIN + filled - cut
+            if filled - MARGIN > LIMITS.line:
+                refuse_long_line(path, lines.n_lines + 1)
             if not count:
                 return
 
@@ -148,11 +220,6 @@ def _class_of(feature_type: str) -> int:
     if lowered in _PROTEIN_TYPES:
         return PROTEIN
     return IGNORED if lowered in _IGNORED_TYPES else NODE
-
-
-def _line_number(block: bytes, before: int, text: str) -> int:
-    position = block.find(text.encode("utf-8", "surrogateescape"))
-    return before + block.count(b"\n", 0, max(position, 0)) + 1
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
@@ -177,16 +244,6 @@ def _score(text: str) -> float:
     return float(text) if _NUMBER.fullmatch(text) else np.nan
 
 
-def _is_utf8(block: bytes) -> bool:
-    if block.isascii():
-        return True
-    try:
-        block.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 class _BlockReader:
     """Turns blocks of text into `Lines`; holds what must be known across blocks."""
 
@@ -197,16 +254,26 @@ class _BlockReader:
         self.gene_ids: set[str] = set()
         self.transcript_ids: set[str] = set()
         self.types = TypeTable()
+        self.last: str = ""
+        self.waiting: list[tuple[int, str, Named | None]] = []
 
     def feed(self, block: Block) -> bool:
         """Read one block; False where an embedded FASTA section has begun and the rest is no annotation."""
         grid = read_grid(block, self.types) if self.lines.dialect == "gff3" else None
         if grid is not None and self._plain(grid):
             return True
-        text = block.text()
-        if b"\r" in text:
-            return self.feed(block_of(text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")))
-        return self._line_by_line(text)
+        return self._line_by_line(block.text())
+
+    def end(self) -> None:
+        """All blocks were read."""
+        self._settle(None)
+
+    def _settle(self, after: str | None) -> None:
+        """Lost lines become known with the line after them."""
+        if self.waiting:
+            follower = None if after is None else named_in(after)
+            self.lines.lost += [Lost(n, named_in(text), before, follower) for n, text, before in self.waiting]
+            self.waiting = []
 
     # -- plain blocks ------------------------------------------------------------------------------------------------
 
@@ -219,12 +286,17 @@ class _BlockReader:
         kind = np.array([_class_of(name) for name in grid.types] or [NODE], np.int8)[grid.type]
         rows = np.flatnonzero(kind >= 0)
         found = parents(grid, rows)
-        if found is None:
+        if found is None or any("," in value and not value.strip(", ") for value in found[0]):
             return False
         lines = self.lines
         for text in grid.comments:
             self._region(text)
+        if len(kind):
+            if self.waiting:
+                self._settle(grid.whole(0))
+            self.last = grid.whole(len(kind) - 1)
         lines.n_features += len(kind)
+        first_line = lines.n_lines + 1
         lines.n_lines += grid.n_lines
         seqids, lengths = [], []
         for name, length in grid.seqids:
@@ -235,13 +307,18 @@ class _BlockReader:
         proteins = np.flatnonzero(kind == PROTEIN)
         homes = [names[code] for code in seqid[proteins].tolist()]
         lines.protein_ids.update(zip(homes, map(gff3_id, grid.texts(grid.text_at, proteins)), strict=True))
-        self._plain_nodes(grid, np.flatnonzero(kind == NODE), seqid, names)
+        self._plain_nodes(grid, np.flatnonzero(kind == NODE), seqid, names, first_line)
         if len(rows):
-            self._plain_parts(grid, rows, kind, seqid, *found)
+            self._plain_parts(grid, rows, kind, seqid, *found, first_line)
         return True
 
     def _plain_nodes(
-        self, grid: Grid, rows: npt.NDArray[np.intp], seqid: npt.NDArray[np.int32], seqids: list[str]
+        self,
+        grid: Grid,
+        rows: npt.NDArray[np.intp],
+        seqid: npt.NDArray[np.int32],
+        seqids: list[str],
+        first_line: int,
     ) -> None:
         texts = grid.texts(grid.text_at, rows)
         codes = grid.type[rows]
@@ -250,6 +327,7 @@ class _BlockReader:
             (
                 [seqids[code] for code in seqid[rows].tolist()], [grid.types[code] for code in codes.tolist()],
                 grid.start[rows].tolist(), grid.end[rows].tolist(), grid.scores(rows), grid.strands(rows), texts,
+                (grid.line[rows] + first_line).tolist(),
             ),
             gene.tolist(),
         )  # fmt: skip
@@ -272,6 +350,7 @@ class _BlockReader:
         seqid: npt.NDArray[np.int32],
         values: list[str],
         runs: npt.NDArray[np.int64],
+        first_line: int,
     ) -> None:
         lines = self.lines
         score = np.full(len(rows), np.nan, np.float32)
@@ -279,7 +358,8 @@ class _BlockReader:
         score[scored] = [_score(text) for text in grid.texts(grid.score_at, rows[scored])]
         lengths = np.diff(np.r_[runs, len(rows)])
         if any("," in value for value in values):
-            split = [value.split(",") for value in values]
+            lines.several = True
+            split = [[key for key in value.split(",") if key.strip()] for value in values]
             counts = np.repeat([len(some) for some in split], lengths)
             rows, score = np.repeat(rows, counts), np.repeat(score, counts)
             each = [some for some, n in zip(split, lengths.tolist(), strict=True) for _ in range(n)]
@@ -294,7 +374,7 @@ class _BlockReader:
                     lines.part_text.update(zip(range(lines.n_parts + low, lines.n_parts + high), texts, strict=True))
         self._append(
             np.repeat(np.array(codes, np.int64), lengths), kind[rows], seqid[rows], grid.start[rows], grid.end[rows],
-            grid.strand[rows], grid.phase[rows], score,
+            grid.strand[rows], grid.phase[rows], score, grid.line[rows] + first_line,
         )  # fmt: skip
 
     def _append(
@@ -307,6 +387,7 @@ class _BlockReader:
         strand: npt.NDArray[np.signedinteger],
         phase: npt.NDArray[np.signedinteger],
         score: npt.NDArray[np.float32],
+        line: npt.NDArray[np.signedinteger],
     ) -> None:
         lines = self.lines
         lines.n_parts += len(key)
@@ -319,111 +400,138 @@ class _BlockReader:
         lines.part_strand.append(strand)
         lines.part_phase.append(phase)
         lines.part_score.append(score)
+        lines.part_line.append(line)
 
     # -- all others --------------------------------------------------------------------------------------------------
 
-    def _line_by_line(self, block: bytes) -> bool:
-        before = self.lines.n_lines
-        skipped: list[str] = []
-        table = self._parse(block, skipped)
-        ended = False
-        for text in skipped:
-            if text.startswith(("##FASTA", ">")):
-                ended = True
-                break
-            self._comment_or_bad(block, before, text)
-        if table.num_rows:
-            self._rows(table, block, before)
-        self.lines.n_lines += block.count(b"\n") + (not block.endswith(b"\n"))
-        return not ended
+    def _line_by_line(self, text: bytes) -> bool:
+        found = well_formed(text, self.lines.n_lines + 1)
+        lines = self.lines
+        for comment in found.comments:
+            self._region(comment)
+        lines.findings += [Finding(bad.code, "", bad.detail, bad.line) for bad in found.bad]
+        lines.findings += [Finding("quotes_removed", "", "a spreadsheet's quotes", n) for n in found.quoted]
+        rows = utf8(found.rows)
+        lost = dict(found.lost)
+        if found.rows:
+            table = self._parse(rows)
+            lost |= self._rows(table, np.array(found.numbers, np.int64))
+        if lost or self.waiting:
+            self._note_lost(lost, dict(zip(found.numbers, rows.decode().split("\n"), strict=False)))
+        if found.rows and found.numbers[-1] not in lost:
+            self.last = rows[rows.rfind(b"\n", 0, -1) + 1 : -1].decode()
+        lines.n_lines += found.n_lines
+        return not found.ended
+
+    def _note_lost(self, lost: dict[int, str], rows: dict[int, str]) -> None:
+        for number in sorted({*lost, *rows}):
+            if number in lost:
+                if _class_of(named_in(lost[number]).type) in (IGNORED, PROTEIN):
+                    continue
+                self.waiting.append((number, lost[number], named_in(self.last) if self.last else None))
+            else:
+                self._settle(rows[number])
+                self.last = rows[number]
 
     @staticmethod
-    def _parse(block: bytes, skipped: list[str]) -> pa.Table:
-        """Columns of a block; `skipped` gets the lines that have not nine of them. Odd files are read a slower way."""
+    def _parse(text: bytes) -> pa.Table:
+        """Columns of lines that have nine. Coordinates are text where one of them is no number."""
         import pyarrow.csv as pacsv
 
-        def on_invalid(row: pacsv.InvalidRow) -> str:
-            skipped.append(row.text)
-            return "skip"
+        types = dict.fromkeys(_COLUMNS, pa.string()) | dict.fromkeys(
+            _FEW_VALUES, pa.dictionary(pa.int32(), pa.string())
+        )
 
-        # Arrow prints a trace of its own where a line that it gives to `on_invalid` is no UTF-8
-        attempts = (("utf8", True), ("utf8", False)) if _is_utf8(block) else ()
-        for encoding, whole in (*attempts, ("latin1", False)):
-            skipped.clear()
-            number = pa.int64() if whole else pa.string()
-            types = dict.fromkeys(_COLUMNS, pa.string()) | dict.fromkeys(
-                _FEW_VALUES, pa.dictionary(pa.int32(), pa.string())
+        def parsed(number: pa.DataType) -> pa.Table:
+            return pacsv.read_csv(
+                pa.BufferReader(text),
+                read_options=pacsv.ReadOptions(column_names=_COLUMNS, use_threads=False, block_size=max(len(text), 1)),
+                parse_options=pacsv.ParseOptions(delimiter="\t", quote_char=False, double_quote=False),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=types | {"start": number, "end": number}, strings_can_be_null=False, null_values=[]
+                ),
             )
-            try:
-                return pacsv.read_csv(
-                    pa.BufferReader(block),
-                    read_options=pacsv.ReadOptions(
-                        column_names=_COLUMNS, use_threads=False, block_size=max(len(block), 1), encoding=encoding
-                    ),
-                    parse_options=pacsv.ParseOptions(
-                        delimiter="\t", quote_char=False, double_quote=False, invalid_row_handler=on_invalid
-                    ),
-                    convert_options=pacsv.ConvertOptions(
-                        column_types=types | {"start": number, "end": number}, strings_can_be_null=False, null_values=[]
-                    ),
-                )
-            except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-                if "Empty CSV" in str(error):
-                    break
-        return pa.table({name: pa.array([], pa.string()) for name in _COLUMNS})
 
-    def _comment_or_bad(self, block: bytes, before: int, text: str) -> None:
-        if text.startswith("#"):
-            self._region(text)
-        elif text.strip():
-            self._bad("bad_line", block, before, text, f"{text.count(chr(9)) + 1} columns: {text[:60]!r}")
+        try:
+            return parsed(pa.int64())
+        except pa.ArrowInvalid:
+            return parsed(pa.string())
 
     def _region(self, text: str) -> None:
         match = _REGION.match(text)
         if match and int(match[3]) > 0:
             self.lines.regions[unquote(match[1])] = Interval(max(int(match[2]) - 1, 0), int(match[3]))
 
-    def _bad(self, code: str, block: bytes, before: int, text: str, detail: str) -> None:
-        self.lines.findings.append(Finding(code, "", detail, _line_number(block, before, text)))
-
-    def _rows(self, table: pa.Table, block: bytes, before: int) -> None:
+    def _rows(self, table: pa.Table, numbers: npt.NDArray[np.int64]) -> dict[int, str]:
+        """Take well-formed lines; returns those that cannot be read after all, by their numbers."""
         columns = {name: table[name].combine_chunks() for name in _COLUMNS}
         start, end = _numbers(columns["start"]) - 1, _numbers(columns["end"])
         seqid, types, strand, phase = (columns[name] for name in ("seqid", "type", "strand", "phase"))
         kind = np.array([_class_of(t) for t in types.dictionary.to_pylist()], np.int8)[types.indices.to_numpy()]
-        names = seqid.dictionary.to_pylist()
-        if any("%" in name for name in names):
-            names = [unquote(name) for name in names]
-        comment = np.array([name.startswith("#") for name in names])[seqid.indices.to_numpy()]
-        wrong = ((start < 0) | (end <= start)) & ~comment
-        self.lines.n_features += int((~comment).sum())
+        names = [unquote(name) if "%" in name else name for name in seqid.dictionary.to_pylist()]
+        self._check_limits(columns["attributes"], names, numbers)
+        wrong = (start < 0) | (end <= start) | (end > MOST_PLACES)
+        self.lines.n_features += len(wrong)
+        lost: dict[int, str] = {}
         for row in np.flatnonzero(wrong).tolist():
-            text = "\t".join(str(columns[name][row].as_py()) for name in _COLUMNS)
+            line = int(numbers[row])
             spans = f"{columns['start'][row].as_py()}-{columns['end'][row].as_py()}"
-            self._bad("bad_coordinates", block, before, text, f"{types[row].as_py()} at {spans}")
-        usable = ~wrong & ~comment
+            self.lines.findings.append(Finding("bad_coordinates", "", f"{types[row].as_py()} at {spans}", line))
+            lost[line] = "\t".join(str(columns[name][row].as_py()) for name in _COLUMNS)
+        usable = ~wrong
         if not self.dialect_known and usable.any():
             self._learn_dialect(columns["attributes"].take(pa.array(np.flatnonzero(usable)[:200])).to_pylist())
         used = np.unique(seqid.indices.to_numpy()[usable])
         for code in used.tolist():
             self.lines.seqids.setdefault(names[code], len(self.lines.seqids))
         seqid_of = np.array([self.lines.seqids.get(name, -1) for name in names], np.int32)[seqid.indices.to_numpy()]
-        strand_of = np.array([{"+": 1, "-": -1}.get(s, 0) for s in strand.dictionary.to_pylist()], np.int8)
+        strand = self._strands(strand, numbers)
+        strand_of = np.array([_STRANDS.get(s, 0) for s in strand.dictionary.to_pylist()], np.int8)
         phase_of = np.array([int(p) if p in ("0", "1", "2") else -1 for p in phase.dictionary.to_pylist()], np.int8)
         for wanted in (PROTEIN, NODE):
             rows = np.flatnonzero(usable & (kind == wanted))
             index = pa.array(rows)
-            seqids, *taken = (
-                columns[n].take(index).to_pylist() for n in ("seqid", "type", "score", "strand", "attributes")
-            )
+            taken_from = (seqid, types, columns["score"], strand, columns["attributes"])
+            seqids, *taken = (column.take(index).to_pylist() for column in taken_from)
             seqids = [unquote(name) if "%" in name else name for name in seqids]
             if wanted == PROTEIN:
                 self.lines.protein_ids.update(zip(seqids, map(gff3_id, taken[-1]), strict=True))
             else:
-                self._nodes([seqids, taken[0], start[rows].tolist(), end[rows].tolist(), *taken[1:]])
+                places = (start[rows].tolist(), end[rows].tolist())
+                self._nodes([seqids, taken[0], *places, *taken[1:], numbers[rows].tolist()])
         rows = np.flatnonzero(usable & (kind >= 0))
         codes = (strand_of[strand.indices.to_numpy()], phase_of[phase.indices.to_numpy()])
-        self._parts(rows, table, block, before, (kind, seqid_of, start, end, *codes))
+        self._parts(rows, table, numbers, (kind, seqid_of, start, end, *codes))
+        return lost
+
+    def _strands(self, column: pa.DictionaryArray, numbers: npt.NDArray[np.int64]) -> pa.DictionaryArray:
+        """Column 7 with + and - where the file has numbers."""
+        names = column.dictionary.to_pylist()
+        codes = [code for code, name in enumerate(names) if name in _STRAND_NUMBERS]
+        if not codes:
+            return column
+        for row in np.flatnonzero(np.isin(column.indices.to_numpy(), codes)).tolist():
+            detail = f"strand {column[row].as_py()!r}"
+            self.lines.findings.append(Finding("strand_number", "", detail, int(numbers[row])))
+        known = pa.array([_STRAND_NUMBERS.get(name, name) for name in names])
+        return pa.DictionaryArray.from_arrays(column.indices, known)
+
+    def _check_limits(self, attributes: pa.Array, seqids: list[str], numbers: npt.NDArray[np.int64]) -> None:
+        import pyarrow.compute as pc
+
+        for row in np.flatnonzero(pc.binary_length(attributes).to_numpy() > LIMITS.attribute).tolist():
+            longest = max(map(len, attributes[row].as_py().split(";")))
+            if longest > LIMITS.attribute:
+                raise BadInputError(
+                    f"an attribute of {longest:,} letters; at most {LIMITS.attribute:,} are read", path=self.path,
+                    line=int(numbers[row]), hint="shorten column 9, or check that this is the right file",
+                )  # fmt: skip
+        longest = max(map(len, seqids), default=0)
+        if longest > LIMITS.name:
+            raise BadInputError(
+                f"a sequence name of {longest:,} letters; at most {LIMITS.name:,} are read", path=self.path,
+                line=int(numbers[0]), hint="check that columns are separated by tabs",
+            )  # fmt: skip
 
     def _learn_dialect(self, texts: list[str]) -> None:
         gtf = sum(_GTF_LINE.search(text) is not None for text in texts)
@@ -435,29 +543,32 @@ class _BlockReader:
         self,
         rows: npt.NDArray[np.intp],
         table: pa.Table,
-        block: bytes,
-        before: int,
+        numbers: npt.NDArray[np.int64],
         columns: tuple[npt.NDArray[np.signedinteger], ...],
     ) -> None:
         if not len(rows):
             return
-        import pyarrow.compute as pc
-
         kind, seqid, start, end, strand, phase = columns
         lines = self.lines
         gff3 = lines.dialect == "gff3"
         attributes = table["attributes"].combine_chunks()
-        found = pc.struct_field(pc.extract_regex(attributes, _GFF3_PARENT if gff3 else _GTF_TRANSCRIPT), "key")
-        keys = found.take(pa.array(rows)).dictionary_encode()
+        scores = _scores(table["score"])
+        keys = (_gff3_keys if gff3 else _gtf_keys)(attributes.take(pa.array(rows))).dictionary_encode()
         names = keys.dictionary.to_pylist()
-        if keys.null_count or any(not name or (gff3 and "," in name) for name in names):
+        if keys.null_count or any(not name.strip() or (gff3 and "," in name) for name in names):
             listed = keys.to_pylist()
-            for i in [i for i, key in enumerate(listed) if not key]:
-                row = int(rows[i])
-                text = "\t".join(str(table[name][row].as_py()) for name in _COLUMNS)
-                where = f"at {int(start[row]) + 1}-{int(end[row])} without {'Parent' if gff3 else 'transcript_id'}"
-                self._bad("orphan_part", block, before, text, where)
-            split = [(i, k) for i, key in enumerate(listed) if key for k in (key.split(",") if gff3 else [key])]
+            for row in [int(rows[i]) for i, key in enumerate(listed) if not (key and key.strip())]:
+                lines.loose.append(
+                    LoosePart(
+                        int(numbers[row]), int(seqid[row]), table["type"][row].as_py(), int(kind[row]),
+                        int(start[row]), int(end[row]), int(strand[row]), int(phase[row]), float(scores[row]),
+                        attributes[row].as_py(),
+                    )
+                )  # fmt: skip
+            split = [
+                (i, k) for i, key in enumerate(listed) if key for k in (key.split(",") if gff3 else [key]) if k.strip()
+            ]
+            lines.several = lines.several or len({i for i, _ in split}) < len(split)
             rows = rows[[i for i, _ in split]]
             keys = pa.array([k for _, k in split], pa.string()).dictionary_encode()
             names = keys.dictionary.to_pylist()
@@ -465,15 +576,15 @@ class _BlockReader:
             for i, key in enumerate(keys.to_pylist()):
                 if (key in self.gene_ids) if gff3 else (key not in self.transcript_ids):
                     lines.part_text[lines.n_parts + i] = attributes[int(rows[i])].as_py()
-        numbers = np.array([lines.keys.setdefault(name, len(lines.keys)) for name in names], np.int64)
-        key = numbers[keys.indices.to_numpy(zero_copy_only=False)]
+        codes = np.array([lines.keys.setdefault(name, len(lines.keys)) for name in names], np.int64)
+        key = codes[keys.indices.to_numpy(zero_copy_only=False)] if len(rows) else np.zeros(0, np.int64)
         self._append(
-            key, kind[rows], seqid[rows], start[rows], end[rows], strand[rows], phase[rows],
-            _scores(table["score"])[rows],
+            key, kind[rows], seqid[rows], start[rows], end[rows], strand[rows], phase[rows], scores[rows],
+            numbers[rows],
         )  # fmt: skip
 
     def _nodes(self, columns: Sequence[list[Any]]) -> None:
-        lines, types, texts = self.lines, columns[1], columns[-1]
+        lines, types, texts = self.lines, columns[1], columns[6]
         gene = list(map(is_gene_type, types))
         lines.nodes.add(columns, gene)
         if lines.dialect == "gff3":
@@ -483,10 +594,47 @@ class _BlockReader:
             lines.nodes.tie(ids, [found[0] if len(found) == 1 else "" for found in above], several)
             self.gene_ids.update(itertools.compress(ids, gene))
             return
-        for kind, text in zip(types, texts, strict=True):
-            match = None if is_gene_type(kind) or "gene_id" not in text else _GTF_ID.search(text)
-            if match:
-                self.transcript_ids.add(match[1])
+        genes = [gtf_first(text, "gene_id") for text in texts]
+        own = [
+            of if is_gene else gtf_first(text, "transcript_id")
+            for of, is_gene, text in zip(genes, gene, texts, strict=True)
+        ]
+        ids = [name or _bare_id(text) for name, text in zip(own, texts, strict=True)]
+        lines.nodes.tie(ids, ["" if is_gene else of for of, is_gene in zip(genes, gene, strict=True)], [])
+        named = (name for name, of, is_gene in zip(own, genes, gene, strict=True) if of and not is_gene)
+        self.transcript_ids.update(named)
+
+
+def _bare_id(text: str) -> str:
+    """AUGUSTUS writes nothing but the ID on gene and transcript lines."""
+    return "" if parse_gtf(text) else text.strip().strip(";").strip('"')
+
+
+def _gff3_keys(attributes: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.struct_field(pc.extract_regex(attributes, _GFF3_PARENT), "key")
+
+
+def _gtf_keys(attributes: pa.Array) -> pa.Array:
+    """The transcript_id of each line, null where it has none."""
+    import pyarrow.compute as pc
+
+    found = pc.extract_regex(attributes, _GTF_TRANSCRIPT)
+    key, bare = pc.struct_field(found, "key"), pc.struct_field(found, "bare")
+    keys = pc.if_else(pc.equal(key, ""), bare, key)
+    odd = pc.or_(
+        pc.and_(pc.is_null(keys), pc.match_substring(attributes, "transcript_id")),
+        pc.greater(pc.count_substring(attributes, "transcript_id"), 1),
+    )
+    if pc.any(odd).as_py():
+        whole = keys.to_pylist()
+        for row in np.flatnonzero(odd.to_numpy(zero_copy_only=False)).tolist():
+            whole[row] = parse_gtf(attributes[row].as_py()).get("transcript_id", (None,))[0]
+        keys = pa.array(whole, pa.string())
+    if pc.any(pc.match_substring(keys, "%")).as_py():
+        keys = pa.array([key and gtf_value(key) for key in keys.to_pylist()], pa.string())
+    return keys
 
 
 def read_lines(path: Path) -> Lines:
@@ -497,9 +645,10 @@ def read_lines(path: Path) -> Lines:
         BadInputError: damaged gzip, or not one line with nine columns in a file that is not empty.
     """
     reader = _BlockReader(path)
-    for block in _blocks(path):
+    for block in _blocks(path, reader.lines):
         if not reader.feed(block):
             break
+    reader.end()
     lines = reader.lines
     if not lines.n_features and any(f.code == "bad_line" for f in lines.findings):
         first = next(f for f in lines.findings if f.code == "bad_line")

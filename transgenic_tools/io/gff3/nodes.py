@@ -14,7 +14,11 @@ from typing import NamedTuple
 
 
 class NodeLine(NamedTuple):
-    """A line that may be a gene or a transcript, column 9 still text."""
+    """A line that may be a gene or a transcript, column 9 still text.
+
+    Attributes:
+        id: Decoded; empty where the line has none. `parents` are decoded too; a gene has none.
+    """
 
     seqid: str
     type: str
@@ -23,6 +27,19 @@ class NodeLine(NamedTuple):
     score: str
     strand: str
     text: str
+    line: int
+    id: str = ""
+    parents: tuple[str, ...] = ()
+
+
+#: Columns of `Nodes.add`, in their order.
+COLUMNS = ("seqid", "type", "start", "end", "score", "strand", "text", "line")
+
+
+@lru_cache(maxsize=1024)
+def is_transcript_type(feature_type: str) -> bool:
+    """mRNA, transcript, lnc_RNA, tRNA, primary_transcript and the like."""
+    return feature_type.lower().endswith(("rna", "transcript"))
 
 
 @lru_cache(maxsize=1024)
@@ -37,9 +54,10 @@ class Nodes:
 
     Attributes:
         gene: Whether a line is a gene's.
-        id: Of GFF3, decoded; empty where a line has none.
-        parent: Of GFF3, the parent of a line that is no gene and has just one; else empty.
-        parents: Of GFF3, by place, where a line that is no gene names several.
+        line: Number of the line in the file, from 1.
+        id: Decoded; empty where a line has none.
+        parent: The parent of a line that is no gene and has just one; else empty.
+        parents: By place, where a line that is no gene names several.
     """
 
     seqid: list[str] = field(default_factory=list)
@@ -49,6 +67,7 @@ class Nodes:
     score: list[str] = field(default_factory=list)
     strand: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
+    line: list[int] = field(default_factory=list)
     gene: list[bool] = field(default_factory=list)
     id: list[str] = field(default_factory=list)
     parent: list[str] = field(default_factory=list)
@@ -60,13 +79,18 @@ class Nodes:
     def __getitem__(self, place: int) -> NodeLine:
         return NodeLine(
             self.seqid[place], self.type[place], self.start[place], self.end[place], self.score[place],
-            self.strand[place], self.text[place],
+            self.strand[place], self.text[place], self.line[place], self.id[place], self.parents_of(place),
         )  # fmt: skip
 
+    def parents_of(self, place: int) -> tuple[str, ...]:
+        """All parents that a line names."""
+        one = self.parent[place]
+        return (one,) if one else self.parents.get(place, ())
+
     def add(self, columns: Sequence[Sequence[object]], gene: Sequence[bool]) -> None:
-        """Add lines; the columns of `NodeLine` in their order."""
+        """Add lines; `COLUMNS` in their order."""
         self.gene.extend(gene)
-        for name, values in zip(NodeLine._fields, columns, strict=True):
+        for name, values in zip(COLUMNS, columns, strict=True):
             getattr(self, name).extend(values)
 
     def tie(self, ids: Sequence[str], parents: Sequence[str], several: Sequence[tuple[int, tuple[str, ...]]]) -> None:

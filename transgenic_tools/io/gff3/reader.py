@@ -6,7 +6,7 @@ A surprise: all genes are returned, non-coding ones too; choosing is the caller'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.gff3.build import Builder
 from transgenic_tools.io.gff3.lines import STOP, Dialect, Lines, read_lines
+from transgenic_tools.io.gff3.mend import mend_lines
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,25 @@ class Annotation:
         return count_findings(self.problems)
 
 
-def read_annotation(path: str | Path) -> Annotation:
+def read_annotation(path: str | Path, *, tags: Sequence[str] = ()) -> Annotation:
     """Read one annotation.
+
+    Args:
+        tags: Attributes by which lines without Parent are put together, tried before those of `mend.TAGS`.
 
     Raises:
         MissingInputError: no such file.
         BadInputError: the file is damaged, or is no GFF3 and no GTF.
     """
     with paused_collector():
-        return annotation_of(Path(path), read_lines(Path(path)))
+        return annotation_of(Path(path), read_mended(Path(path), tags))
+
+
+def read_mended(path: Path, tags: Sequence[str] = ()) -> Lines:
+    """The lines of an annotation, tied as far as they can be. Raises as `read_annotation`."""
+    lines = read_lines(path)
+    mend_lines(lines, tags)
+    return lines
 
 
 def annotation_of(path: Path, lines: Lines) -> Annotation:

@@ -24,9 +24,10 @@ from transgenic_tools.genome.interval import Interval, Strand
 from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.gff3.attributes import LazyAttributes
 from transgenic_tools.io.gff3.build import Builder, Key, biotype_of, unique_ids
+from transgenic_tools.io.gff3.careful import suspects
 from transgenic_tools.io.gff3.groups import Grouped, grouped
-from transgenic_tools.io.gff3.lines import Lines, read_lines
-from transgenic_tools.io.gff3.reader import Annotation, annotation_of
+from transgenic_tools.io.gff3.lines import Lines
+from transgenic_tools.io.gff3.reader import Annotation, annotation_of, read_mended
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -227,6 +228,10 @@ def _tied(lines: Lines, found: Grouped | None) -> _Ties:
                 ties.tie(place, other)
     known_strand = np.fromiter(map(("+", "-").__contains__, nodes.strand), bool, count)
     ties.odd |= named & gene & ~known_strand
+    if lines.lost:
+        for key in itertools.chain(*suspects(lines.lost, gff3=True)):
+            if key in index:
+                ties.odd[index[key]] = True
     _tie_groups(lines, ties, found)
     _tie_made_genes(lines, ties, found)
     return ties
@@ -377,8 +382,8 @@ def _renamed(entry: Entry, name: str) -> Entry:
     return entry._replace(id=name, gene=entry.gene and replace(entry.gene, id=name))
 
 
-def read_gene_table(path: str | Path) -> GeneTable | Annotation:
+def read_gene_table(path: str | Path, *, tags: Sequence[str] = ()) -> GeneTable | Annotation:
     """The genes of one annotation; as records alone for GTF, which has no plain lines. Raises as `read_annotation`."""
     with paused_collector():
-        lines = read_lines(Path(path))
+        lines = read_mended(Path(path), tags)
         return gene_table(lines) if lines.dialect == "gff3" else annotation_of(Path(path), lines)

@@ -31,6 +31,8 @@ _SEQID_ESCAPED = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
 #: GFF3 1.26: tab, line ends, control characters, `%` everywhere; `;`, `=`, `&`, `,` in column 9.
 _COLUMN_ESCAPED = re.compile(r"[\x00-\x1f\x7f%]")
 _ATTRIBUTE_ESCAPED = re.compile(r"[\x00-\x1f\x7f%;=&,]")
+#: What would end a value of GTF early, for us or for gffread.
+_GTF_ESCAPED = re.compile(r'[\x00-\x1f\x7f%";,=&\\]')
 _WRITTEN_HERE = frozenset({"ID", "Parent"})
 
 GeneLines = Callable[[Gene, str], list[str]]
@@ -179,7 +181,8 @@ def gene_lines(gene: Gene, source: str = DEFAULT_SOURCE) -> list[str]:
 
 
 def _gtf_text(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", " ").replace("\n", " ")
+    """A value between quotes. GTF knows no escapes that all readers share; %-escapes, as in GFF3, do no harm to any."""
+    return _GTF_ESCAPED.sub(_percent, text)
 
 
 def _five_prime_bases(parts: Intervals, strand: Strand, count: int) -> Intervals:
@@ -242,7 +245,7 @@ def _gtf_transcript(transcript: Transcript, gene_text: str, head: str) -> list[s
 
 def gtf_lines(gene: Gene, source: str = DEFAULT_SOURCE) -> list[str]:
     """GTF lines of one gene, without line ends: CDS without the stop codon, start_codon and stop_codon lines."""
-    head = f"{_gtf_text(gene.seqid)}\t{_gtf_text(source)}"
+    head = f"{escape_seqid(gene.seqid)}\t{escape_column(source)}"
     gene_text = f'gene_id "{_gtf_text(gene.id)}";'
     lines = [
         f"{head}\tgene\t{gene.interval.start + 1}\t{gene.interval.end}\t{format_score(gene.score)}\t{gene.strand}\t.\t"
