@@ -15,16 +15,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.evidence import MINUS, PLUS
 from transgenic_tools.genome.interval import Strand
+from transgenic_tools.io.parquet import Kind, ParquetInput, SealedWriter
 from transgenic_tools.io.schemas import EVIDENCE, with_metadata
-from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
+from transgenic_tools.provenance import Provenance, write_aside
 
 _ROWS_PER_GROUP = 65_536
 JUNCTION, CHAIN = "junction", "chain"
+_KIND = Kind(name="evidence", schema=EVIDENCE, maker="tg-evidence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +86,10 @@ def write_evidence(
     described = json.dumps([asdict(source) for source in inputs], sort_keys=True)
     schema = schema.with_metadata({**(schema.metadata or {}), b"inputs": described.encode()})
     with write_aside(path) as aside:
-        pq.write_table(
-            table.cast(schema),
-            aside,
-            compression="zstd",
-            row_group_size=_ROWS_PER_GROUP,
-            use_dictionary=["kind", "seqid", "strand"],
-            write_page_checksum=True,
-        )
+        writer = SealedWriter(aside, schema, use_dictionary=["kind", "seqid", "strand"])
+        for start in range(0, table.num_rows, _ROWS_PER_GROUP):
+            writer.write_table(table.slice(start, _ROWS_PER_GROUP).cast(schema))
+        writer.close()
 
 
 class EvidenceFile:
@@ -108,25 +105,12 @@ class EvidenceFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            schema = pq.read_schema(path)
-            metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-            if metadata.get("format") != "transgenic_tools/evidence":
-                raise BadInputError("this is no evidence file", path=path, hint="make it with tg-evidence")
-            if metadata.get("format_version") != FORMAT_VERSION:
-                raise BadInputError(
-                    f"format version {metadata.get('format_version')!r}, this program reads {FORMAT_VERSION}",
-                    path=path,
-                    hint="make it again with tg-evidence of this version",
-                )
-            self.inputs = tuple(InputInfo(**source) for source in json.loads(metadata["inputs"]))
-            self._table = pq.read_table(path, page_checksum_verification=True)
-        except FileNotFoundError as error:
-            raise MissingInputError(
-                "the evidence file does not exist", path=path, hint="make it with tg-evidence"
-            ) from error
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-            raise BadInputError(f"damaged ({error})", path=path, hint="make it again with tg-evidence") from error
+        with ParquetInput(path, _KIND) as file:
+            try:
+                self.inputs = tuple(InputInfo(**source) for source in json.loads(file.metadata["inputs"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise BadInputError(f"damaged ({error})", path=path, hint=file.kind.hint) from error
+            self._table = file.read_all(EVIDENCE.names)
 
     def rows(self, kind: str | None = None) -> Iterator[EvidenceRow]:
         """Rows in file order, of one kind or of all."""
