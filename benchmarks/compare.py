@@ -11,6 +11,7 @@ decoders are equally lost. Runs that are done already are kept.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import shutil
@@ -24,10 +25,11 @@ from typing import Any
 
 from benchmarks.data import THALIANA_SPLIT, thaliana, tool
 from benchmarks.table import grid
+from transgenic_tools import __version__
 from transgenic_tools.errors import TransgenicError
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import read_shard, write_gene_shards
-from transgenic_tools.provenance import Provenance, write_aside
+from transgenic_tools.provenance import Provenance, file_sha256, write_aside
 
 logger = logging.getLogger(__name__)
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "comparison.md"
@@ -128,27 +130,34 @@ def _subset(
     return [replace(row, fold=number % plan.folds) for number, row in enumerate(picked)]
 
 
+def _prepared(plan: Plan, routine: str) -> Path:
+    """Shards of a whole genome, under a name that says what they were made from: version, flags and both files."""
+    genome = thaliana()
+    flags = ["--sample", "ath", "--split", THALIANA_SPLIT, "--routine", routine, "--jitter", "50", "600", "--quiet"]
+    origin = [__version__, *flags, file_sha256(genome.fasta), file_sha256(genome.annotation)]
+    outdir = plan.outdir / "prep" / f"{routine}-{hashlib.sha256(' '.join(origin).encode()).hexdigest()[:12]}"
+    if not list(outdir.glob("*.parquet")):
+        where = ["--fasta", genome.fasta, "--annotation", genome.annotation, "--outdir", outdir]
+        command = list(map(str, [tool("tg-prep"), "genes", *where, *flags]))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise TransgenicError(f"tg-prep ended with code {done.returncode}: {done.stderr[-500:]}")
+    return outdir
+
+
 def prepare(plan: Plan) -> dict[str, tuple[Path, ...]]:
     """Shards of the same genes by each routine; and `unseen`, whose folds hold genes that the embedded model never saw.
 
     One fold more than are measured holds genes that it knows: decoders learn from these and from the other folds.
     """
-    genome, shards = thaliana(), {}
+    shards = {}
     names: list[str] | None = None
     for routine in ("whole", "cds_overlap", "intron_overlap", "junctions"):
-        whole, small = plan.outdir / "prep" / routine, plan.outdir / "shards" / routine
-        if not list(whole.glob("*.parquet")):
-            command = [
-                tool("tg-prep"), "genes", "--fasta", genome.fasta, "--annotation", genome.annotation, "--sample", "ath",
-                "--split", THALIANA_SPLIT, "--routine", routine, "--jitter", "50", "600", "--outdir", whole, "--quiet",
-            ]  # fmt: skip
-            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise TransgenicError(f"tg-prep ended with code {done.returncode}: {done.stderr[-500:]}")
-        rows = _subset(read_shard([whole]), plan, names=names)
+        small = plan.outdir / "shards" / routine
+        rows = _subset(read_shard([_prepared(plan, routine)]), plan, names=names)
         names = names or [row.gene_id for row in rows]
         shards[routine] = write_gene_shards(rows, small, provenance=Provenance("benchmarks.compare"))
-    whole = plan.outdir / "prep" / "whole"
+    whole = _prepared(plan, "whole")
     unseen = _subset(read_shard([whole]), plan, split="validation", longest=2 * plan.longest)
     known = [replace(row, fold=plan.folds) for row in _subset(read_shard([whole]), plan)]
     small = plan.outdir / "shards" / "unseen"
