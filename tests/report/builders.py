@@ -79,6 +79,7 @@ def write_inputs(directory: Path, count: int = 40) -> Config:
     (directory / "prep.json").write_text(json.dumps({"mended": {"gene_span": 3}, "genes": 40}))
     lines = [{"split": s, "step": n, "loss": 2.0 - n / 100} for n in (10, 20, 30) for s in ("train", "validation")]
     (directory / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    (directory / "g.fa").write_text(">chr1\n" + "ACGT" * (250 * (count + 2)) + "\n")
     donors = [row_of(g, donor_scores=((0.75,),), acceptor_scores=((0.5,),)) for g in predicted_genes(count)]
     shards = shards_of(donors, directory / "shards")
     return Config(
@@ -89,6 +90,7 @@ def write_inputs(directory: Path, count: int = 40) -> Config:
         preps=(Source("ath", directory / "prep.json"),),
         training=(directory / "metrics.jsonl",),
         predictions=(shards,),
+        fasta=(Source("ath", directory / "g.fa"),),
         out=directory / "report.html",
         multiqc=directory / "multiqc",
     )

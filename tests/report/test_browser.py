@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.report.builders import write_inputs
+from transgenic_tools.genome.sequence import translate
 from transgenic_tools.report.run import run
 
 pytestmark = pytest.mark.browser
@@ -123,6 +124,60 @@ def test_search_by_place_and_filter_by_outcome(page: Any) -> None:
     page.find_element(By.CSS_SELECTOR, "#status option[value='3']").click()
     WebDriverWait(page, 10).until(lambda d: _text(d, "found") == "32 loci")
     assert _rows(page)[0] == "gene006"
+
+
+def test_an_isoform_is_found_by_its_id(page: Any) -> None:
+    page.find_element(By.ID, "query").send_keys("GENE003.y")
+    WebDriverWait(page, 10).until(lambda d: _rows(d) == ["gene003"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("zzz", "Nothing found for zzz: no gene, name or isoform of this page has it."),
+        ("chr9:1-100", "Nothing found: there is no sequence chr9. There is chr1."),
+        ("chr1:900,000-900,100", "Nothing found: no locus of this page lies in chr1:900,000-900,100."),
+    ],
+)
+def test_nothing_found_is_said(page: Any, text: str, said: str) -> None:
+    page.find_element(By.ID, "query").send_keys(text)
+    WebDriverWait(page, 10).until(lambda d: _text(d, "found") == said)
+
+
+@pytest.mark.parametrize("text", ["chr1 5000 8000", "CHR1:5000..8000", "chr1:8000-5000"])
+def test_places_are_written_in_many_ways(page: Any, text: str) -> None:
+    page.find_element(By.ID, "query").send_keys(text)
+    WebDriverWait(page, 10).until(lambda d: _rows(d) == ["gene004", "gene005", "gene006"])
+
+
+def test_neighbours_on_both_strands_are_drawn_and_open(page: Any) -> None:
+    page.execute_script("location.hash = '#locus/ath/gene100'")
+    WebDriverWait(page, 10).until(lambda d: _text(d, "locus-title") == "gene100")
+    for _ in range(8):
+        _click(page, page.find_element(By.ID, "zoom-out"))
+    titles = page.execute_script("return [...document.querySelectorAll('.neighbour title')].map(e => e.textContent)")
+    told = {title.split(",")[0] for title in titles}
+    assert told == {"gene098 (+)", "gene099 (-)", "gene101 (-)", "gene102 (+)"}
+    _click(page, page.find_element(By.CSS_SELECTOR, "#stage .neighbour polygon"))
+    WebDriverWait(page, 10).until(lambda d: _text(d, "locus-title") == "gene098")
+
+
+def test_the_shown_gene_is_saved_as_table_and_sequences(page: Any) -> None:
+    page.execute_script("location.hash = '#locus/ath/gene000'")
+    WebDriverWait(page, 10).until(lambda d: _text(d, "locus-title") == "gene000")
+    for button in ("csv", "fasta"):
+        _click(page, page.find_element(By.ID, button))
+    table, sequences = page.downloads / "gene000.csv", page.downloads / "gene000.fa"
+    WebDriverWait(page, 10).until(lambda _: table.exists() and sequences.exists())
+    lines = table.read_text().splitlines()
+    assert lines[1] == "gene000,ath,chr1,+,gene000.x,reference,,exon,1001,1100,100"
+    assert any(line.startswith("gene000,ath,chr1,+,gene000.t1,predicted,0.9,CDS,") for line in lines)
+    genome = "ACGT" * 1000
+    first = sequences.read_text().split(">")[1:]
+    found = {record.split("\n", 1)[0]: record.split("\n", 1)[1].replace("\n", "") for record in first}
+    assert found["gene000 chr1:1001-1320(+)"] == genome[1000:1320]
+    assert found["gene000.x CDS reference"] == genome[1010:1100] + genome[1200:1290]
+    assert found["gene000.x protein reference"] == translate(genome[1010:1100] + genome[1200:1290]).rstrip("*")
 
 
 def test_keyboard_alone_reaches_an_isoform_and_moves_the_view(page: Any) -> None:

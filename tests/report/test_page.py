@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.backmap.builders import TEST, make_gene, row_of
-from tests.report.builders import predicted_genes, reference_genes, write_inputs
+from tests.report.builders import evaluation, predicted_genes, reference_genes, write_inputs
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.genome.site import Site, SiteKind
 from transgenic_tools.io.gff3 import write_genes
@@ -24,7 +25,7 @@ from transgenic_tools.report.loci import Status, build_loci, sites_of
 from transgenic_tools.report.numbers import bin_labels, sample_numbers, shares
 from transgenic_tools.report.one_gene import PictureRequest, draw_gene, find_locus
 from transgenic_tools.report.payload import LOCI_PER_BLOCK, build_payload, unpack
-from transgenic_tools.report.run import run
+from transgenic_tools.report.run import load_loci, run
 from transgenic_tools.report.sources import read_rejects, read_training
 from transgenic_tools.report.words import CLASS_WORDS, EVENT_WORDS, REASON_WORDS
 
@@ -58,7 +59,7 @@ def test_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
 def test_names_from_files_are_text(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>@DATA@"
     write_genes(tmp_path / "p.gff3", [make_gene(evil, [(100, 130)])], provenance=TEST)
-    run(Config((Source(evil, tmp_path / "p.gff3"),), tmp_path / "r.html", title=evil))
+    run(Config(annotations=(Source(evil, tmp_path / "p.gff3"),), out=tmp_path / "r.html", title=evil))
     page = (tmp_path / "r.html").read_text()
     assert "<script>alert" not in page
     assert page.count('id="index"') == 1
@@ -67,7 +68,7 @@ def test_names_from_files_are_text(tmp_path: Path) -> None:
 
 def test_an_annotation_without_genes_is_a_page_without_loci(tmp_path: Path) -> None:
     write_genes(tmp_path / "p.gff3", [], provenance=TEST)
-    result = run(Config((Source("s", tmp_path / "p.gff3"),), tmp_path / "r.html"))
+    result = run(Config(annotations=(Source("s", tmp_path / "p.gff3"),), out=tmp_path / "r.html"))
     assert result.loci == 0
     assert '<section id="loci"' not in (tmp_path / "r.html").read_text()
 
@@ -80,7 +81,7 @@ def test_payload_unpacks_to_the_loci() -> None:
     assert [len(block) for block in blocks] == [LOCI_PER_BLOCK, LOCI_PER_BLOCK, 450 - 2 * LOCI_PER_BLOCK]
     assert index["id"] == [locus.gene_id for locus in loci]
     place = index["id"].index("gene401")
-    references, predicted, sites = blocks[place // LOCI_PER_BLOCK][place % LOCI_PER_BLOCK]
+    references, predicted, sites, _ = blocks[place // LOCI_PER_BLOCK][place % LOCI_PER_BLOCK]
     assert references[0][:1] + references[0][4:6] == [
         "gene401.x",
         [1, 0, 10, 0, 10, 90, 0, 200, 90, 1, 290, 30],
@@ -139,9 +140,9 @@ def test_bad_inputs_say_what_to_do(tmp_path: Path) -> None:
         parse_source(f"s={tmp_path}/none.gff3")
     one = Source("s", tmp_path / "x.tsv")
     with pytest.raises(UsageError, match="two --annotation files for sample 's'"):
-        Config((one, one), tmp_path / "r.html")
+        Config(annotations=(one, one), out=tmp_path / "r.html")
     with pytest.raises(UsageError, match="--reference names sample 'q'"):
-        Config((one,), tmp_path / "r.html", references=(Source("q", one.path),))
+        Config(annotations=(one,), out=tmp_path / "r.html", references=(Source("q", one.path),))
 
 
 @pytest.mark.parametrize(
@@ -216,6 +217,80 @@ def test_multiqc_files_have_the_figures(tmp_path: Path) -> None:
     assert general["data"]["ath"]["tg_gene_exact"] == pytest.approx(66.0)
     rejects = json.loads((tmp_path / "multiqc" / "transgenic_tools_rejects_mqc.json").read_text())
     assert rejects["data"] == {"ath": {"outside_contig": 2}}
+
+
+def test_multiqc_text_is_escaped(tmp_path: Path) -> None:
+    """MultiQC writes names of samples and categories into its page as they are."""
+    evil = '<img src=x onerror="alert(1)">'
+    config = write_inputs(tmp_path)
+    (tmp_path / "rejects.tsv").write_text(f"gene\treason\tdetail\ng\t{evil}\tx\n")
+    named = {
+        field: tuple(replace(source, sample=evil) for source in getattr(config, field))
+        for field in ("annotations", "references", "evaluations", "rejects", "preps")
+    }
+    for path in run(replace(config, **named)).multiqc:
+        assert "<" not in path.read_text()
+    rejects = json.loads((tmp_path / "multiqc" / "transgenic_tools_rejects_mqc.json").read_text())
+    assert rejects["data"] == {html.escape(evil): {html.escape(evil): 1}}
+
+
+def test_what_was_really_run_stands_stage_by_stage(tmp_path: Path) -> None:
+    config = write_inputs(tmp_path)
+    prep = {"provenance": {"tool": "tg-prep", "version": "7", "parameters": {"flank": 321}}}
+    (tmp_path / "prep.json").write_text(json.dumps(prep))
+    (tmp_path / "generate.json").write_text(json.dumps({"device": "cuda:0", "seconds": 12.5, "predictions": ["x"]}))
+    run(replace(config, generations=(Source("ath", tmp_path / "generate.json"),)))
+    page = (tmp_path / "report.html").read_text()
+    table = page[page.index("ath: stage by stage") :]
+    for text in ("tg-prep 7", "flank", "321", "tg-generate, as it ran", "cuda:0"):
+        assert text in table
+    assert table.index("tg-prep 7") < table.index("cuda:0")
+    assert "<td>predictions</td>" not in table
+
+
+def augmented(directory: Path) -> Config:
+    """Three genes of a user; one got an isoform with a retained intron."""
+    genes = []
+    for i, gene in enumerate(reference_genes(3)):
+        own = replace(gene.transcripts[0], id=f"own{i}")
+        start = gene.interval.start
+        new = make_gene("x", [(start, start + 320)], [(start + 10, start + 40)], strand=gene.strand).transcripts[0]
+        told = {"source_gene": (gene.id,), "differs_in": (f"intron_retention:{start + 101}-{start + 200}",)}
+        added = replace(new, id=f"{gene.id}.tg1", score=0.75, attributes=told)
+        genes.append(replace(gene, transcripts=(own, added) if i == 1 else (own,)))
+    write_genes(directory / "a.gff3", genes, provenance=TEST)
+    (directory / "rejects.tsv").write_text("gene\treason\tdetail\ng\tknown_isoform\tx\nh\tmarked_gene\t\n")
+    (directory / "e.json").write_text(json.dumps(evaluation()))
+    return Config(
+        annotations=(Source("mine", directory / "a.gff3"),), rejects=(Source("mine", directory / "rejects.tsv"),),
+        evaluations=(Source("mine", directory / "e.json"),), out=directory / "report.html", augmented=True,
+    )  # fmt: skip
+
+
+def test_an_augmented_annotation_is_not_compared_with_itself(tmp_path: Path) -> None:
+    config = augmented(tmp_path)
+    (loci,) = load_loci(config).values()
+    assert [([t.id for t in one.reference], [t.id for t in one.predicted]) for one in loci] == [
+        (["own0"], []), (["own1"], ["gene001.tg1"]), (["own2"], []),
+    ]  # fmt: skip
+    assert [one.status for one in loci] == [Status.NOT_PREDICTED, Status.DIFFERENT, Status.NOT_PREDICTED]
+    run(config)
+    page = (tmp_path / "report.html").read_text()
+    assert 'id="accuracy"' not in page
+    for text in ("isoforms added", "nothing added", "an intron kept in", "your annotation has this isoform", '"Yours"'):
+        assert text in page
+    assert '<span class="value">1</span><span class="label">isoforms added</span>' in page
+
+
+def test_loci_carry_their_bases_where_there_is_a_genome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = write_inputs(tmp_path, 2)
+    (tmp_path / "g.fa").write_text(">chr1\n" + "ACGT" * 1000 + "\n")
+    config = replace(config, fasta=(Source("ath", tmp_path / "g.fa"),))
+    (loci,) = load_loci(config).values()
+    assert [one.sequence for one in loci] == [("ACGT" * 1000)[one.start : one.end] for one in loci]
+    monkeypatch.setattr("transgenic_tools.report.run.SEQUENCE_LIMIT", 10)
+    (bare,) = load_loci(config).values()
+    assert {one.sequence for one in bare} == {""}
 
 
 @pytest.mark.slow

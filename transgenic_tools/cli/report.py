@@ -54,6 +54,15 @@ def report(
     prep: Annotated[list[str] | None, _many("--prep", "prep.json of tg-prep, as SAMPLE=PATH.")] = None,
     training: Annotated[list[Path] | None, _many("--training", "metrics.jsonl of tg-train; may be repeated.")] = None,
     predictions: Shards = None,
+    generation: Annotated[
+        list[str] | None, _many("--generation", "What tg-generate --json printed, as SAMPLE=PATH, for the device.")
+    ] = None,
+    fasta: Annotated[
+        list[str] | None, _many("--fasta", "Genome, as SAMPLE=PATH: the page then shows and saves sequences.")
+    ] = None,
+    augmented: Annotated[
+        bool, typer.Option("--augmented", help="The annotations are of tg-backmap --into: show what was added.")
+    ] = False,
     params: Annotated[Path | None, _many("--params", "JSON of the pipeline's parameters.")] = None,
     model: Annotated[Path | None, _many("--model", "Model directory, for its settings.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
@@ -75,9 +84,11 @@ def report(
     from transgenic_tools.report.run import run
 
     config = Config(
-        parse_sources(annotation), out, parse_sources(reference), parse_sources(evaluation), parse_sources(rejects),
-        parse_sources(prep), tuple(training or ()), tuple(predictions or ()), params, model, multiqc, paired_only,
-        title,
+        annotations=parse_sources(annotation), out=out, references=parse_sources(reference),
+        evaluations=parse_sources(evaluation), rejects=parse_sources(rejects), preps=parse_sources(prep),
+        training=tuple(training or ()), predictions=tuple(predictions or ()), generations=parse_sources(generation),
+        fasta=parse_sources(fasta), augmented=augmented, params=params, model=model, multiqc=multiqc,
+        paired_only=paired_only, title=title,
     )  # fmt: skip
     result = run(config, progress=_LOG.info)
     _LOG.info("%s: %d samples, %d loci, %d bytes", result.out, result.samples, result.loci, result.bytes)

@@ -48,7 +48,11 @@ def parse_sources(texts: Sequence[str] | None) -> tuple[Source, ...]:
     return tuple(parse_source(text) for text in texts or ())
 
 
-@dataclass(frozen=True)
+#: Bases of all loci that the page carries; a page beyond it would be slow to open.
+SEQUENCE_LIMIT = 30_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """What the report is made of.
 
@@ -59,7 +63,10 @@ class Config:
         rejects: `rejects.tsv` of any stage, by sample; several a sample are added up.
         preps: `prep.json`, by sample.
         training: `metrics.jsonl` of tg-train.
-        predictions: Prediction shards or directories of them, for the site probabilities.
+        predictions: Prediction shards or directories of them, for the site probabilities and what was run.
+        generations: What `tg-generate --json` printed, by sample, for the device.
+        fasta: Genome of a sample; its loci carry their bases then, up to `SEQUENCE_LIMIT` in all.
+        augmented: The annotations hold the user's own isoforms and added ones, which are told apart and compared.
         params: JSON of the pipeline's parameters.
         model: Model directory, for its `config.json`.
         out: The HTML file.
@@ -76,6 +83,9 @@ class Config:
     preps: tuple[Source, ...] = ()
     training: tuple[Path, ...] = ()
     predictions: tuple[Path, ...] = ()
+    generations: tuple[Source, ...] = ()
+    fasta: tuple[Source, ...] = ()
+    augmented: bool = False
     params: Path | None = None
     model: Path | None = None
     multiqc: Path | None = None

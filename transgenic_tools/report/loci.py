@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from transgenic_tools.errors import BadInputError
@@ -48,6 +48,8 @@ class Locus:
         name: Symbol or name where it says more than the ID.
         start, end: Cover everything that is drawn.
         confidence: Of the prediction, in [0, 1].
+        augmented: The predicted isoforms are those added to the user's own.
+        sequence: Bases from `start` to `end` on the plus strand; empty without a genome.
     """
 
     sample: str
@@ -61,11 +63,15 @@ class Locus:
     predicted: tuple[Transcript, ...]
     confidence: float | None = None
     sites: tuple[Site, ...] = ()
+    sequence: str = ""
+    augmented: bool = False
 
     @property
     def status(self) -> Status:
         known = {t.cds for t in self.reference if t.cds}
         written = {t.cds for t in self.predicted if t.cds}
+        if self.augmented:
+            return Status.DIFFERENT if self.predicted else Status.NOT_PREDICTED
         if not self.reference:
             return Status.NO_REFERENCE
         if not self.predicted:
@@ -79,6 +85,18 @@ class Locus:
 
     def predicted_rows(self) -> list[Row]:
         return [predicted_row(t, self.reference) for t in self.predicted]
+
+
+def split_added(genes: Sequence[Gene]) -> tuple[tuple[Gene, ...], tuple[Gene, ...]]:
+    """An augmented annotation as the user's own genes and genes of the isoforms that were added (`source_gene`)."""
+    own, added = [], []
+    for gene in genes:
+        new = tuple(t for t in gene.transcripts if "source_gene" in t.attributes)
+        own.append(replace(gene, transcripts=tuple(t for t in gene.transcripts if "source_gene" not in t.attributes)))
+        if new:
+            scores = [t.score for t in new if t.score is not None]
+            added.append(replace(gene, transcripts=new, score=max(scores, default=None)))
+    return tuple(own), tuple(added)
 
 
 def sites_of(row: PredictionRow) -> tuple[Site, ...]:
@@ -142,6 +160,7 @@ def build_loci(
     *,
     sites: Mapping[str, tuple[Site, ...]] | None = None,
     paired_only: bool = False,
+    augmented: bool = False,
 ) -> list[Locus]:
     """Loci by seqid and start.
 
@@ -149,6 +168,7 @@ def build_loci(
         reference: Coding genes are kept, and others that a prediction belongs to.
         sites: Splice sites by source gene ID.
         paired_only: Leave out reference genes without a prediction.
+        augmented: `predicted` are the isoforms that were added to those of `reference`.
     """
     by_id = {(gene.seqid, gene.id): gene for gene in reference}
     by_place = _ByPlace(reference)
@@ -167,6 +187,8 @@ def build_loci(
         if (key := (gene.seqid, gene.id)) in members or (gene.coding_transcripts and not paired_only)
     ]
     loci += [_locus(sample, None, [gene], sites) for gene in alone]
+    if augmented:
+        loci = [replace(locus, augmented=True) for locus in loci]
     loci.sort(key=lambda locus: (locus.seqid, locus.start, locus.end, locus.gene_id))
     return loci
 

@@ -79,8 +79,10 @@ def draw_gene(request: PictureRequest) -> str:
     if len(annotations) == 1 and len(references) == 1:
         references = (type(references[0])(annotations[0].sample, references[0].path),)
     shown_alone = not annotations
-    config = Config(annotations or references, Path("unused"), () if shown_alone else references,
-                    predictions=request.predictions)  # fmt: skip
+    config = Config(
+        annotations=annotations or references, out=Path("unused"), references=() if shown_alone else references,
+        predictions=request.predictions,
+    )  # fmt: skip
     locus = find_locus(
         [locus for loci in load_loci(config).values() for locus in loci],
         request.gene,

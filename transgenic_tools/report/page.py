@@ -33,28 +33,42 @@ from transgenic_tools.report.payload import Payload
 from transgenic_tools.report.sources import Training
 from transgenic_tools.report.words import (
     CLASS_WORDS,
+    DIFFERENCE_WORDS,
     EVENT_WORDS,
     LEVEL_WORDS,
     READS_WORDS,
     REASON_WORDS,
     SHARE_WORDS,
+    STAGE_WORDS,
     STRATA_WORDS,
     TRAINING_WORDS,
 )
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One tool's run, as its own result tells."""
+
+    tool: str
+    version: str
+    settings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SampleReport:
-    """Everything about one sample."""
+    """Everything about one sample; `augmented`: predicted isoforms are those added to the user's own."""
 
     numbers: SampleNumbers
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     prep: Mapping[str, Any] = field(default_factory=dict)
     rejects: Mapping[str, int] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    augmented: bool = False
+    differences: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Everything on the page."""
 
@@ -107,7 +121,33 @@ def _tile(value: str, label: str, note: str = "") -> str:
     return f'<div class="tile"><span class="value">{_e(value)}</span><span class="label">{_e(label)}</span>{more}</div>'
 
 
+def _added_tiles(sample: SampleReport) -> str:
+    numbers = sample.numbers
+    known = numbers.reference_transcripts
+    tiles = [
+        _tile(f"{numbers.transcripts:,}", "isoforms added", f"to {known:,} of yours"),
+        _tile(f"{numbers.genes:,}", "genes with new isoforms", f"of {numbers.reference_genes:,}"),
+        _tile(f"{sum(sample.rejects.values()):,}", "not added", "each with its reason below"),
+    ]
+    return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _differences(sample: SampleReport) -> str:
+    """What sets added isoforms apart from the nearest of the user's; one isoform may differ in several ways."""
+    rows = [
+        [f'{_e(DIFFERENCE_WORDS.get(kind, kind))}<span class="said"> <code>{_e(kind)}</code></span>', f"{count:,}"]
+        for kind, count in sorted(sample.differences.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    if not rows:
+        return ""
+    return "<h4>What the added isoforms differ in from the nearest of yours</h4>" + _table(
+        ["Difference", "Events"], rows, caption="Events of added isoforms"
+    )
+
+
 def _tiles(sample: SampleReport) -> str:
+    if sample.augmented:
+        return _added_tiles(sample)
     numbers, evaluation = sample.numbers, sample.evaluation
     with_reference = numbers.reference_genes > 0
     tiles = [
@@ -176,6 +216,7 @@ def _overview(report: Report) -> str:
         name = f"<h3>{_e(sample.numbers.sample)}</h3>"
         bars = f"<div>{_outcome(sample.numbers)}</div><div>{_isoform_outcome(sample.numbers)}</div>"
         bars = f'<div class="split">{bars}</div>' if sample.numbers.reference_genes else ""
+        bars = _differences(sample) if sample.augmented else bars
         blocks.append(f'<div class="card">{name}{_tiles(sample)}{bars}</div>')
     return _section("overview", "Overview", "".join(blocks))
 
@@ -323,7 +364,7 @@ def _accuracy(report: Report) -> str:
     blocks = []
     for sample in report.samples:
         evaluation = sample.evaluation
-        if not evaluation:
+        if not evaluation or sample.augmented:  # the reference is the input itself there
             continue
         whole = _levels(evaluation, "transcript", "Accuracy of whole transcripts")
         more = f"<details><summary>Whole transcripts, UTRs included</summary>{whole}</details>" if whole else ""
@@ -447,6 +488,7 @@ def _training(report: Report) -> str:
 
 def _run(report: Report) -> str:
     rows = [[_e(key), _e(value)] for key, value in report.run if not key.startswith("model: ")]
+    stages = "".join(_stages(sample) for sample in report.samples)
     model = [[_e(key.removeprefix("model: ")), _e(value)] for key, value in report.run if key.startswith("model: ")]
     for sample in report.samples:
         for key, value in (("tool", sample.provenance.get("tool")), ("version", sample.provenance.get("version"))):
@@ -460,20 +502,39 @@ def _run(report: Report) -> str:
     if model:
         settings = _table(["Setting", "Value"], model, caption="Settings of the model", numeric_from=9)
         table += f"<details><summary>Settings of the model</summary>{settings}</details>"
-    return _section("run", "What was run", f'<div class="card">{table}</div>')
+    return _section("run", "What was run", f'{stages}<div class="card">{table}</div>')
+
+
+def _stages(sample: SampleReport) -> str:
+    """Of each tool what it wrote about itself into its result."""
+    words = dict(STAGE_WORDS)
+    rows = [
+        [_e(f"{stage.tool} {stage.version}".strip()), _e(words.get(stage.tool, "")), _e(key), _e(value)]
+        for stage in sample.stages
+        for key, value in (stage.settings or (("", ""),))
+    ]
+    if not rows:
+        return ""
+    first = [i == 0 or row[0] != rows[i - 1][0] for i, row in enumerate(rows)]
+    shown = [row if new else ["", "", *row[2:]] for row, new in zip(rows, first, strict=True)]
+    table = _table(["Tool", "Does", "Setting", "Value"], shown, caption="Settings of each stage", numeric_from=9)
+    return f'<div class="card"><h3>{_e(sample.numbers.sample)}: stage by stage</h3>{table}</div>'
 
 
 # --- browser ---------------------------------------------------------------------------------------------------------
 
 
 def _browser(report: Report) -> str:
-    options = "".join(f'<option value="{int(s)}">{_e(words)}</option>' for s, words in STATUS_WORDS.items())
+    words = {s: text for s, text in _status_words(report).items() if not report.samples[0].augmented or s in (2, 3)}
+    options = "".join(f'<option value="{int(s)}">{_e(text)}</option>' for s, text in words.items())
     samples = "".join(
         f'<option value="{_e(sample.numbers.sample)}">{_e(sample.numbers.sample)}</option>' for sample in report.samples
     )
     hidden = "" if len(report.samples) > 1 else " hidden"
     body = _asset("browser.html").replace("@STATUS_OPTIONS@", options).replace("@SAMPLE_OPTIONS@", samples)
     body = body.replace("@SAMPLE_HIDDEN@", hidden).replace("@COUNT@", f"{report.payload.count:,}")
+    sides = _sides(report)
+    body = body.replace("@REFERENCE@", sides[0].lower()).replace("@PREDICTED@", sides[1].lower())
     lead = (
         "Search for a gene or a place, choose a row, and compare the reference with what was predicted. "
         "Drawn to scale; differences from the nearest reference isoform stand out."
@@ -481,9 +542,21 @@ def _browser(report: Report) -> str:
     return _section("loci", "Loci", body, lead=lead)
 
 
+def _sides(report: Report) -> tuple[str, str]:
+    """Names of the two sets of isoforms."""
+    return ("Yours", "Added") if any(sample.augmented for sample in report.samples) else ("Reference", "Predicted")
+
+
+def _status_words(report: Report) -> Mapping[Status, str]:
+    if any(sample.augmented for sample in report.samples):
+        return {s: "nothing added" if s == Status.NOT_PREDICTED else "isoforms added" for s in Status}
+    return STATUS_WORDS
+
+
 def _data(report: Report) -> str:
     words = {
-        "status": [STATUS_WORDS[s] for s in Status],
+        "status": [_status_words(report)[s] for s in Status],
+        "sides": _sides(report),
         "match": [MATCH_WORDS[m] for m in Match],
         "geometry": asdict(GEOMETRY),
     }

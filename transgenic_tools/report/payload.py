@@ -63,13 +63,14 @@ def row_values(row: Row, origin: int) -> list[Any]:
 
 
 def locus_values(locus: Locus) -> list[Any]:
-    """[reference rows, predicted rows, [offset, site kind, thousandths ...]]."""
+    """[reference rows, predicted rows, [offset, site kind, thousandths ...], bases or ""]."""
     origin = locus.start
     sites = [v for s in locus.sites for v in (s.position - origin, int(s.kind), round(s.probability * 1000))]
     return [
         [row_values(row, origin) for row in locus.reference_rows()],
         [row_values(row, origin) for row in locus.predicted_rows()],
         sites,
+        locus.sequence,
     ]
 
 
@@ -84,6 +85,7 @@ def _index(loci: Sequence[Locus]) -> dict[str, Any]:
         "perBlock": LOCI_PER_BLOCK,
         "id": [locus.gene_id for locus in loci],
         "name": [locus.name for locus in loci],
+        "isoforms": ["\n".join(t.id for t in (*locus.reference, *locus.predicted)) for locus in loci],
         "sample": [sample_number[locus.sample] for locus in loci],
         "seqid": [seqid_number[locus.seqid] for locus in loci],
         "start": [locus.start for locus in loci],

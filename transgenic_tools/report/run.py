@@ -6,23 +6,27 @@ A surprise: no date and no path goes into the page, so the same inputs give the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.site import Site
+from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
-from transgenic_tools.io.shards import read_predictions
+from transgenic_tools.io.shards import expand_shards, prediction_provenance, read_predictions
 from transgenic_tools.provenance import write_aside
-from transgenic_tools.report.config import Config, Source
-from transgenic_tools.report.loci import Locus, build_loci, sites_of
+from transgenic_tools.report.config import SEQUENCE_LIMIT, Config, Source
+from transgenic_tools.report.loci import Locus, build_loci, sites_of, split_added
 from transgenic_tools.report.multiqc import write_multiqc
 from transgenic_tools.report.numbers import sample_numbers
-from transgenic_tools.report.page import Report, SampleReport, render
+from transgenic_tools.report.page import Report, SampleReport, Stage, render
 from transgenic_tools.report.payload import build_payload
 from transgenic_tools.report.sources import flatten, read_json, read_provenance, read_rejects, read_training
+from transgenic_tools.report.words import STAGE_WORDS
 
 SitesBySample = Mapping[str, Mapping[str, tuple[Site, ...]]]
 
@@ -76,16 +80,38 @@ def load_loci(config: Config, *, progress: Callable[[str], None] = lambda _: Non
     loci = {}
     for source in config.annotations:
         predicted = _genes(source.path)
-        reference = _genes(references[source.sample]) if source.sample in references else ()
+        if config.augmented:
+            reference, predicted = split_added(predicted)
+        else:
+            reference = _genes(references[source.sample]) if source.sample in references else ()
         loci[source.sample] = build_loci(
             source.sample,
             predicted,
             reference,
             sites=_sites_for(source.sample, sites, len(config.annotations)),
             paired_only=config.paired_only,
+            augmented=config.augmented,
         )
         progress(f"{source.sample}: {len(predicted)} predicted genes, {len(loci[source.sample])} loci")
-    return loci
+    return with_sequences(loci, _by_sample(config.fasta), progress)
+
+
+def with_sequences(
+    loci: dict[str, list[Locus]], genomes: Mapping[str, Path], progress: Callable[[str], None]
+) -> dict[str, list[Locus]]:
+    """Loci with their bases where there is a genome, unless all together are too many for one page."""
+    bases = sum(locus.end - locus.start for sample in genomes for locus in loci.get(sample, ()))
+    if bases > SEQUENCE_LIMIT:
+        progress(f"loci of {bases:,} bases: the page carries no sequences above {SEQUENCE_LIMIT:,}")
+        return loci
+    out = dict(loci)
+    for sample, path in genomes.items():
+        with Fasta(path) as fasta:
+            out[sample] = [
+                replace(one, sequence=fasta.fetch(one.seqid, one.start, one.end)) if one.seqid in fasta else one
+                for one in loci.get(sample, ())
+            ]
+    return out
 
 
 def _genes(path: Path) -> tuple[Any, ...]:
@@ -110,9 +136,42 @@ def _samples(config: Config, loci: Mapping[str, list[Locus]]) -> list[SampleRepo
                 prep=read_json(preps[sample]) if sample in preps else {},
                 rejects=dict(read_rejects(s.path for s in config.rejects if s.sample == sample)),
                 provenance=read_provenance(annotations[sample]) if sample in annotations else {},
+                stages=_stages(config, sample),
+                augmented=config.augmented,
+                differences=_differences(loci.get(sample, ())) if config.augmented else {},
             )
         )
     return samples
+
+
+def _differences(loci: Iterable[Locus]) -> Counter[str]:
+    """Kinds of events by which added isoforms differ from the user's, as `tg-backmap --into` wrote them."""
+    told = (text for locus in loci for t in locus.predicted for text in t.attributes.get("differs_in", ()))
+    return Counter(text.partition(":")[0] for text in told)
+
+
+def _stages(config: Config, sample: str) -> tuple[Stage, ...]:
+    """What was really run for a sample: of each stage the settings that it wrote into its own result."""
+    found: list[Mapping[str, Any]] = []
+    for sources in (config.preps, config.evaluations):
+        found += [read_json(one.path).get("provenance") or {} for one in sources if one.sample == sample]
+    found += [read_provenance(one.path) for one in config.annotations if one.sample == sample]
+    # Shards are not tied to a sample by name here; those of several samples were made by one command line.
+    shards = expand_shards(config.predictions) if config.predictions else ()
+    found += [json.loads(text) for text in sorted({prediction_provenance(shard) for shard in shards})]
+    stages = [
+        Stage(str(one["tool"]), str(one.get("version", "")), tuple(flatten(one.get("parameters") or {})))
+        for one in found
+        if one.get("tool")
+    ]
+    stages += [
+        Stage("tg-generate, as it ran", "", tuple(r for r in flatten(read_json(one.path)) if r[0] != "predictions"))
+        for one in config.generations
+        if one.sample == sample
+    ]
+    order = [stage for stage, _ in STAGE_WORDS]
+    place = {name: i for i, name in enumerate(order)}
+    return tuple(sorted(dict.fromkeys(stages), key=lambda s: place.get(s.tool.partition(",")[0], len(order))))
 
 
 def _check_evaluation(evaluation: Mapping[str, Any], path: Path | None) -> None:

@@ -111,6 +111,29 @@ REASON_WORDS: Mapping[str, str] = {
     "marked_gene": "you marked this gene, nothing is added to it",
 }
 
+#: Tools in the order in which they are run, with what each does.
+STAGE_WORDS: tuple[tuple[str, str], ...] = (
+    ("tg-prep", "windows around the genes"),
+    ("tg-scan", "loci of a bare genome"),
+    ("tg-generate", "isoforms of every window"),
+    ("tg-backmap", "the annotation in genome coordinates"),
+    ("tg-evaluate", "figures against the reference"),
+)
+
+#: What an added isoform differs in from the user's nearest one (`differs_in`), in words.
+DIFFERENCE_WORDS: Mapping[str, str] = {
+    "alternative_5ss": "another donor (5' splice site)",
+    "alternative_3ss": "another acceptor (3' splice site)",
+    "exon_skipping": "an exon left out",
+    "exon_inclusion": "an exon more",
+    "intron_retention": "an intron kept in",
+    "intron_gain": "an intron more",
+    "other_intron": "an intron that shares no end with a known one",
+    "other_start": "another start codon",
+    "other_stop": "another stop codon",
+    "other_exons_beyond": "introns beyond the known isoform's ends",
+}
+
 TRAINING_WORDS: Mapping[str, tuple[str, str]] = {
     "loss": ("Loss", "what training lowers."),
     "content_perplexity": ("Perplexity", "how many kinds of base the model wavers between; 1 is certainty."),

@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const PAGE = 14;
+  const REACH = 2000; // bases that can be seen on either side of a short locus
   const KIND = ["cds", "utr", "cds extra", "utr extra", "cds missing", "utr missing"];
   const KIND_WORDS = ["CDS", "UTR", "CDS, not in the reference isoform", "UTR, not in the reference isoform",
     "CDS of the reference isoform, missing", "UTR of the reference isoform, missing"];
@@ -16,6 +17,7 @@
   const percent = (thousandths) => (thousandths === null ? "–" : Math.round(thousandths / 10) + " %");
 
   let index = null;
+  let names = []; // of each locus, in lower case: gene, name, isoforms
   let shown = [];
   let page = 0;
   let current = -1;
@@ -56,11 +58,23 @@
   // --- list ---------------------------------------------------------------------------------------------------------
 
   function place(text) {
-    const match = /^(\S+):([\d,]+)(?:(?:-|\.\.|–)([\d,]+))?$/.exec(text.trim());
+    const whole = text.trim().toLowerCase();
+    if (index.seqids.some((name) => name.toLowerCase() === whole)) return { seqid: whole, start: 0, end: Infinity };
+    const match = /^(\S+?)[:\s]\s*([\d,]+)(?:\s*(?:-|\.\.|–|\s)\s*([\d,]+))?$/.exec(whole);
     if (!match) return null;
     const start = Number(match[2].replaceAll(",", "")) - 1;
     const end = match[3] ? Number(match[3].replaceAll(",", "")) : start + 1;
-    return { seqid: match[1].toLowerCase(), start, end };
+    return { seqid: match[1], start: Math.min(start, end - 1), end: Math.max(start + 1, end) };
+  }
+
+  // Why a search finds nothing, so that the next one may.
+  function nothing(text, where) {
+    if (!text) return "No locus has this outcome.";
+    if (where && !index.seqids.some((name) => name.toLowerCase() === where.seqid)) {
+      return `Nothing found: there is no sequence ${text.split(/[:\s]/)[0]}. There is ${index.seqids.slice(0, 4).join(", ")}${index.seqids.length > 4 ? ", …" : ""}.`;
+    }
+    if (where) return `Nothing found: no locus of this page lies in ${text}.`;
+    return `Nothing found for ${text}: no gene, name or isoform of this page has it.`;
   }
 
   function filter() {
@@ -71,11 +85,11 @@
     const found = [];
     for (let i = 0; i < index.id.length; i++) {
       if (status !== "" && index.status[i] !== Number(status)) continue;
-      if (sample !== "" && index.sample[i] !== Number(sample)) continue;
+      if (sample !== "" && index.samples[index.sample[i]] !== sample) continue;
       if (where) {
         if (index.seqids[index.seqid[i]].toLowerCase() !== where.seqid) continue;
         if (index.start[i] >= where.end || index.start[i] + index.length[i] <= where.start) continue;
-      } else if (text && !index.id[i].toLowerCase().includes(text) && !index.name[i].toLowerCase().includes(text)) continue;
+      } else if (text && !names[i].includes(text)) continue;
       found.push(i);
     }
     const key = {
@@ -87,6 +101,16 @@
     shown = found;
     page = 0;
     list();
+    if (!found.length) $("found").textContent = nothing($("query").value.trim(), where);
+  }
+
+  // After another sample was chosen, its locus is drawn: of the same gene where it has that one.
+  function follow() {
+    filter();
+    const sample = $("sample").value;
+    if (!shown.length || sample === "" || (locus && locus.sample === sample)) return;
+    const same = shown.find((i) => locus && index.id[i] === locus.id && index.seqids[index.seqid[i]] === locus.seqid);
+    open(same === undefined ? shown[0] : same);
   }
 
   function list() {
@@ -109,6 +133,7 @@
         open.dataset.locus = i;
         const dot = make("span", undefined, "key " + STATUS_CSS[index.status[i]]);
         dot.title = words.status[index.status[i]];
+        open.title = index.id[i] + (index.name[i] ? " (" + index.name[i] + ")" : "");
         open.append(dot, make("span", index.id[i], "id"));
         if (index.name[i]) open.append(make("span", index.name[i], "alias"));
         open.append(make("span", ", " + words.status[index.status[i]], "sr"));
@@ -159,8 +184,10 @@
       rows: [...data[0].map((row) => isoform(row, false, strand)), ...data[1].map((row) => isoform(row, true, strand))],
       reference: data[0].length,
       sites: pairs(data[2], 3).map(([at, kind, p]) => ({ at, kind, p })),
-      confidence: index.confidence[i],
+      confidence: index.confidence[i], sequence: data[3] || "",
+      neighbours: neighbours(i),
     };
+    $("fasta").hidden = !locus.sequence;
     selected = null;
     fit();
     $("locus-title").textContent = locus.id + (locus.name ? " (" + locus.name + ")" : "");
@@ -179,6 +206,20 @@
     if (focus) $("locus-title").focus({ preventScroll: matchMedia("(min-width: 900px)").matches });
   }
 
+  // Other loci of the sample that can come into view, on both strands.
+  function neighbours(i) {
+    const reach = Math.max(index.length[i], REACH), found = [];
+    const low = index.start[i] - reach, high = index.start[i] + index.length[i] + reach;
+    for (let n = 0; n < index.id.length; n++) {
+      if (n === i || index.sample[n] !== index.sample[i] || index.seqid[n] !== index.seqid[i]) continue;
+      if (index.start[n] < high && index.start[n] + index.length[n] > low) {
+        found.push({ n, id: index.id[n], strand: index.strand[n], start: index.start[n] - index.start[i],
+          end: index.start[n] + index.length[n] - index.start[i] });
+      }
+    }
+    return found;
+  }
+
   function fit() {
     const padding = Math.max(20, Math.floor(locus.length / 50));
     view = { start: -padding, end: locus.length + padding };
@@ -187,7 +228,7 @@
   function zoom(factor, around = 0.5) {
     if (!locus) return;
     const whole = locus.length + 2 * Math.max(20, Math.floor(locus.length / 50));
-    const width = Math.min(whole * 1.5, Math.max(30, (view.end - view.start) * factor));
+    const width = Math.min(Math.max(whole * 1.5, locus.length + 2 * REACH), Math.max(30, (view.end - view.start) * factor));
     const centre = view.start + (view.end - view.start) * around;
     view = { start: centre - width * around, end: centre + width * (1 - around) };
     clamp();
@@ -215,7 +256,7 @@
   }
 
   function words_of(iso) {
-    let text = iso.predicted ? words.match[iso.match] || "" : "reference";
+    let text = iso.predicted ? words.match[iso.match] || "" : words.sides[0].toLowerCase();
     if (iso.score !== null) text += ", " + percent(iso.score);
     return text;
   }
@@ -245,12 +286,29 @@
       shape("text", { x: geo.left, y: y + geo.heading - 7, class: "heading" }, svg).textContent = text;
       y += geo.heading;
     };
+    const near = locus.neighbours.filter((one) => one.start < view.end && one.end > view.start);
+    if (near.length) {
+      heading("Neighbours");
+      for (const strand of "+-") {
+        for (const one of near.filter((other) => other.strand === strand)) {
+          const left = cut(x(one.start)), right = cut(x(one.end)), tip = Math.min(6, (right - left) / 2);
+          const points = strand === "+" ? [[left, 0], [right - tip, 0], [right, 4], [right - tip, 8], [left, 8]]
+            : [[right, 0], [left + tip, 0], [left, 4], [left + tip, 8], [right, 8]];
+          const mark = shape("g", { class: "neighbour", "data-locus": one.n }, svg);
+          shape("polygon", { points: points.map(([px, py]) => px + "," + (y + py)).join(" ") }, mark);
+          shape("title", {}, mark).textContent = `${one.id} (${strand}), ${human(locus.start + one.start + 1)}–${human(locus.start + one.end)}; a click opens it`;
+          const from = Math.max(geo.left, left), room = Math.min(width - geo.right, right) - from;
+          if (room > one.id.length * 6.2) shape("text", { x: from, y: y + 19, class: "tick" }, mark).textContent = one.id;
+        }
+        if (near.some((other) => other.strand === strand)) y += 24;
+      }
+    }
     locus.rows.forEach((iso, r) => {
-      if (r === 0 && !iso.predicted) heading("Reference");
-      if (iso.predicted && r === locus.reference) heading("Predicted");
+      if (r === 0 && !iso.predicted) heading(words.sides[0]);
+      if (iso.predicted && r === locus.reference) heading(words.sides[1]);
       const side = iso.predicted ? "predicted" : "reference";
       const group = shape("g", { class: "iso" + (selected === r ? " chosen" : ""), tabindex: 0, role: "button",
-        "aria-pressed": selected === r, "aria-label": side + " isoform " + iso.id + ", " + words_of(iso), "data-row": r }, svg);
+        "aria-pressed": selected === r, "aria-label": words.sides[iso.predicted ? 1 : 0].toLowerCase() + " isoform " + iso.id + ", " + words_of(iso), "data-row": r }, svg);
       shape("rect", { x: 2, y: y + 1, width: width - 4, height: geo.row - 2, rx: 6, class: "hit" }, group);
       const label = iso.id + (iso.predicted ? " · " + words_of(iso) : "");
       const fits = Math.floor((width - geo.left - geo.right) / 6.6);
@@ -317,6 +375,7 @@
     for (const [text, css] of [["Isoform", ""], ["Set", ""], ["Exons", "num"], ["CDS", "num"], ["Relation", ""], ["Prob.", "num"]]) {
       const cell = make("th", text, css);
       cell.scope = "col";
+      if (text === "Prob.") cell.title = "Probability that the coding sequence of this isoform is exact, to the base";
       head.append(cell);
     }
     const top = make("thead");
@@ -330,7 +389,7 @@
       button.type = "button";
       button.dataset.row = r;
       name.append(button);
-      row.append(name, make("td", iso.predicted ? "predicted" : "reference"), make("td", human(iso.exons.length), "num"),
+      row.append(name, make("td", words.sides[iso.predicted ? 1 : 0].toLowerCase()), make("td", human(iso.exons.length), "num"),
         make("td", human(iso.coding), "num"), make("td", iso.predicted ? words.match[iso.match] || "–" : "–"),
         make("td", percent(iso.score), "num"));
       body.append(row);
@@ -349,7 +408,7 @@
     }
     const detail = [make("h4", iso.id)];
     const spliced = iso.exons.reduce((sum, e) => sum + e.end - e.start, 0);
-    const facts = [iso.predicted ? "predicted" : "reference", iso.exons.length + (iso.exons.length === 1 ? " exon" : " exons"),
+    const facts = [words.sides[iso.predicted ? 1 : 0].toLowerCase(), iso.exons.length + (iso.exons.length === 1 ? " exon" : " exons"),
       "CDS " + human(iso.coding) + " bases", "spliced " + human(spliced) + " bases"];
     if (iso.score !== null) facts.push("probability " + percent(iso.score));
     detail.push(make("p", facts.join(" · ")));
@@ -377,7 +436,69 @@
     }
     fold.append(lines);
     detail.push(fold);
+    for (const [kind, text] of locus.sequence ? records(iso) : []) {
+      const more = make("details");
+      more.append(make("summary", `${kind}, ${human(text.length)} ${kind === "protein" ? "residues" : "bases"}`), make("pre", text.replace(/.{1,60}/g, "$&\n"), "sequence"));
+      detail.push(more);
+    }
     $("detail").replaceChildren(...detail);
+  }
+
+  function save(text, type, ending) {
+    const link = make("a");
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = locus.id.replace(/[^\w.-]+/g, "_") + ending;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  // Exons and coding parts of an isoform, left to right, positions relative to the locus.
+  function coding(iso) {
+    return iso.parts.filter((p) => p.kind === 0 || p.kind === 2);
+  }
+
+  function csv() {
+    if (!locus) return;
+    const quoted = (value) => (/[",\n]/.test(value) ? '"' + String(value).replaceAll('"', '""') + '"' : value);
+    const rows = [["gene", "sample", "seqid", "strand", "isoform", "set", "probability", "part", "start", "end", "bases"]];
+    for (const iso of locus.rows) {
+      const head = [locus.id, locus.sample, locus.seqid, locus.strand, iso.id, words.sides[iso.predicted ? 1 : 0].toLowerCase(),
+        iso.score === null ? "" : iso.score / 1000];
+      for (const [part, list] of [["exon", iso.exons], ["CDS", coding(iso)]]) {
+        for (const one of list) rows.push([...head, part, locus.start + one.start + 1, locus.start + one.end, one.end - one.start]);
+      }
+    }
+    save(rows.map((row) => row.map(quoted).join(",")).join("\n") + "\n", "text/csv", ".csv");
+  }
+
+  const PAIR = { A: "T", C: "G", G: "C", T: "A", R: "Y", Y: "R", K: "M", M: "K", B: "V", V: "B", D: "H", H: "D" };
+  const ACIDS = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG";
+
+  function spliced(parts, strand) {
+    const bases = parts.map((p) => locus.sequence.slice(p.start, p.end)).join("");
+    return strand === "+" ? bases : [...bases].reverse().map((b) => PAIR[b] || b).join("");
+  }
+
+  function protein(bases) {
+    let out = "";
+    for (let i = 0; i + 3 <= bases.length; i += 3) {
+      const at = [...bases.slice(i, i + 3)].map((b) => "TCAG".indexOf(b));
+      out += at.includes(-1) ? "X" : ACIDS[at[0] * 16 + at[1] * 4 + at[2]];
+    }
+    return out.replace(/\*$/, "");
+  }
+
+  function records(iso) {
+    const cds = spliced(coding(iso), iso.strand);
+    return [["transcript", spliced(iso.exons, iso.strand)], ["CDS", cds], ["protein", protein(cds)]].filter((row) => row[1]);
+  }
+
+  function fasta() {
+    if (!locus || !locus.sequence) return;
+    const place = `${locus.seqid}:${locus.start + 1}-${locus.start + locus.length}`;
+    const all = [[`${locus.id} ${place}(+)`, locus.sequence]];
+    for (const iso of locus.rows) for (const [kind, text] of records(iso)) all.push([`${iso.id} ${kind} ${words.sides[iso.predicted ? 1 : 0].toLowerCase()}`, text]);
+    save(all.map(([name, text]) => ">" + name + "\n" + text.replace(/.{1,80}/g, "$&\n")).join(""), "text/plain", ".fa");
   }
 
   function download() {
@@ -395,11 +516,7 @@
     const back = shape("rect", { width: "100%", height: "100%" });
     back.style.fill = getComputedStyle($("stage")).backgroundColor;
     copy.prepend(back);
-    const link = make("a");
-    link.href = URL.createObjectURL(new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }));
-    link.download = locus.id.replace(/[^\w.-]+/g, "_") + ".svg";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    save(new XMLSerializer().serializeToString(copy), "image/svg+xml", ".svg");
   }
 
   // --- events -------------------------------------------------------------------------------------------------------
@@ -420,7 +537,8 @@
       filter();
       if (shown.length) open(shown[0], { focus: true });
     });
-    for (const id of ["status", "sample", "order"]) $(id).addEventListener("change", filter);
+    for (const id of ["status", "order"]) $(id).addEventListener("change", filter);
+    $("sample").addEventListener("change", follow);
     $("previous").addEventListener("click", () => { page -= 1; list(); });
     $("next").addEventListener("click", () => { page += 1; list(); });
     $("rows").addEventListener("click", (event) => {
@@ -440,7 +558,7 @@
       if (button) choose(Number(button.dataset.row));
     });
     const actions = { "zoom-in": () => zoom(0.6), "zoom-out": () => zoom(1 / 0.6), "pan-left": () => pan(-0.25),
-      "pan-right": () => pan(0.25), reset: () => { if (locus) { fit(); draw(); } }, download };
+      "pan-right": () => pan(0.25), reset: () => { if (locus) { fit(); draw(); } }, download, csv, fasta };
     for (const [id, act] of Object.entries(actions)) $(id).addEventListener("click", act);
     stage.addEventListener("keydown", (event) => {
       const group = event.target.closest && event.target.closest("g.iso");
@@ -475,6 +593,8 @@
       if (!was || was.moved || event.type === "pointercancel") return;
       const group = event.target.closest && event.target.closest("g.iso");
       if (group && stage.contains(group)) choose(Number(group.dataset.row));
+      const near = event.target.closest && event.target.closest("g.neighbour");
+      if (near && stage.contains(near)) open(Number(near.dataset.locus));
     };
     addEventListener("pointerup", drop);
     addEventListener("pointercancel", drop);
@@ -485,6 +605,7 @@
 
   async function begin() {
     index = await unpack("index");
+    names = index.id.map((id, i) => [id, index.name[i], index.isoforms[i]].join("\n").toLowerCase());
     shown = index.id.map((_, i) => i);
     listen();
     const asked = fromHash();
