@@ -29,10 +29,11 @@ def missing() -> str | None:
     return "Nextflow is not set up: run bin/bootstrap"
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment without Tower's variables, which alone would make Nextflow fetch a plugin."""
+def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """The environment without Tower's variables, which alone would make Nextflow fetch a plugin; None takes one out."""
     kept = {name: value for name, value in os.environ.items() if name not in _SECRETS}
-    return {**kept, "NXF_ANSI_LOG": "false", "NXF_OPTS": "-Xmx1g", **(extra or {})}
+    given = {**kept, "NXF_ANSI_LOG": "false", "NXF_OPTS": "-Xmx1g", **(extra or {})}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def command(*arguments: str, outdir: Path) -> list[str]:
 
 
 def start(
-    *arguments: str, launch_dir: Path, outdir: Path, env: Mapping[str, str] | None = None
+    *arguments: str, launch_dir: Path, outdir: Path, env: Mapping[str, str | None] | None = None
 ) -> subprocess.Popen[str]:
     """A run in a process group of its own, so that a test can end all of it."""
     return subprocess.Popen(
@@ -106,7 +107,7 @@ def run(
     *arguments: str,
     launch_dir: Path,
     outdir: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     quiet_s: float = 240,
 ) -> Run:
     """`nextflow run <root> --outdir <outdir> <arguments>`, to its end; see `tests.progress` for `quiet_s`."""
@@ -118,15 +119,16 @@ def run(
 
 def flat_config(*profiles: str, launch_dir: Path) -> str:
     """`nextflow config -flat`, with this machine's paths and the time stamp taken out."""
-    done = subprocess.run(
+    process = subprocess.Popen(
         [str(NEXTFLOW), "config", "-flat", "-profile", ",".join(profiles), str(ROOT)],
         cwd=launch_dir,
         env=environment(),
         text=True,
-        capture_output=True,
-        timeout=120,
-        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    text = done.stdout.replace(str(ROOT), "<root>").replace(str(launch_dir), "<launch>")
+    out, err = progress.finish(process)
+    assert process.returncode == 0, err
+    text = out.replace(str(ROOT), "<root>").replace(str(launch_dir), "<launch>")
     text = re.sub(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", "<time>", text)
     return re.sub(r"(_nf_config|Script)\w*\$\w+(@\w+)?", "<closure>", text)

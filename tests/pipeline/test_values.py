@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import progress
 from tests.pipeline import nextflow
 from tests.pipeline.conftest import write_tiny_sheet
 from tests.pipeline.test_schema import schema_params
@@ -40,14 +41,15 @@ def evaluate(cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     sheet = write_tiny_sheet(folder, samples=("one",))
     base = {**defaults(), "input": str(sheet)}
     (folder / "cases.json").write_text(json.dumps([{**base, **case} for case in cases]))
-    done = subprocess.run(
+    process = subprocess.Popen(
         [
             str(nextflow.NEXTFLOW), "run", str(Path(__file__).parent / "units" / "main.nf"), "-ansi-log", "false",
             "--cases", str(folder / "cases.json"), "--results", str(folder / "results.json"),
         ],
-        cwd=folder, env=nextflow.environment(), capture_output=True, text=True, timeout=400, check=False,
+        cwd=folder, env=nextflow.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    text, _ = progress.finish(process)
+    assert process.returncode == 0, text
     results: list[dict[str, Any]] = json.loads((folder / "results.json").read_text())
     return results
 

@@ -1,14 +1,15 @@
 // All genomes of a run in one HTML file that opens without a network.
-include { words } from '../flags'
+include { quoted } from '../flags'
+include { words  } from '../flags'
 
 /** Samples by the names of their files. */
 def namesOf(paths) {
     return [paths].flatten().collect { path -> path.baseName }
 }
 
-/** One flag a file, as SAMPLE=PATH. */
+/** One flag a file, as SAMPLE=PATH; Nextflow quotes paths in the script alone, not in a function. */
 def filesOf(flag, names, paths) {
-    return [names, [paths].flatten()].transpose().collect { name, path -> "--${flag} ${name}=${path}" }
+    return [names, [paths].flatten()].transpose().collect { name, path -> "--${flag} ${quoted("${name}=${path}")}" }
 }
 
 process TG_REPORT {

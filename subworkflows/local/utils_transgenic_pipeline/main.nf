@@ -80,7 +80,7 @@ def faultsOfMode(settings, rows) {
     def preset    = presetFile(settings)
     def processes = settings.train_nodes * (settings.use_gpu ? settings.gpus_per_task : 1)
     def nodes     = mode == 'train' && settings.train_nodes > 1
-    def names     = file("${projectDir}/transgenic_tools/assets/presets/*.yaml").collect { path -> path.baseName }.sort().join(', ')
+    def names     = files("${projectDir}/transgenic_tools/assets/presets/*.yaml").collect { path -> path.baseName }.sort().join(', ')
     def others    = ['gtf', 'bed', 'proteins', 'cds', 'cdna', 'sites'].findAll { name -> settings[name] }
     def compared  = mode == 'evaluate' && settings.predictions
     return [
