@@ -294,7 +294,7 @@ def test_shards_that_were_made_differently_are_named(tmp_path: Path, caplog: pyt
         for number, (gene, stamp) in enumerate(zip(genes, stamps, strict=True)):
             write_prediction_shard([row_of(gene)], tmp_path / f"predictions-{number}.parquet", provenance=stamp)
         files = tuple(tmp_path / f"predictions-{number}.parquet" for number in range(3))
-        result = run(Config(files, tmp_path / "out.gff3"))
+        result = run(Config(predictions=files, out=tmp_path / "out.gff3"))
         assert result.genes == 3, "a warning, not an error"
         return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from transgenic_tools.choices import SHARD_BASES
 from transgenic_tools.io.shards import BASES_PER_GROUP, ROWS_PER_GROUP
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.train.calibration import FEWEST
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 NUMBERS = (
     ("docs/formats.md", r"row groups of at most ([\d,]+) rows", ROWS_PER_GROUP),
     ("docs/formats.md", r"about (\d+) MB of sequence", BASES_PER_GROUP / 1e6),
+    ("docs/usage.md", r"bases of gene windows in one task, (\d+) Mb", SHARD_BASES / 1e6),
     ("docs/stages/3_train.md", r"\(`stream_genes`, ([\d,]+) neighbouring", TrainConfig.stream_genes),
     ("docs/stages/3_train.md", r"`stream_sections` \(([\d,]+)\)", TrainConfig.stream_sections),
     (

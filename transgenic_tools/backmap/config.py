@@ -13,7 +13,7 @@ from typing import Any
 from transgenic_tools.errors import UsageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """What to map back, and where to.
 

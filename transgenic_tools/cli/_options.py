@@ -1,7 +1,8 @@
 """Flags shared by every tg-* command, declared once.
 
 In: nothing. Out: `Annotated` option types and `new_app`.
-A surprise: `--version` is eager and answers before any heavy import.
+A surprise: `--json` means one thing in every tool, the result as JSON, and may stand alone or before a name that ends
+in .json (`tg-evaluate`, which always writes a file, takes any name).
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from transgenic_tools import __version__
 
@@ -28,10 +31,76 @@ VersionOption = Annotated[
 ]
 VerboseOption = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more (repeat for debug lines).")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say errors only.")]
-JsonOption = Annotated[bool, typer.Option("--json-summary", "--json", help="Print a one-line JSON summary on stdout.")]
+JsonOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="[FILE.json]", help="The result as JSON: in FILE.json, or on stdout without one (or with -)."
+    ),
+]
 OutdirOption = Annotated[Path, typer.Option("--outdir", "-o", help="Directory for the results; made if missing.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", "-t", min=1, help="CPU threads or worker processes.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice; same seed, same bytes.")]
+
+
+def _with_files(arguments: Sequence[str]) -> list[str]:
+    """`--json` alone and `--json-summary`, its older spelling, as `--json=-`; a name after it ends in .json."""
+    given, plain = list(arguments), list[str]()
+    while given:
+        word = given.pop(0)
+        if word == "--":
+            return [*plain, word, *given]
+        if word == "--json-summary" or (word == "--json" and not (given and _is_json_file(given[0]))):
+            word = "--json=-"
+        plain.append(word)
+        if word == "--json":
+            plain.append(given.pop(0))
+    return plain
+
+
+def _is_json_file(word: str) -> bool:
+    return word == "-" or word.endswith(".json")
+
+
+class _Command(typer.core.TyperCommand):
+    """A command in which `--json` may stand alone, where it is the house's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_files(args) if _takes_json(self) else args)
+
+
+class _Group(typer.core.TyperGroup):
+    """The same for an app whose callback has flags."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_files(args) if _takes_json(self) else args)
+
+
+def _takes_json(command: Any) -> bool:
+    return any(parameter.name == "json_summary" and "--json" in parameter.opts for parameter in command.params)
+
+
+class App(typer.Typer):
+    """Typer with the house's commands."""
+
+    def command(self, *names: Any, **settings: Any) -> Any:
+        return super().command(*names, **{"cls": _Command, **settings})
+
+    def callback(self, **settings: Any) -> Any:
+        return super().callback(**{"cls": _Group, **settings})
+
+
+def say_json(where: Path | None, text: str) -> bool:
+    """Print or write a result; False where nobody asked for it."""
+    if where is None:
+        return False
+    if str(where) == "-":
+        typer.echo(text)
+        return True
+    from transgenic_tools.provenance import write_aside
+
+    with write_aside(where) as aside:
+        aside.write_text(text + "\n", encoding="utf-8")
+    return True
 
 
 def usable_cores() -> int:
@@ -45,8 +114,6 @@ def set_up_logging(verbose: int = 0, quiet: bool = False) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", force=True)
 
 
-def new_app(help_text: str, **extra: Any) -> typer.Typer:
+def new_app(help_text: str, **extra: Any) -> App:
     """A Typer app with the house's settings."""
-    return typer.Typer(
-        help=help_text, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, **extra
-    )
+    return App(help=help_text, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, **extra)

@@ -13,8 +13,17 @@ from typing import Annotated, Any
 
 import typer
 
+from transgenic_tools.backmap.config import Config
 from transgenic_tools.cli._errors import entry_point
-from transgenic_tools.cli._options import JsonOption, QuietOption, VerboseOption, VersionOption, new_app, set_up_logging
+from transgenic_tools.cli._options import (
+    JsonOption,
+    QuietOption,
+    VerboseOption,
+    VersionOption,
+    new_app,
+    say_json,
+    set_up_logging,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +57,7 @@ def backmap(
     ] = None,
     min_confidence: Annotated[
         float, typer.Option(help="Leave out genes (with --into: isoforms) below this confidence (0 to 1).")
-    ] = 0.0,
+    ] = Config.min_confidence,
     skip_genes: Annotated[Path | None, _file("--skip-genes", "--into: IDs of genes that get nothing.")] = None,
     skip_attribute: Annotated[
         list[str] | None,
@@ -57,8 +66,10 @@ def backmap(
     extend_genes: Annotated[
         bool, typer.Option("--extend-genes", help="--into: gene lines grow with their isoforms; else UTRs are cut.")
     ] = False,
-    max_isoforms: Annotated[int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")] = 0,
-    id_prefix: Annotated[str, typer.Option(help="Text put before every ID.")] = "",
+    max_isoforms: Annotated[
+        int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")
+    ] = Config.max_isoforms,
+    id_prefix: Annotated[str, typer.Option(help="Text put before every ID.")] = Config.id_prefix,
     both_strands: Annotated[
         bool, typer.Option("--both-strands", help="Keep both genes of a locus without a strand, not the likelier one.")
     ] = False,
@@ -69,10 +80,9 @@ def backmap(
     version: VersionOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
 ) -> None:
     """Write predicted genes as GFF3 (and more), sorted, with stable IDs; genes that fail go to a table."""
-    from transgenic_tools.backmap.config import Config
     from transgenic_tools.backmap.run import run
 
     set_up_logging(verbose, quiet)
@@ -85,8 +95,7 @@ def backmap(
     )  # fmt: skip
     result = run(config, progress=_LOG.info)
     _LOG.info("%s", result.sentence())
-    if json_summary:
-        typer.echo(json.dumps(result.summary(), sort_keys=True))
+    say_json(json_summary, json.dumps(result.summary(), sort_keys=True))
 
 
 main = entry_point(app, "tg-backmap")

@@ -19,6 +19,7 @@ from transgenic_tools.cli._options import (
     VerboseOption,
     VersionOption,
     new_app,
+    say_json,
     set_up_logging,
 )
 
@@ -38,7 +39,7 @@ def evidence(
     min_intron: Annotated[int, typer.Option(min=1, help="Shorter gaps are no introns.")] = 20,
     max_intron: Annotated[int, typer.Option(min=1, help="Longer gaps are no introns.")] = 100_000,
     threads: ThreadsOption = 1,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     version: VersionOption = False,
@@ -58,9 +59,7 @@ def evidence(
             threads=threads,
         )
     )  # fmt: skip
-    if json_summary:
-        typer.echo(result.to_json())
-    elif not quiet:
+    if not say_json(json_summary, result.to_json()) and not quiet:
         typer.echo(f"{result.junctions} junctions, {result.chains} chains of {len(result.inputs)} inputs in {out}")
 
 

@@ -7,12 +7,12 @@ A surprise: torch is loaded only when a run starts, so `--help` and `--version` 
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from transgenic_tools.choices import Device, Precision
 from transgenic_tools.cli._errors import entry_point
 from transgenic_tools.cli._options import (
     JsonOption,
@@ -23,35 +23,13 @@ from transgenic_tools.cli._options import (
     VerboseOption,
     VersionOption,
     new_app,
+    say_json,
     set_up_logging,
 )
+from transgenic_tools.generate.config import Config
+from transgenic_tools.search.config import Decoding, DecodingConfig
 
 app = new_app("Generate the transcripts of every gene in gene shards.")
-
-
-class DecodingName(StrEnum):
-    """How transcripts are searched."""
-
-    greedy = "greedy"
-    beam = "beam"
-    sample = "sample"
-    viterbi = "viterbi"
-
-
-class PrecisionName(StrEnum):
-    """Numbers that the network computes with."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class DeviceName(StrEnum):
-    """Where the model runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 @app.command()
@@ -62,31 +40,35 @@ def generate(
         Path | None, typer.Option("--model", "-m", help="Model directory; default: the embedded model.")
     ] = None,
     decoding: Annotated[
-        DecodingName, typer.Option(help="Search; all but sample are deterministic.")
-    ] = DecodingName.beam,
-    num_beams: Annotated[int, typer.Option(help="Hypotheses kept for each gene (beam).")] = 4,
-    max_isoforms: Annotated[int, typer.Option(help="Most transcripts for each gene.")] = 6,
+        Decoding, typer.Option(help="Search; all but sample are deterministic.")
+    ] = DecodingConfig.decoding,
+    num_beams: Annotated[int, typer.Option(help="Hypotheses kept for each gene (beam).")] = DecodingConfig.num_beams,
+    max_isoforms: Annotated[int, typer.Option(help="Most transcripts for each gene.")] = DecodingConfig.max_isoforms,
     min_confidence: Annotated[
         float,
         typer.Option(
             help="Leave out transcripts less probable than this (a gene's best one stays, but not with --complete)."
         ),
-    ] = 0.35,
-    temperature: Annotated[float, typer.Option(help="Of sampling; below 1 is bolder, above 1 more varied.")] = 1.0,
-    top_p: Annotated[float, typer.Option(help="Of sampling: choose among the likeliest steps of this total.")] = 0.95,
-    seed: SeedOption = 1,
+    ] = DecodingConfig.min_confidence,
+    temperature: Annotated[
+        float, typer.Option(help="Of sampling; below 1 is bolder, above 1 more varied.")
+    ] = DecodingConfig.temperature,
+    top_p: Annotated[
+        float, typer.Option(help="Of sampling: choose among the likeliest steps of this total.")
+    ] = DecodingConfig.top_p,
+    seed: SeedOption = DecodingConfig.seed,
     complete: Annotated[
         bool, typer.Option("--complete", help="Known transcripts in the shards are the prompt; write further ones.")
     ] = False,
     split: Annotated[str | None, typer.Option(help="Only genes of this split (train, validation, test).")] = None,
-    device: Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")] = DeviceName.auto,
+    device: Annotated[Device, typer.Option(help="auto takes CUDA where there is one.")] = Config.device,
     precision: Annotated[
-        PrecisionName, typer.Option(help="auto takes bf16 on CPUs made for it; fp32 gives the same on every processor.")
-    ] = PrecisionName.auto,
+        Precision, typer.Option(help="auto takes bf16 on CPUs made for it; fp32 gives the same on every processor.")
+    ] = Config.precision,
     batch_bases: Annotated[
         int, typer.Option(help="Bases in one batch on a GPU; halve it when memory is short.")
-    ] = 200_000,
-    threads: ThreadsOption = 1,
+    ] = Config.batch_bases,
+    threads: ThreadsOption = Config.threads,
     max_length: Annotated[
         int | None, typer.Option(help="Leave out windows of more bases; by default those that do not fit the memory.")
     ] = None,
@@ -94,7 +76,7 @@ def generate(
         Path | None, typer.Option(help="Stored encodings of tg-encode, for models with a pretrained encoder.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what is there already.")] = False,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     version: VersionOption = False,
@@ -104,18 +86,16 @@ def generate(
     Example: tg-generate shards/ --outdir predictions/
     """
     set_up_logging(verbose, quiet)
-    from transgenic_tools.generate.config import Config
     from transgenic_tools.generate.run import run
-    from transgenic_tools.search.config import DecodingConfig
 
     search = DecodingConfig(
-        decoding=decoding.value, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence,
+        decoding=decoding, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence,
         temperature=temperature, top_p=top_p, seed=seed,
     )  # fmt: skip
     result = run(
         Config(
-            shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device.value, threads=threads,
-            precision=precision.value, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
+            shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device, threads=threads,
+            precision=precision, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
             encodings=encodings, max_length=max_length,
         )
     )  # fmt: skip
@@ -130,9 +110,7 @@ def generate(
         "reused_shards": result.reused,
         "predictions": [str(path) for path in result.predictions],
     }
-    if json_summary:
-        typer.echo(json.dumps(summary))
-    elif not quiet:
+    if not say_json(json_summary, json.dumps(summary)) and not quiet:
         typer.echo(f"{result.transcripts} transcripts of {result.genes} genes in {outdir}")
 
 

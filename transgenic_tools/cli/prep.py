@@ -27,6 +27,7 @@ from transgenic_tools.cli._options import (
     VerboseOption,
     VersionOption,
     new_app,
+    say_json,
     set_up_logging,
     usable_cores,
 )
@@ -34,6 +35,7 @@ from transgenic_tools.cli.prep_lift import lift
 from transgenic_tools.cli.prep_split import split as split_shards
 from transgenic_tools.io.files import unzipped_ahead
 from transgenic_tools.io.memory import keep_freed_memory
+from transgenic_tools.prep.config import Config, ContigEnd, FilterConfig, Routine, WindowConfig
 
 app = new_app("Prepare genomes: FASTA and annotation (or loci) into gene shards.")
 log = logging.getLogger("tg-prep")
@@ -53,37 +55,41 @@ def genes(
     outdir: OutdirOption,
     annotation: Annotated[Path | None, typer.Option("--annotation", "-a", help="Gene models, GFF3 or GTF.")] = None,
     regions: Annotated[Path | None, typer.Option("--regions", "-r", help="Loci alone: BED3-BED12, GFF3, GTF.")] = None,
-    sample: Annotated[str, typer.Option("--sample", "-s", help="Name of the genome, in each row.")] = "sample",
-    upstream: Annotated[int, typer.Option(help="Bases before the gene's 5' end.")] = 200,
-    downstream: Annotated[int, typer.Option(help="Bases after the gene's 3' end.")] = 200,
+    sample: Annotated[str, typer.Option("--sample", "-s", help="Name of the genome, in each row.")] = Config.sample,
+    upstream: Annotated[int, typer.Option(help="Bases before the gene's 5' end.")] = WindowConfig.upstream,
+    downstream: Annotated[int, typer.Option(help="Bases after the gene's 3' end.")] = WindowConfig.downstream,
     flank: Annotated[int | None, typer.Option(help="Bases on both sides; short for the two above.")] = None,
     jitter: Annotated[
         tuple[int, int] | None, typer.Option(metavar="MIN MAX", help="Draw each flank from this range instead.")
     ] = None,
-    seed: SeedOption = 1,
-    contig_end: Annotated[str, typer.Option(help="Windows past a sequence's end: pad (with N) or clip.")] = "pad",
-    routine: Annotated[str, typer.Option(help="whole, cds_overlap, intron_overlap or junctions.")] = "whole",
-    overlap: Annotated[int, typer.Option(help="Bases beside each kept part (not for whole).")] = 200,
+    seed: SeedOption = WindowConfig.seed,
+    contig_end: Annotated[
+        ContigEnd, typer.Option(help="Windows past a sequence's end: pad (with N) or clip.")
+    ] = WindowConfig.contig_end,
+    routine: Annotated[
+        Routine, typer.Option(help="Whole loci, or stretches around the known structure.")
+    ] = WindowConfig.routine,
+    overlap: Annotated[int, typer.Option(help="Bases beside each kept part (not for whole).")] = WindowConfig.overlap,
     split: Annotated[
         str | None,
         typer.Option(help="fraction[:75/10/15], block:SEQID:A:B, seqid:test=S, species:test=NAME, homology, all:test."),
     ] = None,
-    folds: Annotated[int, typer.Option(help="Cross-validation folds; 0 for none.")] = 0,
+    folds: Annotated[int, typer.Option(help="Cross-validation folds; 0 for none.")] = Config.folds,
     aliases: Annotated[Path | None, typer.Option(help="Table: names of one sequence on a line, tabs between.")] = None,
     clean_cds: Annotated[bool, typer.Option(help="Only transcripts with a faultless CDS.")] = False,
     biotype: Annotated[list[str] | None, typer.Option(help="Only genes of this biotype (repeatable).")] = None,
-    min_length: Annotated[int, typer.Option(help="Shortest locus in bases.")] = 0,
+    min_length: Annotated[int, typer.Option(help="Shortest locus in bases.")] = FilterConfig.min_length,
     max_length: Annotated[int | None, typer.Option(help="Longest locus in bases.")] = None,
-    min_isoforms: Annotated[int, typer.Option(help="Fewest distinct coding transcripts.")] = 0,
+    min_isoforms: Annotated[int, typer.Option(help="Fewest distinct coding transcripts.")] = FilterConfig.min_isoforms,
     max_isoforms: Annotated[int | None, typer.Option(help="Most distinct coding transcripts.")] = None,
     longest: Annotated[bool, typer.Option(help="Keep each gene's longest CDS alone.")] = False,
-    shard_bases: Annotated[int, typer.Option(help="Bases of windows in one shard.")] = 50_000_000,
+    shard_bases: Annotated[int, typer.Option(help="Bases of windows in one shard.")] = Config.shard_bases,
     strict: Annotated[bool, typer.Option(help="Fail where anything would be mended or rejected.")] = False,
     threads: Annotated[
         int | None,
         typer.Option("--threads", "-t", min=1, help="CPU threads or worker processes; 2 (of one core: 1) by default."),
     ] = None,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
 ) -> None:
@@ -92,14 +98,13 @@ def genes(
     threads = threads or min(2, usable_cores())
     large = [path for path in (annotation, regions, fasta) if path is not None]
     with unzipped_ahead(large if threads > 1 else ()):  # imports take as long as unzipping
-        from transgenic_tools.prep.config import Config, FilterConfig, WindowConfig
         from transgenic_tools.prep.run import run
 
         config = Config(
             fasta=fasta, outdir=outdir, annotation=annotation, regions=regions, sample=sample, aliases=aliases,
             window=WindowConfig(
                 upstream=upstream if flank is None else flank, downstream=downstream if flank is None else flank,
-                jitter=jitter, seed=seed, contig_end=contig_end, routine=routine, overlap=overlap,  # type: ignore[arg-type]
+                jitter=jitter, seed=seed, contig_end=contig_end, routine=routine, overlap=overlap,
             ),
             filters=FilterConfig(
                 clean_cds=clean_cds, biotypes=tuple(biotype or ()), min_length=min_length, max_length=max_length,
@@ -113,7 +118,7 @@ def genes(
 @app.command()
 def samplesheet(
     sheet: Annotated[Path, typer.Argument(help="CSV with the columns sample,fasta,annotation,regions,reads.")],
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
 ) -> None:
@@ -122,9 +127,8 @@ def samplesheet(
     from transgenic_tools.io.samplesheet import read_samplesheet
 
     samples = read_samplesheet(sheet)
-    if json_summary:
-        typer.echo(json.dumps({"samples": [{k: v and str(v) for k, v in vars(s).items()} for s in samples]}))
-    else:
+    rows = [{key: value and str(value) for key, value in vars(sample).items()} for sample in samples]
+    if not say_json(json_summary, json.dumps({"samples": rows})):
         log.info("%s: %d sample(s), no fault", sheet, len(samples))
 
 
@@ -135,7 +139,7 @@ def inspect(
     width: Annotated[int, typer.Option(min=20, help="Characters of the picture.")] = 80,
     whole: Annotated[bool, typer.Option("--whole", help="Print the whole sequence.")] = False,
     ids: Annotated[int, typer.Option(help="Gene IDs to list in the summary.")] = 5,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
 ) -> None:
@@ -148,8 +152,7 @@ def inspect(
             typer.echo(line)
         return
     summary = summarise(shards).to_json()
-    if json_summary:
-        typer.echo(json.dumps(summary))
+    if say_json(json_summary, json.dumps(summary)):
         return
     for key, value in {**summary, "first genes": gene_ids(shards, ids)}.items():
         typer.echo(f"{key:>12}: {value}")
@@ -160,7 +163,7 @@ def gsf(
     source: Annotated[Path, typer.Argument(help="GFF3 or GTF, or a table of gene sentences.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The table, or the GFF3 (GTF: end it in .gtf).")],
     flank: Annotated[int, typer.Option(min=0, help="Bases of window around each gene.")] = 0,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
 ) -> None:
@@ -171,15 +174,13 @@ def gsf(
 
     done = convert(source, out, flank=flank)
     counts = count_findings(done.findings)
-    if json_summary:
-        typer.echo(json.dumps({"genes": done.genes, "transcripts": done.transcripts, "findings": counts}))
-    else:
+    summary = {"genes": done.genes, "transcripts": done.transcripts, "findings": counts}
+    if not say_json(json_summary, json.dumps(summary)):
         log.info("%s: %d genes, %d transcripts; %s", out, done.genes, done.transcripts, counts or "nothing left out")
 
 
-def _report(summary: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(summary, default=list))
+def _report(summary: dict[str, Any], as_json: Path | None) -> None:
+    if say_json(as_json, json.dumps(summary, default=list)):
         return
     log.info(
         "%s: %d of %d genes, %d transcripts, %d bases in %d shards, %.1f s",

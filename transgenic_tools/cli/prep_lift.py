@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from transgenic_tools.cli._options import JsonOption, OutdirOption, QuietOption, VerboseOption, set_up_logging
+from transgenic_tools.choices import SHARD_BASES
+from transgenic_tools.cli._options import JsonOption, OutdirOption, QuietOption, VerboseOption, say_json, set_up_logging
 
 log = logging.getLogger("tg-prep")
 
@@ -26,8 +27,8 @@ def lift(
     split: Annotated[list[str] | None, typer.Option(help="Split to lift (repeatable); train by default.")] = None,
     flank: Annotated[int, typer.Option(help="Bases of the window on each side of the CDS.")] = 1000,
     min_identity: Annotated[float, typer.Option(help="Least share of equal bases in the alignment.")] = 0.8,
-    shard_bases: Annotated[int, typer.Option(help="Bases of windows in one shard.")] = 50_000_000,
-    json_summary: JsonOption = False,
+    shard_bases: Annotated[int, typer.Option(help="Bases of windows in one shard.")] = SHARD_BASES,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
 ) -> None:
@@ -44,7 +45,6 @@ def lift(
         shard_bases=shard_bases, align=AlignConfig(min_identity=min_identity),
     )  # fmt: skip
     summary = run(config).summary()
-    if json_summary:
-        typer.echo(json.dumps(summary))
+    say_json(json_summary, json.dumps(summary))
     log.info("%s: %s of %s genes lifted", sample, summary["lifted"], summary["considered"])
     log.info("genes lost: %s", summary["genes_lost"])

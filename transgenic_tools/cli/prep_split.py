@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from transgenic_tools.cli._options import JsonOption, OutdirOption, QuietOption, VerboseOption, set_up_logging
+from transgenic_tools.cli._options import JsonOption, OutdirOption, QuietOption, VerboseOption, say_json, set_up_logging
 
 log = logging.getLogger("tg-prep")
 
@@ -23,7 +23,7 @@ def split(
     outdir: OutdirOption,
     rule: Annotated[str, typer.Option("--split", help="homology, or homology:75/10/15.")] = "homology",
     folds: Annotated[int, typer.Option(help="Cross-validation folds; 0 for none.")] = 0,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
 ) -> None:
@@ -32,8 +32,7 @@ def split(
     from transgenic_tools.prep.families import Config, run
 
     done = run(Config(shards=tuple(shards), outdir=outdir, split=rule, folds=folds))
-    if json_summary:
-        typer.echo(json.dumps(done.to_json()))
+    say_json(json_summary, json.dumps(done.to_json()))
     log.info("%d genes in %d families, %d of them in several genomes", done.genes, done.families, done.shared)
     for sample, counts in done.splits.items():
         log.info("%s: %s", sample, ", ".join(f"{n} {name}" for name, n in counts.items()))

@@ -17,7 +17,15 @@ from typing import Annotated, Any
 import typer
 
 from transgenic_tools.cli._errors import entry_point
-from transgenic_tools.cli._options import JsonOption, QuietOption, VerboseOption, VersionOption, new_app, set_up_logging
+from transgenic_tools.cli._options import (
+    JsonOption,
+    QuietOption,
+    VerboseOption,
+    VersionOption,
+    new_app,
+    say_json,
+    set_up_logging,
+)
 from transgenic_tools.errors import UsageError
 
 _LOG = logging.getLogger(__name__)
@@ -72,7 +80,7 @@ def report(
     version: VersionOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
 ) -> None:
     """Write one HTML page about a run; it holds everything and opens without a network."""
     if context.invoked_subcommand is not None:
@@ -92,8 +100,7 @@ def report(
     )  # fmt: skip
     result = run(config, progress=_LOG.info)
     _LOG.info("%s: %d samples, %d loci, %d bytes", result.out, result.samples, result.loci, result.bytes)
-    if json_summary:
-        typer.echo(json.dumps(result.summary(), sort_keys=True))
+    say_json(json_summary, json.dumps(result.summary(), sort_keys=True))
 
 
 @app.command()

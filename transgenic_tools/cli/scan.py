@@ -20,8 +20,10 @@ from transgenic_tools.cli._options import (
     VerboseOption,
     VersionOption,
     new_app,
+    say_json,
     set_up_logging,
 )
+from transgenic_tools.scan.config import Config
 
 app = new_app("Find loci in a bare genome.")
 
@@ -39,19 +41,25 @@ def scan(
     fasta: Annotated[Path, typer.Argument(help="The genome: FASTA, plain or gzipped; lower case is read as upper.")],
     outdir: OutdirOption,
     model: Annotated[Path | None, typer.Option("--model", "-m", help="Model directory that can scan.")] = None,
-    sample: Annotated[str, typer.Option(help="Name of the genome in the shards.")] = "genome",
+    sample: Annotated[str, typer.Option(help="Name of the genome in the shards.")] = Config.sample,
     seqid: Annotated[list[str] | None, typer.Option("--seqid", help="Only this sequence; may be repeated.")] = None,
     skip_seqid: Annotated[
         list[str] | None, typer.Option("--skip-seqid", help="Not this sequence (plastid ...); may be repeated.")
     ] = None,
     part: Annotated[str, typer.Option(help="Share of the work, as 2/8.")] = "1/1",
-    flank: Annotated[int, typer.Option(min=0, help="Bases of a window beside its locus.")] = 300,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out loci less probable than this.")] = 0.1,
-    min_coding: Annotated[int, typer.Option(min=0, help="Leave out loci with fewer coding bases.")] = 90,
-    longest_gap: Annotated[int, typer.Option(min=1, help="So many unknown bases or more hold no gene.")] = 100,
-    complete_only: Annotated[bool, typer.Option(help="Leave out genes that the end of a sequence cuts.")] = False,
-    threads: ThreadsOption = 1,
-    json_summary: JsonOption = False,
+    flank: Annotated[int, typer.Option(min=0, help="Bases of a window beside its locus.")] = Config.flank,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out loci less probable than this.")
+    ] = Config.min_score,
+    min_coding: Annotated[int, typer.Option(min=0, help="Leave out loci with fewer coding bases.")] = Config.min_coding,
+    longest_gap: Annotated[
+        int, typer.Option(min=1, help="So many unknown bases or more hold no gene.")
+    ] = Config.longest_gap,
+    complete_only: Annotated[
+        bool, typer.Option(help="Leave out genes that the end of a sequence cuts.")
+    ] = Config.complete_only,
+    threads: ThreadsOption = Config.threads,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     version: VersionOption = False,
@@ -64,7 +72,6 @@ def scan(
     share = _part(part)
     import torch
 
-    from transgenic_tools.scan.config import Config
     from transgenic_tools.scan.run import run
 
     torch.set_num_threads(threads)
@@ -75,9 +82,7 @@ def scan(
             longest_gap=longest_gap, complete_only=complete_only, threads=threads,
         )
     )  # fmt: skip
-    if json_summary:
-        typer.echo(result.to_json())
-    elif not quiet:
+    if not say_json(json_summary, result.to_json()) and not quiet:
         typer.echo(f"{result.loci} loci on {result.sequences} sequences ({result.bases:,} bases) in {outdir}")
 
 

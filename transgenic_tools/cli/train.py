@@ -7,12 +7,12 @@ A surprise: the same command runs under torchrun and accelerate; every process r
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from transgenic_tools.choices import Device, TrainingPrecision
 from transgenic_tools.cli._errors import entry_point
 from transgenic_tools.cli._options import (
     JsonOption,
@@ -21,55 +21,12 @@ from transgenic_tools.cli._options import (
     VerboseOption,
     VersionOption,
     new_app,
+    say_json,
     set_up_logging,
 )
+from transgenic_tools.train.config import Freeze, Optimizer, Peft, Stages
 
 app = new_app("Train a model from gene shards.")
-
-
-class StageName(StrEnum):
-    """What is learned."""
-
-    all = "all"
-    trunk = "trunk"
-    decoder = "decoder"
-
-
-class PeftName(StrEnum):
-    """Adapters in the encoder."""
-
-    none = "none"
-    lora = "lora"
-    ia3 = "ia3"
-
-
-class FreezeName(StrEnum):
-    """What stays as it is."""
-
-    none = "none"
-    encoder = "encoder"
-
-
-class PrecisionName(StrEnum):
-    """Arithmetic of activations."""
-
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class OptimizerName(StrEnum):
-    """How weights are moved."""
-
-    adamw = "adamw"
-    muon = "muon"
-
-
-class DeviceName(StrEnum):
-    """Where the model runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 @app.command()
@@ -81,9 +38,7 @@ def train(
     ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from this model directory (fine-tuning).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change the preset: part.setting=value.")] = None,
-    stage: Annotated[
-        StageName, typer.Option(help="trunk, then decoder on the frozen trunk; or one of both.")
-    ] = StageName.all,
+    stage: Annotated[Stages, typer.Option(help="trunk, then decoder on the frozen trunk; or one of both.")] = "all",
     weights: Annotated[
         str | None, typer.Option(help="Published weights of the encoder: a directory or a hub name.")
     ] = None,
@@ -94,18 +49,18 @@ def train(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run the code beside the weights (encoder 'auto').")
     ] = False,
-    peft: Annotated[PeftName | None, typer.Option(help="Learn adapters in the encoder instead of its weights.")] = None,
+    peft: Annotated[Peft | None, typer.Option(help="Learn adapters in the encoder instead of its weights.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of LoRA.")] = None,
-    freeze: Annotated[FreezeName | None, typer.Option(help="Keep the encoder's pretrained part as it is.")] = None,
+    freeze: Annotated[Freeze | None, typer.Option(help="Keep the encoder's pretrained part as it is.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of the trunk, and of the decoder.")] = None,
     decoder_steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of the decoder alone.")] = None,
     batch_bases: Annotated[int | None, typer.Option(min=1, help="Bases of one micro-batch, padding included.")] = None,
     accumulate: Annotated[int | None, typer.Option(min=1, help="Micro-batches of a step, over all processes.")] = None,
     max_bases: Annotated[int | None, typer.Option(min=1, help="Longest crop of a window.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    optimizer: Annotated[OptimizerName | None, typer.Option(help="adamw, or muon for hidden matrices.")] = None,
+    optimizer: Annotated[Optimizer | None, typer.Option(help="adamw, or muon for hidden matrices.")] = None,
     precision: Annotated[
-        PrecisionName | None, typer.Option(help="bf16 pays on GPUs made for it; fp32 on a CPU.")
+        TrainingPrecision | None, typer.Option(help="bf16 pays on GPUs made for it; fp32 on a CPU.")
     ] = None,
     ema: Annotated[float | None, typer.Option(help="Decay of averaged weights; 0 for none.")] = None,
     eval_every: Annotated[int | None, typer.Option(min=1, help="Steps between measurements.")] = None,
@@ -126,7 +81,7 @@ def train(
     deepspeed: Annotated[
         Path | None, typer.Option(help="DeepSpeed configuration: conf/deepspeed/zero{1,2,3}.json.")
     ] = None,
-    device: Annotated[DeviceName | None, typer.Option(help="auto takes CUDA where there is one.")] = None,
+    device: Annotated[Device | None, typer.Option(help="auto takes CUDA where there is one.")] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", "-t", min=1, help="CPU threads; 1 gives the same bytes twice.")
     ] = None,
@@ -135,7 +90,7 @@ def train(
     ] = None,
     no_resume: Annotated[bool, typer.Option("--no-resume", help="Begin anew beside old checkpoints.")] = False,
     ignore_memory: Annotated[bool, typer.Option("--ignore-memory", help="Run even where it may not fit.")] = False,
-    json_summary: JsonOption = False,
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     version: VersionOption = False,
@@ -150,22 +105,26 @@ def train(
 
     changed = {
         "weights": weights, "revision": revision, "allow_download": allow_download or None,
-        "trust_remote_code": trust_remote_code or None, "peft": peft and peft.value, "rank": rank,
-        "freeze": freeze and freeze.value, "batch_bases": batch_bases, "accumulate": accumulate,
-        "max_bases": max_bases, "learning_rate": learning_rate, "optimizer": optimizer and optimizer.value,
-        "precision": precision and precision.value, "ema": ema, "eval_every": eval_every, "save_every": save_every,
+        "trust_remote_code": trust_remote_code or None, "peft": peft, "rank": rank,
+        "freeze": freeze, "batch_bases": batch_bases, "accumulate": accumulate,
+        "max_bases": max_bases, "learning_rate": learning_rate, "optimizer": optimizer,
+        "precision": precision, "ema": ema, "eval_every": eval_every, "save_every": save_every,
         "encodings": encodings, "augment": tuple(augment) if augment else None,
         "stream": stream or None, "workers": workers, "folds": folds, "fold": fold, "deepspeed": deepspeed,
-        "device": device and device.value, "threads": threads, "seed": seed, "resume": False if no_resume else None,
+        "device": device, "threads": threads, "seed": seed, "resume": False if no_resume else None,
     }  # fmt: skip
     request = Request(
-        shards=tuple(shards), outdir=outdir, preset=preset, init=init, overrides=tuple(set_ or ()), stage=stage.value,
+        shards=tuple(shards), outdir=outdir, preset=preset, init=init, overrides=tuple(set_ or ()), stage=stage,
         changed=changed, steps={"trunk": steps, "decoder": decoder_steps or steps}, check_memory=not ignore_memory,
     )  # fmt: skip
     result = train_stages(request)
-    if json_summary:
-        typer.echo(json.dumps({"outdir": str(result.outdir), "metrics": result.metrics, "train_genes": result.n_train,
-                               "validation_genes": result.n_validation}))  # fmt: skip
+    summary = {
+        "outdir": str(result.outdir),
+        "metrics": result.metrics,
+        "train_genes": result.n_train,
+        "validation_genes": result.n_validation,
+    }
+    say_json(json_summary, json.dumps(summary))
 
 
 main = entry_point(app, "tg-train")

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from transgenic_tools.choices import Device
+
+Dtype = Literal["int8", "fp16"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -25,10 +29,10 @@ class Config:
     shards: tuple[Path, ...]
     model: Path
     outdir: Path
-    dtype: Literal["int8", "fp16"] = "int8"
+    dtype: Dtype = "int8"
     pool: int = 2
     limit_gb: float = 50.0
     batch_bases: int = 50_000
-    device: str = "auto"
+    device: Device = "auto"
     threads: int = 1
     overwrite: bool = False

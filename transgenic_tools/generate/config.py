@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from transgenic_tools.choices import Device, Precision
 from transgenic_tools.search.config import DecodingConfig
 
 
@@ -27,8 +27,8 @@ class Config:
     model: Path | None
     outdir: Path
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
-    device: str = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    device: Device = "auto"
+    precision: Precision = "auto"
     threads: int = 1
     batch_bases: int = 200_000
     complete: bool = False

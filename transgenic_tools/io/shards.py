@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
+from transgenic_tools.choices import SHARD_BASES
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.io.parquet import Kind, ParquetInput, SealedWriter
 from transgenic_tools.io.rows import GeneRow, PredictedGene, PredictionRow, gene_fault, predicted_gene, prediction_fault
@@ -27,7 +28,6 @@ ROWS_PER_GROUP = 256
 #: Row groups that may wait for the thread that writes them.
 _PENDING = 8
 BASES_PER_GROUP = 16_000_000
-DEFAULT_SHARD_BASES = 50_000_000
 
 Row = TypeVar("Row", GeneRow, PredictionRow)
 
@@ -181,7 +181,7 @@ def write_gene_shards(
     outdir: str | Path,
     *,
     provenance: Provenance,
-    shard_bases: int = DEFAULT_SHARD_BASES,
+    shard_bases: int = SHARD_BASES,
     stem: str = "genes",
 ) -> tuple[Path, ...]:
     """Write `<outdir>/<stem>-00000.parquet` and so on; no rows give one empty shard.
@@ -199,7 +199,7 @@ def write_gene_tables(
     outdir: str | Path,
     *,
     provenance: Provenance,
-    shard_bases: int = DEFAULT_SHARD_BASES,
+    shard_bases: int = SHARD_BASES,
     behind: ThreadPoolExecutor | None = None,
 ) -> tuple[Path, ...]:
     """As `write_gene_shards`, of many rows at a time; how the rows are spread over the tables changes no byte.

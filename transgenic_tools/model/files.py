@@ -50,7 +50,7 @@ def model_dir(path: str | Path | None) -> Path:
     for name in ("config.json", "model.safetensors"):
         if not (directory / name).is_file():
             raise MissingInputError(
-                f"no {name} in the model directory", path=directory, hint="give a directory made by tg-train to --model"
+                f"no {name} in the model directory", path=directory, hint="give a directory that tg-train made"
             )
     return directory
 

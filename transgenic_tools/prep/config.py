@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from transgenic_tools.choices import SHARD_BASES
 from transgenic_tools.errors import UsageError
-from transgenic_tools.io.shards import DEFAULT_SHARD_BASES
 
+ContigEnd = Literal["pad", "clip"]
 Routine = Literal["whole", "cds_overlap", "intron_overlap", "junctions"]
 ROUTINES: tuple[Routine, ...] = ("whole", "cds_overlap", "intron_overlap", "junctions")
 
@@ -33,7 +34,7 @@ class WindowConfig:
     downstream: int = 200
     jitter: tuple[int, int] | None = None
     seed: int = 1
-    contig_end: Literal["pad", "clip"] = "pad"
+    contig_end: ContigEnd = "pad"
     routine: Routine = "whole"
     overlap: int = 200
 
@@ -46,7 +47,7 @@ class WindowConfig:
             )
         if self.routine not in ROUTINES:
             raise UsageError(f"--routine {self.routine}", hint=f"choose one of {', '.join(ROUTINES)}")
-        if self.contig_end not in ("pad", "clip"):
+        if self.contig_end not in get_args(ContigEnd):
             raise UsageError(f"--contig-end {self.contig_end}", hint="choose pad or clip")
         if self.overlap < 1:
             raise UsageError(f"--overlap {self.overlap}", hint="give 1 or more bases")
@@ -94,7 +95,7 @@ class Config:
     aliases: Path | None = None
     split: str | None = None
     folds: int = 0
-    shard_bases: int = DEFAULT_SHARD_BASES
+    shard_bases: int = SHARD_BASES
     strict: bool = False
     threads: int = 1
 

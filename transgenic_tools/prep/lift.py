@@ -17,6 +17,7 @@ from typing import Any
 
 import mappy
 
+from transgenic_tools.choices import SHARD_BASES
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.genome.gene import Transcript, in_transcription_order
 from transgenic_tools.genome.interval import Interval, Strand, merge, span
@@ -25,7 +26,7 @@ from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.rejects import LIFT, Reject, write_rejects_file
 from transgenic_tools.io.rows import LIFTED, PARTIAL, GeneRow
-from transgenic_tools.io.shards import DEFAULT_SHARD_BASES, read_shard, write_gene_shards
+from transgenic_tools.io.shards import read_shard, write_gene_shards
 from transgenic_tools.prep.lift_align import (
     AlignConfig,
     Hit,
@@ -65,7 +66,7 @@ class LiftConfig:
     outdir: Path
     splits: tuple[str, ...] = ("train",)
     flank: int = 1000
-    shard_bases: int = DEFAULT_SHARD_BASES
+    shard_bases: int = SHARD_BASES
     align: AlignConfig = field(default_factory=AlignConfig)
 
     def __post_init__(self) -> None:

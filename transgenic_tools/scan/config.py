@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transgenic_tools.io.shards import DEFAULT_SHARD_BASES
+from transgenic_tools.choices import SHARD_BASES
 
 #: Bases of a piece in which loci are found together, and bases beside it on either side: longer than nearly every gene.
 PIECE, OVERLAP = 1_000_000, 100_000
@@ -45,5 +45,5 @@ class Config:
     min_coding: int = 90
     longest_gap: int = 100
     complete_only: bool = False
-    shard_bases: int = DEFAULT_SHARD_BASES
+    shard_bases: int = SHARD_BASES
     threads: int = 1

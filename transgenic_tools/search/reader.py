@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from transgenic_tools.choices import Precision
 from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.candidates import choose_candidates
 from transgenic_tools.lattice.graph import Graph, build_graph
@@ -25,7 +26,6 @@ from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.network import Network
 from transgenic_tools.search.twins import ScanningTrunk, fast_trunk
 
-Precision = Literal["auto", "fp32", "bf16"]
 Codes = npt.NDArray[np.uint8]
 #: Sites that must be candidates, whatever their score.
 Forced = Sequence[tuple[Site, int]]
@@ -54,7 +54,7 @@ def pick_precision(name: Precision, device: torch.device) -> Precision:
     if name == "auto":
         return "bf16" if native else "fp32"
     if not native:
-        raise UsageError("--precision bf16, but this processor has no bf16 instructions", hint="use auto or fp32")
+        raise UsageError("precision bf16, but this processor has no bf16 instructions", hint="use auto or fp32")
     return name
 
 

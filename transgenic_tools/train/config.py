@@ -10,8 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from transgenic_tools.choices import Device, TrainingPrecision
+
 Stage = Literal["trunk", "decoder"]
-Precision = Literal["fp32", "bf16"]
+#: `all` is trunk, scoring, decoder, calibration.
+Stages = Literal["all", "trunk", "decoder"]
+Optimizer = Literal["adamw", "muon"]
+Peft = Literal["none", "lora", "ia3"]
+Freeze = Literal["none", "encoder"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,24 +78,24 @@ class Config:
     folds: int | None = None
     fold: int | None = None
     seed: int = 1
-    precision: Precision = "fp32"
+    precision: TrainingPrecision = "fp32"
     ema: float = 0.999
     eval_every: int = 500
     save_every: int = 500
     log_every: int = 50
     resume: bool = True
     threads: int = 0
-    device: str = "auto"
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    device: Device = "auto"
+    optimizer: Optimizer = "adamw"
     site_weight: float = 1.0
     content_weight: float = 1.0
     weights: str | None = None
     revision: str | None = None
     allow_download: bool = False
     trust_remote_code: bool = False
-    peft: Literal["none", "lora", "ia3"] = "none"
+    peft: Peft = "none"
     rank: int = 8
-    freeze: Literal["none", "encoder"] = "none"
+    freeze: Freeze = "none"
     deepspeed: Path | None = None
     encodings: Path | None = None
     augment: tuple[Path, ...] = ()

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from transgenic_tools.errors import UsageError
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.model.preflight import check, estimate, expected_seconds, operations_per_second, shared
 from transgenic_tools.model.presets import load_preset
-from transgenic_tools.train.config import Config
+from transgenic_tools.train.config import Config, Stages
 from transgenic_tools.train.processes import is_set, leave, read_zero, world_size, zero_stage
 from transgenic_tools.train.recipe import Result, recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
@@ -44,7 +44,7 @@ class Request:
     preset: str | None = None
     init: Path | None = None
     overrides: tuple[str, ...] = ()
-    stage: Literal["all", "trunk", "decoder"] = "all"
+    stage: Stages = "all"
     changed: Mapping[str, Any]
     steps: Mapping[str, int | None]
     check_memory: bool = True

@@ -104,7 +104,7 @@ def find_weights(weights: str, *, revision: str | None = None, allow_download: b
     except (OSError, ValueError) as error:
         raise MissingInputError(
             f"no weights {weights!r} here ({type(error).__name__})",
-            hint="give a local directory, or allow the download with --allow-download and encoder.revision",
+            hint="give a local directory, or allow the download: tg-train --allow-download --revision COMMIT",
         ) from error
 
 
@@ -176,7 +176,9 @@ def load_published(encoder: Encoder, directory: Path, *, trust_remote_code: bool
     """
     backbone = getattr(encoder, "backbone", None)
     if backbone is None:
-        raise UsageError("the embedded encoder takes no published weights", hint="start from a model with --init")
+        raise UsageError(
+            "the embedded encoder takes no published weights", hint="take a trained model: tg-train --init"
+        )
     if hasattr(backbone, "load"):
         backbone.load(directory, trust_remote_code=trust_remote_code)
         return len(backbone.state_dict())
