@@ -76,6 +76,7 @@ def toolFlags(settings) {
         ],
         report: [
             '--title': settings.report_title,
+            '--augmented': settings.mode == 'augment',
         ],
     ]
 }

@@ -149,14 +149,14 @@ LEFT_OUT = {
             "--set", "--stage", "--weights", "--revision", "--allow-download", "--trust-remote-code", "--peft",
             "--rank", "--freeze", "--steps", "--decoder-steps", "--batch-bases", "--accumulate", "--max-bases",
             "--learning-rate", "--optimizer", "--precision", "--ema", "--eval-every", "--save-every", "--augment",
-            "--encodings",
-            "--stream", "--workers", "--deepspeed", "--no-resume", "--ignore-memory",
+            "--encodings", "--stream", "--workers", "--deepspeed", "--no-resume", "--ignore-memory",
         )
     },
     "report": {
         "--rejects": "they stand beside the annotation", "--predictions": "shards are too large to be gathered",
         "--params": "pipeline_info has them", "--model": "pipeline_info has its path",
         "--paired-only": "the report shows whatever was annotated",
+        "--fasta": "the task would need all genomes; tg-report alone", "--generation": "generate.json has the device",
     },
     "report folds": {},
     "prep split": {},
