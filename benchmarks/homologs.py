@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.gene import Gene
-from transgenic_tools.genome.sequence import translate
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.provenance import write_aside
 
@@ -72,7 +72,7 @@ def protein_of(gene: Gene, fasta: Fasta) -> str:
     longest = max(coding, key=lambda t: t.cds_length)
     start, end = longest.cds[0].start, longest.cds[-1].end
     spliced = longest.spliced(fasta.fetch(gene.seqid, start, end), offset=start, coding=True)
-    return translate(spliced[longest.first_phase :]).rstrip("*")
+    return STANDARD.translate(spliced[longest.first_phase :]).rstrip("*")
 
 
 def _codes(protein: str) -> npt.NDArray[np.int32]:

@@ -9,7 +9,7 @@ import pytest
 
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.predict import NO_TRANSCRIPT, NOTHING_NEW, Predictor
-from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, translate
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.model.transgenic import TransgenicModel
@@ -32,13 +32,13 @@ def assert_valid(row: GeneRow, prediction: PredictionRow) -> int:
     for transcript, exons in zip(transcripts, prediction.exon_scores, strict=True):
         coding = transcript.spliced(row.sequence, coding=True)
         assert coding[:3] == "ATG"
-        assert coding[-3:] in STOP_CODONS
+        assert coding[-3:] in STANDARD.stop_codons
         assert len(coding) % 3 == 0
-        assert "*" not in translate(coding)[:-1]
+        assert "*" not in STANDARD.translate(coding)[:-1]
         assert len(exons) == len(transcript.exons)
         for intron in transcript.introns:
             ends = row.sequence[intron.start : intron.start + 2], row.sequence[intron.end - 2 : intron.end]
-            assert ends in SPLICE_PAIRS
+            assert ends in STANDARD.all_pairs
     return len(transcripts)
 
 

@@ -12,7 +12,8 @@ from tests.generate.test_predict import predictor
 from transgenic_tools.backmap.config import Config as BackmapConfig
 from transgenic_tools.backmap.run import run as backmap
 from transgenic_tools.cli.prep import app as prep_app
-from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, reverse_complement
+from transgenic_tools.genome.code import STANDARD
+from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.rows import GeneRow
@@ -53,10 +54,10 @@ def test_predictions_on_shortened_windows_map_back(model: TransgenicModel, tmp_p
                 contig = genome.fetch(gene.seqid)
                 coding = transcript.spliced(contig, coding=True)
                 assert (coding[:3], len(coding) % 3) == ("ATG", 0)
-                assert coding[-3:] in STOP_CODONS
+                assert coding[-3:] in STANDARD.stop_codons
                 for intron in transcript.introns:
                     sense = contig[intron.start : intron.end]
                     sense = sense if gene.strand == "+" else reverse_complement(sense)
-                    assert (sense[:2], sense[-2:]) in SPLICE_PAIRS
+                    assert (sense[:2], sense[-2:]) in STANDARD.all_pairs
             exact += bool(known[gene.id].intersection(t.cds for t in gene.transcripts))
     assert exact >= 2  # far from all: the model has never read a shortened window

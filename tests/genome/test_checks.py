@@ -19,9 +19,9 @@ from transgenic_tools.genome.checks import (
     count_findings,
     ordered_codes,
 )
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.genome.sequence import translate
 
 
 def test_documentation_and_code_hold_the_same_rules() -> None:
@@ -68,7 +68,7 @@ def test_sequence_rules(sequence: str, parts: list[tuple[int, int]], phase: int,
 
 @given(st.text("ACGT", max_size=90))
 def test_in_frame_stop_as_translation_says(coding: str) -> None:
-    assert _has_in_frame_stop(coding) == ("*" in translate(coding)[:-1])
+    assert _has_in_frame_stop(coding) == ("*" in STANDARD.translate(coding)[:-1])
 
 
 def test_counting() -> None:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import DNA, transcripts
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.gene import Gene, Transcript, in_transcription_order
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.phase import next_phase, segment_phases
-from transgenic_tools.genome.sequence import IUPAC, encode, reverse_complement, translate
+from transgenic_tools.genome.sequence import IUPAC, encode, reverse_complement
 
 
 @given(st.text(IUPAC + IUPAC.lower()))
@@ -29,8 +30,8 @@ def test_codes() -> None:
 
 
 def test_translation() -> None:
-    assert translate("ATGGCNTAAcc") == "MX*"
-    assert translate("ATGTGGTGA") == "MW*"
+    assert STANDARD.translate("ATGGCNTAAcc") == "MX*"
+    assert STANDARD.translate("ATGTGGTGA") == "MW*"
 
 
 @given(st.lists(st.integers(1, 50), min_size=1), st.integers(0, 2))
@@ -61,7 +62,7 @@ def test_spliced_cds_by_phases_equals_by_concatenation(transcript: Transcript, t
             elif codons:
                 codons[-1] += base
     coding = transcript.spliced(genome, coding=True)
-    assert translate("".join(codons)) == translate(coding[transcript.first_phase :])
+    assert STANDARD.translate("".join(codons)) == STANDARD.translate(coding[transcript.first_phase :])
 
 
 @given(transcripts())

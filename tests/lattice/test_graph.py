@@ -9,14 +9,18 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from transgenic_tools.errors import UsageError
+from transgenic_tools.genome import code as code_module
+from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS, encode, translate
+from transgenic_tools.genome.sequence import encode
 from transgenic_tools.lattice.candidates import Candidates, choose_candidates
 from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
 from transgenic_tools.lattice.grammar import Kind, path_to_transcript, transcript_to_path
 from transgenic_tools.lattice.graph import Graph, best_path, build_graph
 from transgenic_tools.lattice.paths import exact_sites, find_path
+from transgenic_tools.lattice.site_graph import History
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES, Site
 
 GRAMMAR = GrammarConfig(min_intron=6, min_probability=1e-6, noncanonical_probability=0.01)
@@ -32,24 +36,31 @@ def random_window(seed: int, length: int = 46) -> tuple[str, np.ndarray, np.ndar
     return sequence, sites, contents
 
 
-def few_candidates(sequence: str, sites: np.ndarray) -> Candidates:
+def few_candidates(sequence: str, sites: np.ndarray, code: GeneticCode = STANDARD) -> Candidates:
     """At most a handful of each, so that everything can be enumerated."""
-    chosen = choose_candidates(encode(sequence), sites, GRAMMAR)
+    chosen = choose_candidates(encode(sequence), sites, GRAMMAR, genetic_code=code)
     keep = chosen.split == 0
     return Candidates(
-        chosen.tss[:2], chosen.start[keep][:2], chosen.split[keep][:2], chosen.donor[:4], chosen.acceptor[:4],
-        chosen.tts[-2:], chosen.strong,
-    )  # fmt: skip
+        tss=chosen.tss[:2],
+        start=chosen.start[keep][:2],
+        split=chosen.split[keep][:2],
+        donor=chosen.donor[:4],
+        acceptor=chosen.acceptor[:4],
+        tts=chosen.tts[-2:],
+        strong=chosen.strong,
+    )
 
 
-def introns_between(candidates: Candidates, sequence: str, low: int, high: int) -> Iterator[list[tuple[int, int]]]:
+def introns_between(
+    candidates: Candidates, sequence: str, code: GeneticCode, low: int, high: int
+) -> Iterator[list[tuple[int, int]]]:
     """All chains of allowed introns within [low, high)."""
     single = [
         (d, a)
         for d in candidates.donor.tolist()
         for a in candidates.acceptor.tolist()
         if low <= d and a + 1 - d >= GRAMMAR.min_intron and a + 1 <= high
-        if (sequence[d : d + 2], sequence[a - 1 : a + 1]) in SPLICE_PAIRS
+        if (sequence[d : d + 2], sequence[a - 1 : a + 1]) in code.all_pairs
     ]
     for count in range(3):
         for chain in itertools.combinations(sorted(single), count):
@@ -57,27 +68,28 @@ def introns_between(candidates: Candidates, sequence: str, low: int, high: int) 
                 yield list(chain)
 
 
-def is_valid(transcript: Transcript, sequence: str) -> bool:
+def is_valid(transcript: Transcript, sequence: str, code: GeneticCode = STANDARD) -> bool:
     """By translation alone."""
     coding = transcript.spliced(sequence, coding=True)
-    protein = translate(coding)
-    return len(coding) % 3 == 0 and coding[:3] == "ATG" and coding[-3:] in STOP_CODONS and "*" not in protein[:-1]
+    protein = code.translate(coding)
+    in_frame = len(coding) > 0 and len(coding) % 3 == 0
+    return in_frame and coding[:3] in code.start_codons and protein.find("*") == len(protein) - 1
 
 
-def all_transcripts(candidates: Candidates, sequence: str) -> set[tuple[tuple[Interval, ...], tuple[Interval, ...]]]:
+def all_transcripts(
+    candidates: Candidates, sequence: str, code: GeneticCode = STANDARD
+) -> set[tuple[tuple[Interval, ...], tuple[Interval, ...]]]:
     """Every valid transcript over the candidates, as (exons, CDS): no frame arithmetic, only translation."""
     found = set()
     length = len(sequence)
-    ends = [p for p in range(2, length) if sequence[p - 2 : p + 1] in STOP_CODONS]
-    split_ends = range(length)
     for tss, start, stop, tts in itertools.product(
-        [None, *candidates.tss.tolist()], candidates.start.tolist(), sorted({*ends, *split_ends}),
+        [None, *candidates.tss.tolist()], candidates.start.tolist(), range(length),
         [None, *candidates.tts.tolist()],
     ):  # fmt: skip
         left, right = start if tss is None else tss, stop if tts is None else tts
         if not (left <= start < stop <= right) or (tts is not None and tts <= stop):
             continue
-        for chain in introns_between(candidates, sequence, left, right + 1):
+        for chain in introns_between(candidates, sequence, code, left, right + 1):
             bounds = [left, *itertools.chain.from_iterable((d, a + 1) for d, a in chain), right + 1]
             exons = [(bounds[i], bounds[i + 1]) for i in range(0, len(bounds), 2)]
             if any(b <= a for a, b in exons) or not fits(exons, start, stop):
@@ -86,7 +98,7 @@ def all_transcripts(candidates: Candidates, sequence: str) -> set[tuple[tuple[In
             coding = Interval(start, stop + 1)
             cds = tuple(c for c in (e.intersect(coding) for e in intervals) if c)
             transcript = Transcript("t", "window", "+", intervals, cds)
-            if is_valid(transcript, sequence):
+            if is_valid(transcript, sequence, code):
                 found.add((intervals, cds))
     return found
 
@@ -114,14 +126,24 @@ def read(graph: Graph, path: list[int]) -> Transcript:
     return path_to_transcript(graph.kind[path].tolist(), graph.position[path].tolist(), transcript_id="t")
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_paths_are_all_valid_transcripts_and_no_others(seed: int) -> None:
+#: Other stop codons, other start codons, other splice pairs.
+CILIATE, TWO_STOPS = GeneticCode(table=6), GeneticCode(table=10)
+FOREIGN = GeneticCode(
+    start_codons=("ATG", "CAG"), splice_pairs=(("GT", "AG"), ("CA", "AG")), rare_pairs=(("AT", "CA"),)
+)
+WINDOWS = [*((seed, STANDARD) for seed in range(40))]
+WINDOWS += [(seed, code) for code in (CILIATE, TWO_STOPS, FOREIGN) for seed in range(12)]
+
+
+@pytest.mark.parametrize(("seed", "code"), WINDOWS)
+def test_paths_are_all_valid_transcripts_and_no_others(seed: int, code: GeneticCode) -> None:
     sequence, sites, contents = random_window(seed)
-    candidates = few_candidates(sequence, sites)
+    candidates = few_candidates(sequence, sites, code)
     graph = build_graph(
-        encode(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates
-    )
-    expected = all_transcripts(candidates, sequence)
+        encode(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates,
+        genetic_code=code,
+    )  # fmt: skip
+    expected = all_transcripts(candidates, sequence, code)
     if graph is None:
         assert not expected
         return
@@ -137,24 +159,40 @@ def test_paths_are_all_valid_transcripts_and_no_others(seed: int) -> None:
     assert dict((tuple(p), s) for p, s in scored)[tuple(viterbi)] == pytest.approx(best, abs=1e-9)
 
 
-def test_the_enumeration_meets_introns() -> None:
+@pytest.mark.parametrize("code", [STANDARD, CILIATE, TWO_STOPS, FOREIGN])
+def test_the_enumeration_meets_introns(code: GeneticCode) -> None:
     """The oracle above is worth something only where transcripts have introns."""
     spliced = 0
-    for seed in range(40):
+    for seed in sorted({seed for seed, used in WINDOWS if used == code}):
         sequence, sites, _ = random_window(seed)
-        spliced += sum(len(exons) > 1 for exons, _ in all_transcripts(few_candidates(sequence, sites), sequence))
-    assert spliced > 50
+        known = all_transcripts(few_candidates(sequence, sites, code), sequence, code)
+        spliced += sum(len(exons) > 1 for exons, _ in known)
+    assert spliced > (50 if code == STANDARD else 0)
 
 
-def window_with(sequence: str, transcript: Transcript) -> Graph:
+def test_a_code_whose_stops_an_intron_would_hide_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(code_module.TABLES, 2, {"TGA": "W", "AGA": "*", "AGG": "*", "ATA": "M"})
+    sequence, sites, contents = random_window(1)
+    candidates = few_candidates(sequence, sites)
+    with pytest.raises(UsageError, match="AGA, AGG"):
+        build_graph(
+            encode(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates,
+            genetic_code=GeneticCode(table=2),
+        )  # fmt: skip
+
+
+def window_with(sequence: str, transcript: Transcript, code: GeneticCode = STANDARD) -> Graph:
     """A graph in which the transcript's sites are likely."""
     codes = encode(sequence)
     sites = np.full((N_SITES, len(sequence)), -6.0, dtype=np.float32)
     for site, position in transcript_to_path(transcript):
         sites[site, position] = 4.0
     contents = np.full((N_CONTENTS, len(sequence)), -2.0, dtype=np.float32)
-    candidates = choose_candidates(codes, sites, GRAMMAR, forced=exact_sites([transcript]))
-    graph = build_graph(codes, sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates)
+    forced = exact_sites([transcript])
+    candidates = choose_candidates(codes, sites, GRAMMAR, forced=forced, genetic_code=code)
+    graph = build_graph(
+        codes, sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates, genetic_code=code
+    )
     assert graph is not None
     return graph
 
@@ -179,7 +217,7 @@ def test_introns_in_every_frame_and_in_split_codons(first: str, second: str) -> 
     sequence = first + INTRON + second
     exons = (Interval(0, len(first)), Interval(len(first) + len(INTRON), len(sequence)))
     spliced = first + second
-    stop = next(i for i in range(2, len(spliced), 3) if spliced[i : i + 3] in STOP_CODONS) + 3
+    stop = next(i for i in range(2, len(spliced), 3) if spliced[i : i + 3] in STANDARD.stop_codons) + 3
     extra = len(INTRON) if stop > len(first) else 0
     coding = Interval(2, stop + extra)
     cds = tuple(c for c in (e.intersect(coding) for e in exons) if c)
@@ -189,6 +227,21 @@ def test_introns_in_every_frame_and_in_split_codons(first: str, second: str) -> 
     path = find_path(graph, transcript)
     assert path is not None
     assert read(graph, list(path.states)).cds == cds
+
+
+@pytest.mark.parametrize(("start", "cut"), [("CTG", 1), ("CTG", 2), ("ATG", 1), ("ATG", 2)])
+def test_other_start_codons_may_be_split_too(start: str, cut: int) -> None:
+    code = GeneticCode(start_codons=("ATG", "CTG"))
+    first, second = "CC" + start[:cut], start[cut:] + "GCCGGCTAACC"
+    sequence = first + INTRON + second
+    exons = (Interval(0, len(first)), Interval(len(first) + len(INTRON), len(sequence)))
+    coding = Interval(2, len(sequence) - 2)
+    cds = tuple(part for part in (exon.intersect(coding) for exon in exons) if part)
+    transcript = Transcript("t", "window", "+", exons, cds)
+    assert is_valid(transcript, sequence, code)
+    path = find_path(window_with(sequence, transcript, code), transcript)
+    assert path is not None
+    assert (start == "ATG") == (find_path(window_with(sequence, transcript), transcript) is not None)
 
 
 def test_a_stop_codon_across_an_intron_is_forced() -> None:
@@ -219,7 +272,8 @@ def test_every_state_reaches_the_end() -> None:
             assert (np.diff(graph.first)[:-1] > 0).all()
             assert (graph.target > np.repeat(np.arange(graph.n_states), np.diff(graph.first))).all()
             assert graph.kind[-1] == Kind.END
-            sums = [np.exp(graph.describe(state)[0]).sum() for state in range(graph.n_states - 1)]
+            history = History.of(graph)
+            sums = [np.exp(history.describe(graph, state)[0]).sum() for state in range(graph.n_states - 1)]
             assert np.allclose(sums, 1.0)
 
 

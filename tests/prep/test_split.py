@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transgenic_tools.errors import UsageError
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.genome.sequence import CODON_TABLE
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.prep.homology import homology_groups
 from transgenic_tools.prep.split import assign_folds, assign_splits, parse_split, split_groups
@@ -99,7 +99,7 @@ def test_jitter_is_uniform_and_apart_for_each_side() -> None:
 
 def _coding(protein: str, rng: random.Random) -> str:
     codons: dict[str, list[str]] = {}
-    for codon, letter in CODON_TABLE.items():
+    for codon, letter in STANDARD.amino_acids.items():
         codons.setdefault(letter, []).append(codon)
     return "".join(rng.choice(codons[letter]) for letter in protein)
 

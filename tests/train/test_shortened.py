@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tests.generate.conftest import DEMO
 from tests.train.test_run import config
 from transgenic_tools.cli.prep import app as prep_app
-from transgenic_tools.genome.sequence import SPLICE_PAIRS, STOP_CODONS
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.shards import read_shard
 from transgenic_tools.lattice.vocabulary import Site
@@ -88,10 +88,10 @@ def test_what_is_learned_is_the_annotation(shards: Path) -> None:
             assert row.locus.contains(transcript.interval)
             assert len(row.sequence) == len(row.reading)
             if not row.flags:
-                assert transcript.spliced(row.sequence, coding=True)[-3:] in STOP_CODONS
+                assert transcript.spliced(row.sequence, coding=True)[-3:] in STANDARD.stop_codons
                 for intron in transcript.introns:
                     ends = row.sequence[intron.start :][:2], row.sequence[: intron.end][-2:]
-                    assert ends in SPLICE_PAIRS
+                    assert ends in STANDARD.all_pairs
 
 
 @pytest.mark.parametrize("stage", ["trunk", "decoder"])

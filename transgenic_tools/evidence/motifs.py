@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.errors import BadInputError
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.evidence import MINUS, PLUS, UNKNOWN_STRAND, JunctionCounts
-from transgenic_tools.genome.sequence import SPLICE_PAIRS, reverse_complement
+from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.io.fasta import Fasta
 
 #: Fewer junctions than this prove nothing about a file.
@@ -28,8 +29,8 @@ SUSPECT, EXPLAINED = 0.5, 0.8
 _REACH = 1
 _SHIFTS = tuple((a, b) for a in (0, -1, 1) for b in (0, -1, 1))
 _PAIR_SIGN: Mapping[tuple[str, str], int] = {
-    **{pair: PLUS for pair in SPLICE_PAIRS},
-    **{(reverse_complement(acceptor), reverse_complement(donor)): MINUS for donor, acceptor in SPLICE_PAIRS},
+    **{pair: PLUS for pair in STANDARD.all_pairs},
+    **{(reverse_complement(acceptor), reverse_complement(donor)): MINUS for donor, acceptor in STANDARD.all_pairs},
 }
 
 Signs = npt.NDArray[np.int8]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transgenic_tools.choices import Device, Precision
+from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.search.config import DecodingConfig
 
 
@@ -20,6 +21,7 @@ class Config:
     Attributes:
         precision: Of the trunk; `auto` is bf16 on CPUs that multiply it natively, else fp32.
         max_length: Longer windows are not read; their genes have the flag `window_too_long`. None: what fits.
+        genetic_code: What codons and introns are.
         encodings: Directory of `tg-encode`; windows that it holds are not encoded again.
     """
 
@@ -36,3 +38,4 @@ class Config:
     overwrite: bool = False
     max_length: int | None = None
     encodings: Path | None = None
+    genetic_code: GeneticCode = STANDARD

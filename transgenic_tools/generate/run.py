@@ -21,6 +21,7 @@ from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
 from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import Limits, announce
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.io.encodings import EncodingStore
 from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rows import TOO_LONG, GeneRow, PredictionRow
@@ -94,6 +95,8 @@ def _provenance(config: Config, shard: Path, digest: str, precision: str, limits
     parameters |= {"shard": file_sha256(shard)[:16], "longest": limits.longest if left_out else None}
     if config.encodings is not None:
         parameters["encodings"] = asdict(EncodingStore(config.encodings).header)
+    if config.genetic_code != STANDARD:
+        parameters["genetic_code"] = asdict(config.genetic_code)
     parameters |= asdict(config.decoding)
     return Provenance("tg-generate", parameters)
 
@@ -131,7 +134,7 @@ def load(config: Config) -> tuple[Reader, Path]:
 
         use_stored(model, config.encodings)
     model = model.eval().to(device)
-    return Reader(model, precision=config.precision), path
+    return Reader(model, precision=config.precision, genetic_code=config.genetic_code), path
 
 
 def run(config: Config) -> Result:

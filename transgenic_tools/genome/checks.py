@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from transgenic_tools.genome.code import STANDARD, GeneticCode, where_codons
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.sequence import IUPAC, SPLICE_PAIRS, START_CODON, STOP_CODONS
+from transgenic_tools.genome.sequence import IUPAC
 
 #: What follows from a rule, the gravest first.
 ACTIONS = ("rejected", "filtered", "transcript_rejected", "transcript_filtered", "mended", "skipped", "flagged")
@@ -141,44 +142,44 @@ def count_findings(findings: Iterable[Finding]) -> dict[str, int]:
 
 
 _OTHER_LETTERS = tuple(letter for letter in IUPAC if letter not in "ACGT")
-_LETTER_BITS = {letter: bytes(int(code == ord(letter)) for code in range(256)) for letter in "TAG"}
+_LETTER_BITS = {letter: bytes(int(code == ord(letter)) for code in range(256)) for letter in "ACGT"}
 
 
-def _has_in_frame_stop(coding: str) -> bool:
+def _has_in_frame_stop(coding: str, genetic_code: GeneticCode = STANDARD) -> bool:
     """A stop codon before the last whole codon; `coding` begins in frame.
 
-    Codon positions 1, 2, 3 become three numbers with one byte a codon, so TAA, TAG and TGA are found by bitwise and.
+    Codon positions 1, 2, 3 become three numbers with one byte a codon, so stop codons are found by bitwise and.
     """
     codons = len(coding) // 3 - 1
-    first, second, third = (coding[i : 3 * codons : 3].encode("ascii", "replace") for i in range(3))
+    columns = [coding[i : 3 * codons : 3].encode("ascii", "replace") for i in range(3)]
 
-    def where(column: bytes, letter: str) -> int:
-        return int.from_bytes(column.translate(_LETTER_BITS[letter]), "big")
+    def where(index: int, letter: str) -> int:
+        return int.from_bytes(columns[index].translate(_LETTER_BITS[letter]), "big")
 
-    a, g = where(third, "A"), where(third, "G")
-    return bool(where(first, "T") & ((where(second, "A") & (a | g)) | (where(second, "G") & a)))
+    return bool(where_codons(genetic_code.stop_codons, where))
 
 
-def check_transcript(transcript: Transcript, sequence: str) -> tuple[str, ...]:
+def check_transcript(transcript: Transcript, sequence: str, *, genetic_code: GeneticCode = STANDARD) -> tuple[str, ...]:
     """Codes of the sequence rules that a coding transcript breaks, in the order of `RULES`; none for a clean CDS.
 
     Args:
         transcript: In window coordinates, strand `+` there.
         sequence: The window, upper case.
+        genetic_code: What starts, stops and introns are.
     """
     cds = transcript.cds
     coding = "".join([sequence[p.start : p.end] for p in cds])[transcript.first_phase :]
     found: list[str] = []
-    if transcript.first_phase or not coding.startswith(START_CODON):
+    if transcript.first_phase or not coding.startswith(genetic_code.start_codons):
         found.append("no_start")
-    if len(coding) % 3 or coding[-3:] not in STOP_CODONS:
+    if len(coding) % 3 or coding[-3:] not in genetic_code.stop_codons:
         found.append("no_stop")
     if len(coding) % 3:
         found.append("partial_codon")
-    if _has_in_frame_stop(coding):
+    if _has_in_frame_stop(coding, genetic_code):
         found.append("in_frame_stop")
-    introns = itertools.pairwise(cds)
-    if not {(sequence[a.end : a.end + 2], sequence[b.start - 2 : b.start]) for a, b in introns}.issubset(SPLICE_PAIRS):
+    pairs = {(sequence[a.end : a.end + 2], sequence[b.start - 2 : b.start]) for a, b in itertools.pairwise(cds)}
+    if not pairs.issubset(genetic_code.all_pairs):
         found.append("odd_intron")
     if any(b.start - a.end < MIN_INTRON for a, b in itertools.pairwise(transcript.exons)):
         found.append("short_intron")

@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.gene import Gene, Transcript
-from transgenic_tools.genome.sequence import translate
 from transgenic_tools.io.gff3.writer import Index, SortedLines, create_text, format_score
 
 FASTA_WIDTH = 60
@@ -53,7 +53,7 @@ def spliced_record(transcript: Transcript, fetch: Fetch, kind: SequenceKind) -> 
     spliced = transcript.spliced(sequence, offset=whole.start, coding=kind != "cdna")
     if kind != "protein":
         return spliced
-    return translate(spliced[transcript.first_phase :]).removesuffix("*")
+    return STANDARD.translate(spliced[transcript.first_phase :]).removesuffix("*")
 
 
 class _BedWriter:

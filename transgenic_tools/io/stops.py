@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from transgenic_tools.genome.checks import Finding
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Intervals, merge, span, subtract
-from transgenic_tools.genome.sequence import STOP_CODONS, reverse_complement
+from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.io.fasta import Fasta
 
 #: seqid and transcript ID.
@@ -69,9 +70,9 @@ def with_stop(transcript: Transcript, fasta: Fasta) -> Transcript | None:
     plus = transcript.strand == "+"
     last = _taken(reversed(transcript.cds) if plus else transcript.cds, 3, from_left=not plus)
     stop = _bases_after(transcript, 3)
-    if last is None or stop is None or _spliced(last, transcript, fasta) in STOP_CODONS:
+    if last is None or stop is None or _spliced(last, transcript, fasta) in STANDARD.stop_codons:
         return None
-    return _extended(transcript, stop) if _spliced(stop, transcript, fasta) in STOP_CODONS else None
+    return _extended(transcript, stop) if _spliced(stop, transcript, fasta) in STANDARD.stop_codons else None
 
 
 def with_three_more(transcript: Transcript) -> Transcript | None:

@@ -1,6 +1,6 @@
 """Candidate sites of a window: where the graph of transcripts may have its states.
 
-In: base codes and site logits. Out: `Candidates`, sorted by position.
+In: base codes, site logits and a genetic code. Out: `Candidates`, sorted by position.
 A surprise: stop codons are no candidates; the reading frame decides which one ends a coding exon (see `transitions`).
 """
 
@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.genome.code import STANDARD, GeneticCode, codons_at, dinucleotides
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import GrammarConfig
-from transgenic_tools.lattice.vocabulary import AC, AG, AT, GC, GT, Site, dinucleotides
+from transgenic_tools.lattice.vocabulary import Site
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -25,7 +26,7 @@ class Candidates(NamedTuple):
     """Candidate sites of a window, sorted; stops are found by the graph.
 
     Attributes:
-        split: For each start, 0 for ATG, 1 for `A|TG` and 2 for `AT|G` before an intron.
+        split: For each start, 0 for a whole codon, else its bases before an intron: 1 for `A|TG`, 2 for `AT|G`.
         strong: (L,) True where some site is likely or forced; such sites are reached from far away too.
     """
 
@@ -60,13 +61,13 @@ def _local_maxima(values, reach):  # type: ignore[no-untyped-def]  # pragma: no 
         for i in range(length + width):
             highest[i] = highest[i] if highest[i] > highest[i + step] else highest[i + step]
         size += step
-    found = np.empty(length, dtype=np.int64)
+    maxima = np.empty(length, dtype=np.int64)
     count = 0
     for i in range(length):
         if values[i] >= highest[i]:
-            found[count] = i
+            maxima[count] = i
             count += 1
-    return found[:count]
+    return maxima[:count]
 
 
 def _peaks(logits: npt.NDArray[np.float32], *, reach: int, most: int) -> Ints:
@@ -85,6 +86,7 @@ def choose_candidates(
     *,
     forced: Sequence[tuple[Site, int]] = (),
     every_start: bool = False,
+    genetic_code: GeneticCode = STANDARD,
 ) -> Candidates:
     """Candidate sites of a window.
 
@@ -92,25 +94,22 @@ def choose_candidates(
         codes: (L,).
         sites: (N_SITES, L) logits.
         forced: Sites to keep whatever their score (of a prompt or of a training label).
-        every_start: Keep every ATG: the fallback where the usual candidates leave no path.
+        every_start: Keep every start codon: the fallback where the usual candidates leave no path.
+        genetic_code: Which codons start, which dinucleotides an intron may have.
     """
-    length = len(codes)
+    length, signals = len(codes), genetic_code.signals
     begins, ends = dinucleotides(codes)
     floor, strong = _logit(config.min_probability), _logit(config.noncanonical_probability)
     most = max(16, int(config.candidates_per_kb * length / 1000))
-    donors = ((begins == GT) | (begins == GC)) & (sites[Site.DONOR] >= floor)
-    donors |= (begins == AT) & (sites[Site.DONOR] >= strong)
-    acceptors = (ends == AG) & (sites[Site.ACCEPTOR] >= floor)
-    acceptors |= (ends == AC) & (sites[Site.ACCEPTOR] >= strong)
-    atg = np.zeros(length, dtype=bool)
-    atg[: max(0, length - 2)] = (codes[:-2] == 0) & (codes[1:-1] == 3) & (codes[2:] == 2)
-    all_atg = np.flatnonzero(atg)
-    likely = all_atg[sites[Site.START, all_atg] >= floor]
-    starts = (
-        all_atg
-        if every_start
-        else np.union1d(_best(likely, sites[Site.START], most), _best(all_atg, sites[Site.START], 8))
-    )
+    donors = signals.donor[begins] & (sites[Site.DONOR] >= floor)
+    donors |= signals.rare_donor[begins] & (sites[Site.DONOR] >= strong)
+    acceptors = signals.acceptor[ends] & (sites[Site.ACCEPTOR] >= floor)
+    acceptors |= signals.rare_acceptor[ends] & (sites[Site.ACCEPTOR] >= strong)
+    is_start = codons_at(codes, genetic_code.start_codons)
+    starts = np.flatnonzero(is_start)
+    if not every_start:
+        likely = starts[sites[Site.START, starts] >= floor]
+        starts = np.union1d(_best(likely, sites[Site.START], most), _best(starts, sites[Site.START], 8))
     kept: dict[Site, Ints] = {
         Site.TSS: _peaks(sites[Site.TSS], reach=10, most=8 + 2 * length // 1000),
         Site.START: starts,
@@ -123,22 +122,23 @@ def choose_candidates(
         if extra:
             kept[site] = np.union1d(kept[site], np.array(extra, dtype=np.int64)).astype(np.int64)
     split = np.zeros(len(kept[Site.START]), dtype=np.int64)
-    splits = _split_starts(codes, sites, kept, strong, {p for kind, p in forced if kind == Site.START})
+    forced_starts = {position for kind, position in forced if kind == Site.START}
+    splits = _split_starts(codes, sites, kept[Site.DONOR], strong, forced_starts, genetic_code)
     for index, position in enumerate(kept[Site.START]):
-        if not atg[position]:  # AT|GT reads as ATG in the genome, so such a place can be both and stays in `splits`
+        if not is_start[position]:  # AT|GT reads as ATG in the genome: such a place can be both and stays in `splits`
             split[index] = splits.pop(int(position), 0)
     extra_starts = np.array(sorted(splits), dtype=np.int64)
     start = np.concatenate([kept[Site.START], extra_starts])
     split = np.concatenate([split, np.array([splits[int(p)] for p in extra_starts], dtype=np.int64)])
     order = np.argsort(start, kind="stable")
     return Candidates(
-        kept[Site.TSS],
-        start[order],
-        split[order],
-        kept[Site.DONOR],
-        kept[Site.ACCEPTOR],
-        kept[Site.TTS],
-        _strong_places(sites, kept, strong, forced),
+        tss=kept[Site.TSS],
+        start=start[order],
+        split=split[order],
+        donor=kept[Site.DONOR],
+        acceptor=kept[Site.ACCEPTOR],
+        tts=kept[Site.TTS],
+        strong=_strong_places(sites, kept, strong, forced),
     )
 
 
@@ -155,17 +155,20 @@ def _strong_places(
 def _split_starts(
     codes: npt.NDArray[np.uint8],
     sites: npt.NDArray[np.float32],
-    kept: dict[Site, Ints],
+    donors: Ints,
     strong: float,
     forced: set[int],
+    genetic_code: GeneticCode,
 ) -> dict[int, int]:
-    """Starts of `A|` or `AT|` right before a strong donor (or forced ones): position -> bases before the intron."""
-    found: dict[int, int] = {}
-    for donor in kept[Site.DONOR].tolist():
-        for size in (1, 2):
+    """Starts cut by an intron right before a strong donor (or forced ones): position -> bases before the intron."""
+    whole = genetic_code.signals.start
+    one = np.append(whole.reshape(4, 16).any(1), False)[codes]
+    two = np.append(whole.reshape(16, 4).any(1), False)[dinucleotides(codes)[0]]
+    before_intron: dict[int, int] = {}
+    for size, begins_a_start in ((1, one), (2, two)):
+        beside = donors[donors >= size]
+        for donor in beside[begins_a_start[beside - size]].tolist():
             position = donor - size
-            if position < 0 or codes[position] != 0 or (size == 2 and codes[position + 1] != 3):
-                continue
             if position in forced or (sites[Site.DONOR, donor] >= strong and sites[Site.START, position] >= strong):
-                found[position] = size
-    return found
+                before_intron[position] = size
+    return before_intron

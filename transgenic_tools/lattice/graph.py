@@ -4,39 +4,55 @@ In: base codes, site logits, content log-probabilities. Out: `Graph`: states, ed
 log-sum of all ways to END (`beta`), so that `edge_score + beta[dst] - beta[src]` is the exact conditional probability
 of an edge under the semi-Markov model (Sarawagi and Cohen 2004) whose path score is the sum of its edge scores.
 
-A surprise: a state without a way to END is cut here, so a search can never run into a dead end.
-
-Site score: `scale * logit + bias` of the state entered; segment score: `weight * sum(log p(content))`.
+A surprise: a state without a way to END is cut here, so a search can never run into a dead end. How an edge is scored
+stands in `scoring`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.errors import UsageError
+from transgenic_tools.genome.code import STANDARD, GeneticCode, dinucleotides
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.candidates import Candidates
 from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
-from transgenic_tools.lattice.grammar import SITE_OF_KIND
-from transgenic_tools.lattice.transitions import lay_out, next_stops, score_edges, walk
-from transgenic_tools.lattice.vocabulary import Content, dinucleotides, stop_codons
+from transgenic_tools.lattice.scoring import (
+    EdgeArrays,
+    Seen,
+    pack_weights,
+    score_edges,
+    score_features,
+    site_logits,
+    sum_contents,
+)
+from transgenic_tools.lattice.transitions import Limits, lay_out, walk
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
-#: Numbers of an edge that the decoder sees, see `describe_edge`.
-EDGE_FEATURES = 6
-_SITE = np.array(SITE_OF_KIND)
-_OUTSIDE, _FIVE, _CODING, _INTRON, _THREE = (
-    int(c) for c in (Content.OUTSIDE, Content.FIVE_PRIME_UTR, Content.CODING_1, Content.INTRON, Content.THREE_PRIME_UTR)
-)
 
 
-@dataclass(frozen=True)
+class _Arrays(NamedTuple):
+    """The arrays of a `Graph`, as a compiled function returns them."""
+
+    kind: Ints
+    position: Ints
+    logit: Floats
+    first: Ints
+    target: npt.NDArray[np.int32]
+    score: Floats
+    content: Singles
+    length: npt.NDArray[np.int32]
+    beta: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
 class Graph:
     """States in topological order; state 0 is BEGIN and the last is END.
 
@@ -74,33 +90,24 @@ class Graph:
         left_by = list(edges)
         return self.score[left_by] + self.beta[self.target[left_by]] - self.beta[list(states)]
 
-    def describe(self, state: int) -> tuple[Singles, Singles]:
-        """Log-probability (E,) and features (E, EDGE_FEATURES) of the edges that leave a state."""
-        count = int(self.first[state + 1] - self.first[state])
-        base, features = np.zeros(count, dtype=np.float32), np.zeros((count, EDGE_FEATURES), dtype=np.float32)
-        arrays = (self.target, self.score, self.content, self.length, self.logit, self.beta)
-        _describe_edges(state, self.first[state], *arrays, base, features)
-        return base, features
+    @property
+    def edges(self) -> EdgeArrays:
+        """The edges as compiled functions take them."""
+        return EdgeArrays(
+            first=self.first, target=self.target, score=self.score, content=self.content, length=self.length
+        )
 
+    @property
+    def seen(self) -> Seen:
+        """What the decoder sees, as compiled functions take it."""
+        return Seen(
+            target=self.target, score=self.score, content=self.content, length=self.length, logit=self.logit,
+            beta=self.beta,
+        )  # fmt: skip
 
-@kernel
-def describe_edge(source, edge, target, score, content, length, logit, beta, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Log-probability of an edge given its source; what the decoder sees of the edge goes into `out`."""
-    to = target[edge]
-    base = score[edge] + beta[to] - beta[source]
-    out[0] = max(base, -20.0) / 5.0
-    out[1] = min(max(score[edge], -30.0), 30.0) / 10.0
-    out[2] = content[edge] / max(length[edge], 1)
-    out[3] = math.log1p(length[edge]) / 5.0
-    out[4] = min(max(logit[to], -15.0), 15.0) / 5.0
-    out[5] = min(max(logit[source], -15.0), 15.0) / 5.0
-    return base
-
-
-@kernel
-def _describe_edges(source, low, target, score, content, length, logit, beta, base, features):  # type: ignore[no-untyped-def]  # pragma: no cover
-    for i in range(len(base)):
-        base[i] = describe_edge(source, low + i, target, score, content, length, logit, beta, features[i])
+    def score_features(self) -> Floats:
+        """(M, N_WEIGHTS) features whose weighted sum is the edge score."""
+        return score_features(self.kind, self.logit, self.edges)
 
 
 @kernel
@@ -155,87 +162,62 @@ def best_path(first, target, score):  # type: ignore[no-untyped-def]  # pragma: 
 
 
 @kernel
-def _cumulative(contents):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Sums of log-probabilities from the left, (L + 1,) each, as `transitions.score_edges` reads them.
-
-    That of coding bases is (3, L + 1): row f sums the codon position that a base has when a codon starts at f.
-    """
-    length = contents.shape[1]
-    outside, five, intron, three = (
-        np.zeros(length + 1), np.zeros(length + 1), np.zeros(length + 1), np.zeros(length + 1)
-    )  # fmt: skip
-    coding = np.zeros((3, length + 1))
-    for i in range(length):
-        outside[i + 1] = outside[i] + contents[_OUTSIDE, i]
-        five[i + 1] = five[i] + contents[_FIVE, i]
-        intron[i + 1] = intron[i] + contents[_INTRON, i]
-        three[i + 1] = three[i] + contents[_THREE, i]
-        for frame in range(3):
-            coding[frame, i + 1] = coding[frame, i] + contents[_CODING + (i + 3 - frame) % 3, i]
-    return outside, five, coding, intron, three
-
-
-@kernel
-def _entry_scores(kind, position, sites, scale, bias):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """(site logit, `scale * logit + bias`) of every state."""
-    logit, entry = np.zeros(len(kind)), np.zeros(len(kind))
-    for state in range(len(kind)):
-        site = _SITE[kind[state]]
-        if site >= 0:
-            logit[state] = sites[site, position[state]]
-            entry[state] = scale[site] * logit[state] + bias[site]
-    return logit, entry
-
-
-@kernel
-def _keep_edges(keep, number, first, target, score, content, length, new_first):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _keep_edges(keep, number, edges, kept_first):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Move the edges between kept states to the front of their arrays; returns how many there are."""
-    edges, state = 0, 0
+    first, target, score, content, length = edges.first, edges.target, edges.score, edges.content, edges.length
+    count, state = 0, 0
     for old in range(len(keep)):
         if not keep[old]:
             continue
-        new_first[state] = edges
+        kept_first[state] = count
         state += 1
         for edge in range(first[old], first[old + 1]):
             to = target[edge]
             if keep[to]:
-                target[edges], score[edges] = number[to], score[edge]
-                content[edges], length[edges] = content[edge], length[edge]
-                edges += 1
-    new_first[state] = edges
-    return edges
+                target[count], score[count] = number[to], score[edge]
+                content[count], length[count] = content[edge], length[edge]
+                count += 1
+    kept_first[state] = count
+    return count
 
 
 @kernel
-def _assemble(layout, sites, contents, scale, bias, extra):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Arrays of a `Graph`: only states that lie on some whole path, and the edges between them."""
-    weight, no_five, no_three = extra
+def _assemble(layout, sites, contents, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The arrays of a graph: only states that lie on some whole path, and the edges between them."""
     first = np.zeros(len(layout.kind) + 1, dtype=np.int64)
     target = walk(layout, first)
-    edges = len(target)
-    logit, entry = _entry_scores(layout.kind, layout.position, sites, scale, bias)
-    content, score = np.zeros(edges, dtype=np.float32), np.zeros(edges)
-    length = np.zeros(edges, dtype=np.int32)
-    score_edges(
-        layout.kind, layout.position, first, target, entry, weight, no_five, no_three, _cumulative(contents), content,
-        length, score,
-    )  # fmt: skip
-    beta = backward(first, target, score)
+    count = len(target)
+    edges = EdgeArrays(
+        first=first,
+        target=target,
+        score=np.zeros(count),
+        content=np.zeros(count, dtype=np.float32),
+        length=np.zeros(count, dtype=np.int32),
+    )
+    logit = site_logits(layout.kind, layout.position, sites)
+    score_edges(layout.kind, layout.position, logit, edges, sum_contents(contents), weights)
+    beta = backward(first, target, edges.score)
     keep = _reachable(first, target, beta)
     number = np.cumsum(keep) - 1
-    new_first = np.zeros(keep.sum() + 1, dtype=np.int64)
-    edges = _keep_edges(keep, number, first, target, score, content, length, new_first)
-    return (
-        layout.kind[keep], layout.position[keep], logit[keep], new_first, target[:edges], score[:edges],
-        content[:edges], length[:edges], beta[keep],
-    )  # fmt: skip
+    kept_first = np.zeros(keep.sum() + 1, dtype=np.int64)
+    count = _keep_edges(keep, number, edges, kept_first)
+    return _Arrays(
+        kind=layout.kind[keep],
+        position=layout.position[keep],
+        logit=logit[keep],
+        first=kept_first,
+        target=target[:count],
+        score=edges.score[:count],
+        content=edges.content[:count],
+        length=edges.length[:count],
+        beta=beta[keep],
+    )
 
 
 @kernel
-def _build(codes, sites, contents, candidates, pairs, stops, limits, scale, bias, extra):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _build(codes, sites, contents, candidates, donor_pair, acceptor_pair, signals, limits, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
     """All of it in one call, because handing arrays over takes as long as computing them."""
-    layout = lay_out(codes, candidates, pairs[0], pairs[1], next_stops(stops), limits)
-    return _assemble(layout, sites, contents, scale, bias, extra)
+    return _assemble(lay_out(codes, candidates, donor_pair, acceptor_pair, signals, limits), sites, contents, weights)
 
 
 def build_graph(
@@ -246,6 +228,7 @@ def build_graph(
     grammar: GrammarConfig,
     scoring: ScoringConfig,
     candidates: Candidates,
+    genetic_code: GeneticCode = STANDARD,
     near: int = 64,
 ) -> Graph | None:
     """The graph of a window, or None where not even one valid transcript exists.
@@ -254,19 +237,34 @@ def build_graph(
         codes: (L,) base codes.
         sites: (N_SITES, L) logits.
         contents: (N_CONTENTS, L) log-probabilities.
+        genetic_code: What codons and introns are.
         near: So many nearest candidates of a type are looked at behind a state, and as many strong ones beyond them
             (bounds time in very long windows).
+
+    Raises:
+        UsageError: a genetic code with stop codons that the grammar cannot follow through an intron.
     """
+    if strange := [codon for codon in genetic_code.stop_codons if codon[:2] not in ("TA", "TG")]:
+        raise UsageError(
+            f"the grammar follows stop codons that begin with TA or TG through introns, not {', '.join(strange)}",
+            hint="choose another genetic code",
+        )
+    donor_pair, acceptor_pair = dinucleotides(codes)
     arrays = _build(
         codes,
         np.ascontiguousarray(sites),
         np.ascontiguousarray(contents),
         candidates,
-        dinucleotides(codes),
-        stop_codons(codes),
-        (grammar.min_intron, grammar.max_intron, grammar.min_exon, grammar.max_utr_exon, near),
-        np.array(scoring.site_scale),
-        np.array(scoring.site_bias),
-        (scoring.content_weight, scoring.no_five_prime_utr, scoring.no_three_prime_utr),
+        donor_pair,
+        acceptor_pair,
+        genetic_code.signals,
+        Limits(
+            min_intron=grammar.min_intron,
+            max_intron=grammar.max_intron,
+            min_exon=grammar.min_exon,
+            max_utr_exon=grammar.max_utr_exon,
+            near=near,
+        ),
+        pack_weights(scoring),
     )
-    return Graph(*arrays) if len(arrays[0]) else None
+    return Graph(**arrays._asdict()) if len(arrays.kind) else None

@@ -16,9 +16,8 @@ import numpy.typing as npt
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.grammar import SITE_OF_KIND
 from transgenic_tools.lattice.graph import Graph
+from transgenic_tools.lattice.scoring import PAIR_FEATURES, Used, describe_edges
 
-#: Numbers of an edge that tell what was written before, see `History.features`.
-HISTORY_FEATURES = 5
 _SITE = np.array(SITE_OF_KIND)
 
 
@@ -122,17 +121,14 @@ class History:
         self.state_count[list(states)] += 1
         self.transcripts += 1
 
-    def features(self, edges: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """(E, HISTORY_FEATURES) for some edges and the states they enter."""
-        written = max(self.transcripts, 1)
-        ordinal = np.full(len(edges), min(self.transcripts, 4) / 4, dtype=np.float32)
-        return np.stack(
-            [
-                self.edge_last[edges],
-                self.edge_count[edges] / written,
-                (self.edge_count[edges] > 0).astype(np.float32),
-                (self.state_count[targets] > 0).astype(np.float32),
-                ordinal,
-            ],
-            axis=1,
-        )
+    @property
+    def used(self) -> Used:
+        """The arrays as compiled functions take them."""
+        return Used(edge_last=self.edge_last, edge_count=self.edge_count, state_count=self.state_count)
+
+    def describe(self, graph: Graph, state: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Log-probability (E,) of the edges that leave a state, and what the decoder sees (E, PAIR_FEATURES)."""
+        count = int(graph.first[state + 1] - graph.first[state])
+        base, features = np.zeros(count, dtype=np.float32), np.zeros((count, PAIR_FEATURES), dtype=np.float32)
+        describe_edges(state, graph.first[state], graph.seen, self.used, self.transcripts, base, features)
+        return base, features

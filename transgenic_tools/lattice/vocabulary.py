@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.genome.sequence import UNKNOWN_CODE, encode
+from transgenic_tools.genome.code import STANDARD, GeneticCode, codons_at, dinucleotides
 
 VOCABULARY_VERSION = 1
 BASE_CODES = 5  # A, C, G, T, unknown
@@ -49,54 +49,17 @@ IGNORE = -100
 Mask = npt.NDArray[np.bool_]
 
 
-def _pairs(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-    """Dinucleotide code `4 * first + second` at every base, -1 at the last base and where a base is unknown."""
-    pairs = np.full(len(codes), -1, dtype=np.int32)
-    if len(codes) > 1:
-        first, second = codes[:-1].astype(np.int32), codes[1:].astype(np.int32)
-        pairs[:-1] = np.where((first < UNKNOWN_CODE) & (second < UNKNOWN_CODE), 4 * first + second, -1)
-    return pairs
-
-
-def _code(dinucleotide: str) -> int:
-    first, second = encode(dinucleotide)
-    return int(4 * first + second)
-
-
-GT, GC, AT, AG, AC = (_code(pair) for pair in ("GT", "GC", "AT", "AG", "AC"))
-
-
-def dinucleotides(codes: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Dinucleotide that begins at, and that ends at, every base. Two arrays of shape (L,), -1 where undefined."""
-    begins = _pairs(codes)
-    ends = np.full(len(codes), -1, dtype=np.int32)
-    ends[1:] = begins[:-1]
-    return begins, ends
-
-
-def allowed_sites(codes: npt.NDArray[np.uint8]) -> Mask:
+def allowed_sites(codes: npt.NDArray[np.uint8], genetic_code: GeneticCode = STANDARD) -> Mask:
     """Where the sequence allows each site type. Shape (N_SITES, L).
 
-    Start codons are ATG, stop codons TAA, TAG, TGA, donors GT, GC, AT and acceptors AG, AC; TSS and TTS may stand
-    at every base. Split start and stop codons are handled by the grammar, not here.
+    TSS and TTS may stand at every base. Split start and stop codons are handled by the grammar, not here.
     """
-    length = len(codes)
-    allowed = np.zeros((N_SITES, length), dtype=bool)
+    signals = genetic_code.signals
+    allowed = np.zeros((N_SITES, len(codes)), dtype=bool)
     allowed[Site.TSS] = allowed[Site.TTS] = True
     begins, ends = dinucleotides(codes)
-    allowed[Site.DONOR] = (begins == GT) | (begins == GC) | (begins == AT)
-    allowed[Site.ACCEPTOR] = (ends == AG) | (ends == AC)
-    if length >= 3:
-        a, b, c = codes[:-2], codes[1:-1], codes[2:]
-        allowed[Site.START, :-2] = (a == 0) & (b == 3) & (c == 2)
-        allowed[Site.STOP, 2:] = stop_codons(codes)[:-2]
+    allowed[Site.DONOR] = (signals.donor | signals.rare_donor)[begins]
+    allowed[Site.ACCEPTOR] = (signals.acceptor | signals.rare_acceptor)[ends]
+    allowed[Site.START] = codons_at(codes, genetic_code.start_codons)
+    allowed[Site.STOP, 2:] = codons_at(codes, genetic_code.stop_codons)[:-2]
     return allowed
-
-
-def stop_codons(codes: npt.NDArray[np.uint8]) -> Mask:
-    """True at the first base of each TAA, TAG, TGA. Shape (L,)."""
-    stops = np.zeros(len(codes), dtype=bool)
-    if len(codes) >= 3:
-        a, b, c = codes[:-2], codes[1:-1], codes[2:]
-        stops[:-2] = (a == 3) & (((b == 0) & ((c == 0) | (c == 2))) | ((b == 2) & (c == 0)))
-    return stops

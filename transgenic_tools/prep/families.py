@@ -18,7 +18,7 @@ from typing import Any
 
 from transgenic_tools import gsf
 from transgenic_tools.errors import BadInputError, UsageError
-from transgenic_tools.genome.sequence import translate
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import expand_shards, read_shard, shard_provenance, write_gene_shard
 from transgenic_tools.prep.homology import groups_of_proteins
@@ -82,7 +82,7 @@ def protein_of(row: GeneRow) -> str:
         return ""
     transcripts = gsf.parse(row.gsf).transcripts
     longest = max(transcripts, key=lambda t: t.cds_length)
-    return translate(longest.spliced(row.sequence, coding=True)[longest.first_phase :]).rstrip("*")
+    return STANDARD.translate(longest.spliced(row.sequence, coding=True)[longest.first_phase :]).rstrip("*")
 
 
 def _proteins(shards: tuple[Path, ...]) -> dict[str, str]:

@@ -11,8 +11,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.gene import Gene
-from transgenic_tools.genome.sequence import translate
 from transgenic_tools.io.fasta import Fasta
 
 #: Amino acids in one k-mer.
@@ -34,7 +34,7 @@ def protein(gene: Gene, fasta: Fasta) -> str:
         return ""
     start, end = primary.cds[0].start, primary.cds[-1].end
     coding = primary.spliced(fasta.fetch(gene.seqid, start, end), offset=start, coding=True)
-    return translate(coding[primary.first_phase :]).rstrip("*")
+    return STANDARD.translate(coding[primary.first_phase :]).rstrip("*")
 
 
 def sketch(residues: str) -> frozenset[bytes]:

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.interval import Interval, Intervals
-from transgenic_tools.genome.sequence import SPLICE_PAIRS, START_CODON, translate
 
 
 class Hit(Protocol):
@@ -126,9 +126,9 @@ def coding_fault(coding: str) -> Refusal | None:
         return Refusal("unknown_base")
     if len(coding) % 3:
         return Refusal("frame", f"{len(coding)} bases")
-    if not coding.startswith(START_CODON):
+    if not coding.startswith(STANDARD.start_codons):
         return Refusal("start_codon", coding[:3])
-    protein = translate(coding)
+    protein = STANDARD.translate(coding)
     if not protein.endswith("*"):
         return Refusal("stop_codon", coding[-3:])
     if "*" in protein[:-1]:
@@ -190,7 +190,7 @@ def _anchor(intron: _AlignedIntron, junction: int, text: str) -> Interval | None
         if not 0 <= start < end - 4 or end > len(text):
             continue
         pair = (text[start : start + 2], text[end - 2 : end])
-        if pair == SPLICE_PAIRS[0] or (not left and not right and pair in SPLICE_PAIRS):
+        if pair == STANDARD.splice_pairs[0] or (not left and not right and pair in STANDARD.all_pairs):
             return Interval(start, end)
     return None
 

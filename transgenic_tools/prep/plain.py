@@ -10,7 +10,7 @@ that both give the same rows.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.genome.checks import MIN_EXON, MIN_INTRON
+from transgenic_tools.genome.code import STANDARD, where_codons
 from transgenic_tools.genome.phase import GSF_PHASE
-from transgenic_tools.genome.sequence import COMPLEMENT_BYTES
+from transgenic_tools.genome.sequence import COMPLEMENT_BYTES, reverse_complement
 from transgenic_tools.gsf.grammar import FEATURE_TYPES
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.table import Coding, Entry
@@ -40,10 +41,13 @@ def _codes(*texts: str) -> Ints:
     return np.array([_code(text) for text in texts], np.int64)
 
 
-_START = {True: _codes("ATG"), False: _codes("CAT")}
-_STOPS = {True: _codes("TAA", "TAG", "TGA"), False: _codes("TTA", "CTA", "TCA")}
+def _on_both_strands(texts: Iterable[str]) -> dict[bool, Ints]:
+    return {True: _codes(*texts), False: _codes(*map(reverse_complement, texts))}
+
+
+_START, _STOPS = _on_both_strands(STANDARD.start_codons), _on_both_strands(STANDARD.stop_codons)
 #: Four bases: the two at the left end of an intron and the two at its right end, on the plus strand of the seqid.
-_INTRONS = {True: _codes("GTAG", "GCAG", "ATAC"), False: _codes("CTAC", "CTGC", "GTAT")}
+_INTRONS = _on_both_strands([donor + acceptor for donor, acceptor in STANDARD.all_pairs])
 
 
 class Ready(NamedTuple):
@@ -209,16 +213,10 @@ def _stops_or_unknown(bases: Bytes, *, forward: bool) -> Ints:
     if len(bases) < 3:
         return np.zeros(0, np.int64)
     # looked for at every base, not at every third: bytes that lie side by side are compared 64 at a time
-    first, second, other = (ord(base) for base in ("TAG" if forward else "ATC"))
-    t, a, g = bases == first, bases == second, bases == other
-    outer, inner, end = (slice(None, -2), slice(1, -1), slice(2, None)) if forward else (
-        slice(2, None), slice(1, -1), slice(None, -2)
-    )  # fmt: skip
-    found = a[end] | g[end]
-    found &= a[inner]
-    found |= g[inner] & a[end]
-    found &= t[outer]
-    unknown = ~(a | g | t | (bases == ord("C" if forward else "G")))
+    stands = {letter: bases == ord(letter if forward else reverse_complement(letter)) for letter in "ACGT"}
+    parts = (slice(None, -2), slice(1, -1), slice(2, None))[:: 1 if forward else -1]
+    found = where_codons(STANDARD.stop_codons, lambda index, letter: stands[letter][parts[index]])
+    unknown = ~(stands["A"] | stands["C"] | stands["G"] | stands["T"])
     if unknown.any():
         found |= unknown[:-2] | unknown[1:-1] | unknown[2:]
     return np.flatnonzero(found[::3])

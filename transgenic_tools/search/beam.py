@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from transgenic_tools.kernels import kernel
 from transgenic_tools.kernels.numbers import gelu
-from transgenic_tools.lattice.graph import EDGE_FEATURES, describe_edge
+from transgenic_tools.lattice.scoring import Seen, Used, describe_edge
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -242,11 +242,12 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
     features = np.zeros(pair.weight.shape[0], dtype=np.float32)
     hidden = np.zeros(len(pair.bias), dtype=np.float32)
     written = past.written[gene]
-    share = np.float32(1.0 / max(written, 1))
-    features[EDGE_FEATURES + 4] = min(written, 4) / 4.0
-    target_of, score_of, content_of, length_of = edges.target, edges.score, edges.content, edges.length
-    logit_of, beta_of, kind_of, site_of = edges.logit, edges.beta, edges.kind, edges.site
-    used_last, used, visited = past.edge_last, past.edge_count, past.state_count
+    seen = Seen(
+        target=edges.target, score=edges.score, content=edges.content, length=edges.length, logit=edges.logit,
+        beta=edges.beta,
+    )  # fmt: skip
+    used = Used(edge_last=past.edge_last, edge_count=past.edge_count, state_count=past.state_count)
+    target_of, kind_of, site_of = edges.target, edges.kind, edges.site  # looked up once: it costs an edge
     weight, bias, out = pair.weight, pair.bias, pair.out
     kind_keys, site_keys = keys.kind, keys.site
     at = 0
@@ -257,11 +258,7 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
         begin, state = at, beams.state[row]
         for edge in range(edges.first[state], edges.end[state]):
             target = target_of[edge]
-            base = describe_edge(state, edge, target_of, score_of, content_of, length_of, logit_of, beta_of, features)
-            features[EDGE_FEATURES] = used_last[edge]
-            features[EDGE_FEATURES + 1] = used[edge] * share
-            features[EDGE_FEATURES + 2] = 1.0 if used[edge] > 0 else 0.0
-            features[EDGE_FEATURES + 3] = 1.0 if visited[target] > 0 else 0.0
+            base = describe_edge(state, edge, seen, used, written, features)
             logit = pair.base_scale * base + _pointed(own, kind_keys, site_keys, kind_of[target], site_of[target])
             logit += _pair_score(features, weight, bias, out, hidden)
             logs[at] = logit / choice.temperature if choice.sample else logit

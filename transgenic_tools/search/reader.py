@@ -17,6 +17,7 @@ import torch
 
 from transgenic_tools.choices import Precision
 from transgenic_tools.errors import UsageError
+from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.lattice.candidates import choose_candidates
 from transgenic_tools.lattice.graph import Graph, build_graph
 from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
@@ -64,15 +65,18 @@ class Reader:
     Attributes:
         network: Whose weights it reads with.
         precision: What it computes in, `fp32` or `bf16`; `dtype` is the same for torch.
+        genetic_code: What codons and introns are.
     """
 
-    def __init__(self, network: Network, *, precision: Precision = "auto") -> None:
+    def __init__(
+        self, network: Network, *, precision: Precision = "auto", genetic_code: GeneticCode = STANDARD
+    ) -> None:
         """Lay the weights out.
 
         Raises:
             UsageError: bf16 on a processor that would emulate it.
         """
-        self.network, self.device = network, network.device
+        self.network, self.device, self.genetic_code = network, network.device, genetic_code
         self.precision = pick_precision(precision, self.device)
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self._trunk = fast_trunk(network.encoder, network.head, self.dtype)
@@ -178,5 +182,8 @@ class Reader:
         every_start: bool,
     ) -> Graph | None:
         grammar, scoring = self.network.settings.grammar, self.network.settings.scoring
-        candidates = choose_candidates(codes, sites, grammar, forced=forced, every_start=every_start)
-        return build_graph(codes, sites, contents, grammar=grammar, scoring=scoring, candidates=candidates)
+        code = self.genetic_code
+        candidates = choose_candidates(codes, sites, grammar, forced=forced, every_start=every_start, genetic_code=code)
+        return build_graph(
+            codes, sites, contents, grammar=grammar, scoring=scoring, candidates=candidates, genetic_code=code
+        )

@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DecoderExample:
     """Gold steps of one gene (S sites, T tokens, E edges that leave them).
 
@@ -75,9 +75,9 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
             gold.append(count + edge - int(edges[0]))
             parts["token"].append(np.full(len(edges), len(tokens), dtype=np.int64))
             parts["target"].append(targets)
-            base, static = graph.describe(state)
+            base, pair = history.describe(graph, state)
             parts["base"].append(base)
-            parts["pair"].append(np.concatenate([static, history.features(edges, targets)], axis=1))
+            parts["pair"].append(pair)
             count += len(edges)
             tokens.append(state)
             ordinals.append(ordinal)
@@ -87,21 +87,21 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
         history.add(path.edges, path.states)
     token, target, log_base = (np.concatenate(parts[k]) for k in ("token", "target", "base"))
     return DecoderExample(
-        gene_id,
-        sites.features,
-        sites.site_type,
-        sites.site_logit,
-        sites.site_of_state[tokens],
-        graph.kind[tokens],
-        np.array(ordinals),
-        token,
-        sites.site_of_state[target],
-        graph.kind[target],
-        log_base.astype(np.float32),
-        np.concatenate(parts["pair"]).astype(np.float32),
-        np.array(gold),
-        np.array(ends),
-        (np.arange(len(paths)) < len(paths) - 1).astype(np.float32),
+        gene_id=gene_id,
+        features=sites.features,
+        site_type=sites.site_type,
+        site_logit=sites.site_logit,
+        token_site=sites.site_of_state[tokens],
+        token_kind=graph.kind[tokens],
+        token_ordinal=np.array(ordinals),
+        edge_token=token,
+        edge_site=sites.site_of_state[target],
+        edge_kind=graph.kind[target],
+        base=log_base.astype(np.float32),
+        pair=np.concatenate(parts["pair"]).astype(np.float32),
+        gold=np.array(gold),
+        end_token=np.array(ends),
+        more=(np.arange(len(paths)) < len(paths) - 1).astype(np.float32),
     )
 
 

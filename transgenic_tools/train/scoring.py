@@ -17,21 +17,18 @@ import numpy.typing as npt
 
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import ScoringConfig
-from transgenic_tools.lattice.grammar import SITE_OF_KIND, Kind
 from transgenic_tools.lattice.graph import Graph, backward
 from transgenic_tools.lattice.paths import Path
-from transgenic_tools.lattice.vocabulary import N_SITES
+from transgenic_tools.lattice.scoring import CONTENT, N_WEIGHTS, pack_weights, unpack_weights
 
 logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 
-N_WEIGHTS = 2 * N_SITES + 3
-_CONTENT, _NO_FIVE, _NO_THREE = 2 * N_SITES, 2 * N_SITES + 1, 2 * N_SITES + 2
 #: Content sums are divided by this, so that all weights move alike.
 _CONTENT_UNIT = 20.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GoldGraph:
     """One graph with its edge features (M, N_WEIGHTS) and the gold path's feature sum."""
 
@@ -41,24 +38,11 @@ class GoldGraph:
     gold: Floats
 
 
-def edge_features(graph: Graph) -> Floats:
-    """Features whose weighted sum is the edge score."""
-    site = np.array(SITE_OF_KIND)[graph.kind[graph.target]]
-    rows = np.arange(len(graph.target))
-    features = np.zeros((len(rows), N_WEIGHTS))
-    inner = site >= 0
-    features[rows[inner], site[inner]] = graph.logit[graph.target[inner]]
-    features[rows[inner], N_SITES + site[inner]] = 1.0
-    features[:, _CONTENT] = graph.content / _CONTENT_UNIT
-    source = np.repeat(graph.kind, np.diff(graph.first))
-    features[:, _NO_FIVE] = (source == Kind.BEGIN) & (graph.kind[graph.target] == Kind.START)
-    features[:, _NO_THREE] = (source == Kind.STOP) & (graph.kind[graph.target] == Kind.END)
-    return features
-
-
 def gold_graph(graph: Graph, path: Path) -> GoldGraph:
-    features = edge_features(graph)
-    return GoldGraph(graph.first, graph.target, features, features[list(path.edges)].sum(0))
+    """The graph as the fit sees it."""
+    features = graph.score_features()
+    features[:, CONTENT] = graph.content / _CONTENT_UNIT
+    return GoldGraph(first=graph.first, target=graph.target, features=features, gold=features[list(path.edges)].sum(0))
 
 
 @kernel
@@ -80,36 +64,25 @@ def _expected(first, target, score, beta, features):  # type: ignore[no-untyped-
 
 
 def _pack(scoring: ScoringConfig) -> Floats:
-    return np.array(
-        [
-            *scoring.site_scale,
-            *scoring.site_bias,
-            scoring.content_weight * _CONTENT_UNIT,
-            scoring.no_five_prime_utr,
-            scoring.no_three_prime_utr,
-        ]
-    )
+    weights = pack_weights(scoring)
+    weights[CONTENT] *= _CONTENT_UNIT
+    return weights
 
 
 def _unpack(weights: Floats) -> ScoringConfig:
-    values = [round(float(w), 5) for w in weights]
-    return ScoringConfig(
-        site_scale=tuple(values[:N_SITES]),
-        site_bias=tuple(values[N_SITES:_CONTENT]),
-        content_weight=round(values[_CONTENT] / _CONTENT_UNIT, 6),
-        no_five_prime_utr=values[_NO_FIVE],
-        no_three_prime_utr=values[_NO_THREE],
-    )
+    weights = np.array([round(float(weight), 5) for weight in weights])
+    weights[CONTENT] /= _CONTENT_UNIT
+    return unpack_weights(weights)
 
 
 def mean_loss(graphs: Sequence[GoldGraph], weights: Floats) -> tuple[float, Floats]:
     """Mean negative log-probability of the gold paths, and its gradient (N_WEIGHTS,)."""
     loss, gradient = 0.0, np.zeros(N_WEIGHTS)
-    for one in graphs:
-        score = one.features @ weights
-        beta = backward(one.first, one.target, score)
-        loss += beta[0] - one.gold @ weights
-        gradient += _expected(one.first, one.target, score, beta, one.features) - one.gold
+    for graph in graphs:
+        score = graph.features @ weights
+        beta = backward(graph.first, graph.target, score)
+        loss += beta[0] - graph.gold @ weights
+        gradient += _expected(graph.first, graph.target, score, beta, graph.features) - graph.gold
     return loss / len(graphs), gradient / len(graphs)
 
 

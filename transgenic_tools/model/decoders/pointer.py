@@ -20,8 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transgenic_tools.lattice.grammar import N_KINDS
-from transgenic_tools.lattice.graph import EDGE_FEATURES
-from transgenic_tools.lattice.site_graph import HISTORY_FEATURES
+from transgenic_tools.lattice.scoring import PAIR_FEATURES
 from transgenic_tools.lattice.vocabulary import N_SITES
 from transgenic_tools.model.attention import band_attention, rotary_angles, rotate
 from transgenic_tools.model.config import PointerDecoderConfig
@@ -106,7 +105,7 @@ class PointerDecoder(nn.Module):
         self.norm = nn.RMSNorm(dim)
         self.query = nn.Linear(dim, dim, bias=False)
         self.key = nn.Linear(dim, dim, bias=False)
-        self.pair_in = nn.Linear(EDGE_FEATURES + HISTORY_FEATURES, 48)
+        self.pair_in = nn.Linear(PAIR_FEATURES, 48)
         self.pair_out = nn.Linear(48, 1, bias=False)
         self.base_scale = nn.Parameter(torch.ones(()))
         self.more = nn.Linear(dim, 1)
@@ -178,7 +177,7 @@ class PointerDecoder(nn.Module):
             hidden: (E, D) hidden state of the step that each edge belongs to.
             keys: (E, D) `self.key` of the state that it enters.
             base: (E,) conditional log-probability in the graph.
-            pair: (E, EDGE_FEATURES + HISTORY_FEATURES).
+            pair: (E, PAIR_FEATURES), see `lattice.scoring`.
         """
         pointed = (self.query(hidden) * keys).sum(-1) * (hidden.shape[-1] ** -0.5)
         return self.base_scale * base + pointed + self.pair_out(F.gelu(self.pair_in(pair)))[:, 0]
