@@ -28,13 +28,13 @@ from transgenic_tools.generate.run import load, model_hash
 from transgenic_tools.genome.checks import check_transcript
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Intervals
-from transgenic_tools.genome.sequence import encode
 from transgenic_tools.genome.splicing import splice_differences
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.lattice.grammar import SITE_OF_KIND
 from transgenic_tools.lattice.graph import Graph, best_path
 from transgenic_tools.lattice.paths import exact_sites, find_path
+from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
@@ -169,12 +169,12 @@ def _utr_alone(
 
 def trace(rows: Sequence[GeneRow], reader: Reader, predictor: Predictor) -> list[Lost]:
     """The alternatives of all genes."""
-    codes = [encode(row.sequence) for row in rows]
+    windows = [WindowInput.of(row.sequence) for row in rows]
     lost: list[Lost] = []
-    for row, bases, scores in zip(rows, codes, reader.score_windows(codes), strict=True):
-        usual = reader.graph_of(bases, scores, 0)[0]
+    for row, window, scores in zip(rows, windows, reader.score_windows(windows), strict=True):
+        usual = reader.graph_of(window, scores, 0)[0]
         sites = exact_sites([t for t in row.read_transcripts() if t.cds])
-        forced = reader.graph_of(bases, scores, 0, forced=sites)[0]
+        forced = reader.graph_of(window, scores, 0, forced=sites)[0]
         (prediction,) = predictor.predict([row])
         lost += fates(row, usual and usual.graph, forced and forced.graph, prediction)
     return lost

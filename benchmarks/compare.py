@@ -178,7 +178,7 @@ def _measure(model_dir: Path, config: Any, methods: Mapping[str, Mapping[str, An
     model.eval()
     _, held_out = load_examples(config)
     reader = Reader(model, precision="fp32")
-    graphs = [(example, reader.read_window(example.codes)[0]) for example in held_out]
+    graphs = [(example, reader.read_window(example.window)[0]) for example in held_out]
     results = {}
     warm = [start_search(example.gene_id, graph) for example, graph in graphs[:1] if graph is not None]
     search(model.decoder, DecodingConfig(), warm)  # compiled now, so that no method is charged for it

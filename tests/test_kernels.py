@@ -77,15 +77,15 @@ GRAPH = """
     from {config} import GrammarConfig, ScoringConfig
     from {model}.graph import build_graph
     from {model}.vocabulary import N_CONTENTS, N_SITES
-    from transgenic_tools.genome.sequence import encode
+    from {model}.window import WindowInput
 
     rng = np.random.default_rng(1)
-    codes = encode("".join(rng.choice(["ATG", "GT", "AG", "TAA", "TGA", "C", "A", "T", "G"], 80)))
-    sites = rng.normal(0, 2, (N_SITES, len(codes))).astype(np.float32)
-    contents = np.log(rng.dirichlet(np.ones(N_CONTENTS), len(codes)).T).astype(np.float32)
+    window = WindowInput.of("".join(rng.choice(["ATG", "GT", "AG", "TAA", "TGA", "C", "A", "T", "G"], 80)))
+    sites = rng.normal(0, 2, (N_SITES, len(window))).astype(np.float32)
+    contents = np.log(rng.dirichlet(np.ones(N_CONTENTS), len(window)).T).astype(np.float32)
     grammar = GrammarConfig(min_intron=6, min_probability=1e-6)
-    candidates = choose_candidates(codes, sites, grammar)
-    graph = build_graph(codes, sites, contents, grammar=grammar, scoring=ScoringConfig(), candidates=candidates)
+    candidates = choose_candidates(window, sites, grammar)
+    graph = build_graph(window, sites, contents, grammar=grammar, scoring=ScoringConfig(), candidates=candidates)
     print(len(graph.kind), len(graph.target))
 """
 

@@ -8,7 +8,6 @@ import pytest
 from benchmarks.alternatives import FATES, Lost, event_of, fates, table
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval, Intervals
-from transgenic_tools.genome.sequence import encode
 from transgenic_tools.gsf import write
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.lattice.candidates import choose_candidates
@@ -16,6 +15,7 @@ from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
 from transgenic_tools.lattice.graph import Graph, build_graph
 from transgenic_tools.lattice.paths import exact_sites
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES, Site
+from transgenic_tools.lattice.window import WindowInput
 
 MAIN = [(0, 30), (90, 120), (180, 210)]
 
@@ -72,16 +72,16 @@ def prediction(*scored: tuple[Transcript, float]) -> PredictionRow:
 
 def graph(*, second_acceptor: float, forced: bool = False) -> Graph | None:
     """The sites of LONG are likely, the acceptor of SHORT has this logit, all else is very unlikely."""
-    codes = encode(SEQUENCE)
-    sites = np.full((N_SITES, len(codes)), -12.0, dtype=np.float32)
+    window = WindowInput.of(SEQUENCE)
+    sites = np.full((N_SITES, len(window)), -12.0, dtype=np.float32)
     for site, position in ((Site.TSS, 10), (Site.START, 30), (Site.DONOR, 60), (Site.ACCEPTOR, 159), (Site.TTS, 209)):
         sites[site, position] = 4.0
     sites[Site.ACCEPTOR, 162] = second_acceptor
     grammar = GrammarConfig()
     wanted = exact_sites([LONG, SHORT]) if forced else []
-    contents = np.full((N_CONTENTS, len(codes)), -np.log(N_CONTENTS), dtype=np.float32)
-    candidates = choose_candidates(codes, sites, grammar, forced=wanted)
-    return build_graph(codes, sites, contents, grammar=grammar, scoring=ScoringConfig(), candidates=candidates)
+    contents = np.full((N_CONTENTS, len(window)), -np.log(N_CONTENTS), dtype=np.float32)
+    candidates = choose_candidates(window, sites, grammar, forced=wanted)
+    return build_graph(window, sites, contents, grammar=grammar, scoring=ScoringConfig(), candidates=candidates)
 
 
 def fate(*scored: tuple[Transcript, float], second_acceptor: float = -12.0) -> str:

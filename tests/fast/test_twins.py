@@ -119,7 +119,8 @@ def embedded_states(genes: int, states: int, dim: int = 16) -> Embedded:
     first = np.arange(genes + 1) * (states - 1)
     of_state = np.concatenate([np.concatenate([[-1], first[g] + np.arange(states - 1)]) for g in range(genes)])
     kind = np.random.default_rng(states).integers(0, N_KINDS, genes * states)
-    return Embedded(sites, np.zeros((len(sites), dim), np.float32), first, of_state, kind)
+    keys = np.zeros((len(sites), dim), np.float32)
+    return Embedded(sites=sites, site_keys=keys, first=first, site_of_state=of_state, kind=kind)
 
 
 NOTHING = (np.zeros(0, dtype=np.int64),) * 2

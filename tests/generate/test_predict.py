@@ -12,6 +12,7 @@ from transgenic_tools.generate.predict import NO_TRANSCRIPT, NOTHING_NEW, Predic
 from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.rows import GeneRow, PredictionRow
+from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
@@ -66,11 +67,10 @@ def test_sampling_depends_on_seed_and_gene_alone(model: TransgenicModel, rows: l
 
 
 def test_a_beam_is_no_worse_than_greedy(model: TransgenicModel, rows: list[GeneRow]) -> None:
-    from transgenic_tools.genome.sequence import encode
     from transgenic_tools.search.search import search, start_search
 
     reader = Reader(model, precision="fp32")
-    graphs = [reader.read_window(encode(row.sequence))[0] for row in rows]
+    graphs = [reader.read_window(WindowInput.of(row.sequence))[0] for row in rows]
     best = {}
     for name, beams in (("greedy", 1), ("beam", 4)):
         genes = [start_search(row.gene_id, g) for row, g in zip(rows, graphs, strict=True) if g is not None]

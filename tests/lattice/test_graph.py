@@ -14,7 +14,6 @@ from transgenic_tools.genome import code as code_module
 from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.genome.sequence import encode
 from transgenic_tools.lattice.candidates import Candidates, choose_candidates
 from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
 from transgenic_tools.lattice.grammar import Kind, path_to_transcript, transcript_to_path
@@ -22,6 +21,7 @@ from transgenic_tools.lattice.graph import Graph, best_path, build_graph
 from transgenic_tools.lattice.paths import exact_sites, find_path
 from transgenic_tools.lattice.site_graph import History
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES, Site
+from transgenic_tools.lattice.window import WindowInput
 
 GRAMMAR = GrammarConfig(min_intron=6, min_probability=1e-6, noncanonical_probability=0.01)
 
@@ -38,7 +38,7 @@ def random_window(seed: int, length: int = 46) -> tuple[str, np.ndarray, np.ndar
 
 def few_candidates(sequence: str, sites: np.ndarray, code: GeneticCode = STANDARD) -> Candidates:
     """At most a handful of each, so that everything can be enumerated."""
-    chosen = choose_candidates(encode(sequence), sites, GRAMMAR, genetic_code=code)
+    chosen = choose_candidates(WindowInput.of(sequence), sites, GRAMMAR, genetic_code=code)
     keep = chosen.split == 0
     return Candidates(
         tss=chosen.tss[:2],
@@ -140,7 +140,7 @@ def test_paths_are_all_valid_transcripts_and_no_others(seed: int, code: GeneticC
     sequence, sites, contents = random_window(seed)
     candidates = few_candidates(sequence, sites, code)
     graph = build_graph(
-        encode(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates,
+        WindowInput.of(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates,
         genetic_code=code,
     )  # fmt: skip
     expected = all_transcripts(candidates, sequence, code)
@@ -176,22 +176,22 @@ def test_a_code_whose_stops_an_intron_would_hide_is_refused(monkeypatch: pytest.
     candidates = few_candidates(sequence, sites)
     with pytest.raises(UsageError, match="AGA, AGG"):
         build_graph(
-            encode(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates,
+            WindowInput.of(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates,
             genetic_code=GeneticCode(table=2),
         )  # fmt: skip
 
 
 def window_with(sequence: str, transcript: Transcript, code: GeneticCode = STANDARD) -> Graph:
     """A graph in which the transcript's sites are likely."""
-    codes = encode(sequence)
+    window = WindowInput.of(sequence)
     sites = np.full((N_SITES, len(sequence)), -6.0, dtype=np.float32)
     for site, position in transcript_to_path(transcript):
         sites[site, position] = 4.0
     contents = np.full((N_CONTENTS, len(sequence)), -2.0, dtype=np.float32)
     forced = exact_sites([transcript])
-    candidates = choose_candidates(codes, sites, GRAMMAR, forced=forced, genetic_code=code)
+    candidates = choose_candidates(window, sites, GRAMMAR, forced=forced, genetic_code=code)
     graph = build_graph(
-        codes, sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates, genetic_code=code
+        window, sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates, genetic_code=code
     )
     assert graph is not None
     return graph
@@ -253,19 +253,19 @@ def test_a_stop_codon_across_an_intron_is_forced() -> None:
 
 
 def test_a_window_without_an_open_reading_frame_has_no_graph() -> None:
-    codes = encode("C" * 60)
+    window = WindowInput.of("C" * 60)
     sites = np.zeros((N_SITES, 60), dtype=np.float32)
     contents = np.zeros((N_CONTENTS, 60), dtype=np.float32)
-    candidates = choose_candidates(codes, sites, GRAMMAR, every_start=True)
-    assert build_graph(codes, sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates) is None
+    candidates = choose_candidates(window, sites, GRAMMAR, every_start=True)
+    assert build_graph(window, sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates) is None
 
 
 def test_every_state_reaches_the_end() -> None:
     for seed in range(20):
         sequence, sites, contents = random_window(seed, length=300)
-        candidates = choose_candidates(encode(sequence), sites, GRAMMAR)
+        candidates = choose_candidates(WindowInput.of(sequence), sites, GRAMMAR)
         graph = build_graph(
-            encode(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates
+            WindowInput.of(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(), candidates=candidates
         )
         if graph is not None:
             assert np.isfinite(graph.beta).all()
@@ -279,7 +279,7 @@ def test_every_state_reaches_the_end() -> None:
 
 def test_unknown_bases_carry_no_site() -> None:
     sites = np.full((N_SITES, 30), 9.0, dtype=np.float32)
-    chosen = choose_candidates(encode("N" * 30), sites, GRAMMAR)
+    chosen = choose_candidates(WindowInput.of("N" * 30), sites, GRAMMAR)
     assert not len(chosen.donor)
     assert not len(chosen.acceptor)
     assert not len(chosen.start)

@@ -10,13 +10,13 @@ import pytest
 
 from tests.lattice.test_graph import GRAMMAR, few_candidates, paths_of, random_window, read
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.sequence import encode
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.grammar import Kind, transcript_to_path
 from transgenic_tools.lattice.graph import Graph, build_graph
 from transgenic_tools.lattice.scoring import PAIR_FEATURES, pack_weights, unpack_weights
 from transgenic_tools.lattice.site_graph import History
 from transgenic_tools.lattice.vocabulary import Content
+from transgenic_tools.lattice.window import WindowInput
 
 SCORING = ScoringConfig(
     site_scale=(0.5, 1.5, 0.75, 1.25, 2.0, 0.25),
@@ -33,7 +33,9 @@ def graphs() -> list[tuple[Graph, np.ndarray, np.ndarray]]:
     for seed in range(20):
         sequence, sites, contents = random_window(seed)
         candidates = few_candidates(sequence, sites)
-        graph = build_graph(encode(sequence), sites, contents, grammar=GRAMMAR, scoring=SCORING, candidates=candidates)
+        graph = build_graph(
+            WindowInput.of(sequence), sites, contents, grammar=GRAMMAR, scoring=SCORING, candidates=candidates
+        )
         if graph is not None:
             some.append((graph, sites, contents))
     assert len(some) > 10

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.lattice.scoring import pack_weights
 from transgenic_tools.lattice.segments import (
     CONTENT_OF_STATE,
     CUT,
@@ -20,7 +21,6 @@ from transgenic_tools.lattice.segments import (
     best_path,
     closed_runs,
     gates_of,
-    pack,
 )
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
 
@@ -73,7 +73,7 @@ def paths(stretch: Stretch, scoring: ScoringConfig) -> Iterator[tuple[tuple[int,
                     scoring.site_scale[t.site] * float(stretch.sites[t.site, i - t.behind]) + scoring.site_bias[t.site]
                 )
             if t.utr >= 0:
-                step += float(pack(scoring)[t.utr])
+                step += float(pack_weights(scoring)[t.utr])
             yield from go_on((*states, int(t.target)), score + step + emission(int(t.target), i))
 
     for state in range(N_STATES):
@@ -100,7 +100,7 @@ def test_best_path_and_sums_are_those_of_all_paths(bases: str, seed: int) -> Non
 def test_expected_features_are_the_gradient_of_the_sum() -> None:
     stretch = stretch_of("CCATGAAGGTATTTCAGTTATAACCC", seed=5)
     expected = Posterior(stretch, SCORING).expected()
-    flat = pack(SCORING)
+    flat = pack_weights(SCORING)
     for index in range(len(flat)):
         sums = []
         for step in (1e-5, -1e-5):

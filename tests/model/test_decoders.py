@@ -11,10 +11,10 @@ import torch
 
 from tests.model.tiny import DECODERS, ENCODERS, random_text, windows
 from transgenic_tools.errors import UsageError
-from transgenic_tools.genome.sequence import encode
 from transgenic_tools.lattice.grammar import path_to_transcript
 from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.lattice.vocabulary import Site
+from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
@@ -38,7 +38,7 @@ def make(decoder: str, encoder: str = "embedded", **changes: Any) -> TransgenicM
 
 
 def graph_of(model: TransgenicModel, seed: int = 3, length: int = 400) -> SiteGraph:
-    graph, _ = Reader(model, precision="fp32").read_window(encode(random_text(length, seed=seed)))
+    graph, _ = Reader(model, precision="fp32").read_window(WindowInput.of(random_text(length, seed=seed)))
     assert graph is not None
     return graph
 

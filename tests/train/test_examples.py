@@ -10,12 +10,12 @@ import pytest
 from tests.lattice.test_graph import few_candidates, paths_of, random_window
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.genome.sequence import encode
 from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
 from transgenic_tools.lattice.graph import build_graph
 from transgenic_tools.lattice.paths import Path
 from transgenic_tools.lattice.scoring import N_WEIGHTS
 from transgenic_tools.lattice.vocabulary import IGNORE, Content, Site
+from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.train.calibration import expected_calibration_error, logistic_regression
 from transgenic_tools.train.examples import Example, crop_labels, label_window
 from transgenic_tools.train.scoring import fit_scoring, gold_graph, mean_loss
@@ -28,7 +28,7 @@ def transcript(exons: list[tuple[int, int]], coding: tuple[int, int]) -> Transcr
 
 
 def example(*transcripts: Transcript, length: int = 60) -> Example:
-    return Example("g", encode("A" * length), Interval(0, length), transcripts)
+    return Example("g", WindowInput.of("A" * length), Interval(0, length), transcripts)
 
 
 def test_labels_of_a_transcript_with_both_utrs() -> None:
@@ -84,7 +84,7 @@ def test_the_scoring_gradient_is_the_derivative_and_the_fit_helps() -> None:
     for seed in range(12):
         sequence, sites, contents = random_window(seed)
         graph = build_graph(
-            encode(sequence), sites, contents, grammar=GrammarConfig(min_intron=6), scoring=ScoringConfig(),
+            WindowInput.of(sequence), sites, contents, grammar=GrammarConfig(min_intron=6), scoring=ScoringConfig(),
             candidates=few_candidates(sequence, sites),
         )  # fmt: skip
         if graph is None:

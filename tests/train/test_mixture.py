@@ -18,6 +18,7 @@ from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.lattice.vocabulary import IGNORE, Content, Site
+from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.strand_trunk import StrandTrunk
 from transgenic_tools.provenance import Provenance
 from transgenic_tools.train.genomes import Source, Territory, read_sheet, read_source
@@ -284,5 +285,5 @@ def test_a_trunk_becomes_a_model_that_reads_windows(tmp_path: Path) -> None:
         expected = load_trunk(tmp_path / "out")(torch.from_numpy(codes.astype(np.int64))[None])
     reader = Reader(network, precision="fp32")
     assert isinstance(reader._trunk, FusedStrandTrunk)
-    scores = next(reader.score_windows([codes]))
+    scores = next(reader.score_windows([WindowInput(codes=codes)]))
     torch.testing.assert_close(scores.sites, expected.sites, atol=1e-5, rtol=1e-4)

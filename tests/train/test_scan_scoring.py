@@ -12,7 +12,8 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.genome.window import Window
 from transgenic_tools.lattice.config import ScoringConfig
-from transgenic_tools.lattice.segments import State, best_path, pack, path_features
+from transgenic_tools.lattice.scoring import pack_weights
+from transgenic_tools.lattice.segments import State, best_path, path_features
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.genomes import Placed, Territory
 from transgenic_tools.train.scan_scoring import Gold, coding_ends, exact_ends, fit_scan, gold_stretches, sharpen
@@ -52,7 +53,7 @@ def test_paths_of_genes_are_those_that_a_scan_finds(golds: list[Gold]) -> None:
 def test_a_fit_makes_the_paths_more_probable(golds: list[Gold]) -> None:
     scan, before, after = fit_scan(golds, iterations=15)
     assert 0 <= after < before
-    assert not np.allclose(pack(scan), pack(SCORING))
+    assert not np.allclose(pack_weights(scan), pack_weights(SCORING))
     for gold in golds:
         assert np.allclose(path_features(best_path(gold.stretch, scan), gold.stretch), gold.features)
 

@@ -50,8 +50,8 @@ def test_streamed_genes_are_those_in_memory(data: tuple[Path, ...], tmp_path: Pa
     for index in range(len(in_memory)):
         one, other = in_memory[index], streamed_genes[index]
         assert (one.gene_id, one.locus, one.transcripts) == (other.gene_id, other.locus, other.transcripts)
-        assert np.array_equal(one.codes, other.codes)
-        assert streamed_genes.outline(index).length == len(one.codes)  # type: ignore[union-attr]
+        assert np.array_equal(one.window.codes, other.window.codes)
+        assert streamed_genes.outline(index).length == len(one.window)  # type: ignore[union-attr]
 
 
 def test_an_epoch_holds_every_gene_once_and_windows_of_like_length_together(

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from transgenic_tools.generate.config import Config
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.sequence import encode
 from transgenic_tools.gsf import write
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.lattice.paths import exact_sites, find_paths
+from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.search.confidence import Scores, found_transcript, score
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.search import GeneSearch, Searcher, start_search
@@ -53,10 +53,10 @@ class Predictor:
         return [done[i % len(parts)][i // len(parts)] for i in range(len(rows))]
 
     def _predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
-        codes = [encode(row.sequence) for row in rows]
+        windows = [WindowInput.of(row.sequence) for row in rows]
         prompts = [row.read_transcripts() if self.config.complete else () for row in rows]
         forced = [exact_sites(known) for known in prompts]
-        sites = self.reader.read_windows(codes, forced=forced, batch_bases=self.config.batch_bases)
+        sites = self.reader.read_windows(windows, forced=forced, batch_bases=self.config.batch_bases)
         searches: list[GeneSearch | None] = []
         for row, graph, known in zip(rows, sites, prompts, strict=True):
             paths = find_paths(graph.graph, known) if graph is not None else []

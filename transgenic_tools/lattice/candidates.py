@@ -1,6 +1,6 @@
 """Candidate sites of a window: where the graph of transcripts may have its states.
 
-In: base codes, site logits and a genetic code. Out: `Candidates`, sorted by position.
+In: a window, its site logits and a genetic code. Out: `Candidates`, sorted by position.
 A surprise: stop codons are no candidates; the reading frame decides which one ends a coding exon (see `transitions`).
 """
 
@@ -17,6 +17,7 @@ from transgenic_tools.genome.code import STANDARD, GeneticCode, codons_at, dinuc
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import GrammarConfig
 from transgenic_tools.lattice.vocabulary import Site
+from transgenic_tools.lattice.window import WindowInput
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -80,7 +81,7 @@ def _logit(probability: float) -> float:
 
 
 def choose_candidates(
-    codes: npt.NDArray[np.uint8],
+    window: WindowInput,
     sites: npt.NDArray[np.float32],
     config: GrammarConfig,
     *,
@@ -91,13 +92,12 @@ def choose_candidates(
     """Candidate sites of a window.
 
     Args:
-        codes: (L,).
         sites: (N_SITES, L) logits.
         forced: Sites to keep whatever their score (of a prompt or of a training label).
         every_start: Keep every start codon: the fallback where the usual candidates leave no path.
         genetic_code: Which codons start, which dinucleotides an intron may have.
     """
-    length, signals = len(codes), genetic_code.signals
+    codes, length, signals = window.codes, len(window), genetic_code.signals
     begins, ends = dinucleotides(codes)
     floor, strong = _logit(config.min_probability), _logit(config.noncanonical_probability)
     most = max(16, int(config.candidates_per_kb * length / 1000))
@@ -162,10 +162,10 @@ def _split_starts(
 ) -> dict[int, int]:
     """Starts cut by an intron right before a strong donor (or forced ones): position -> bases before the intron."""
     whole = genetic_code.signals.start
-    one = np.append(whole.reshape(4, 16).any(1), False)[codes]
-    two = np.append(whole.reshape(16, 4).any(1), False)[dinucleotides(codes)[0]]
+    head_of_one = np.append(whole.reshape(4, 16).any(1), False)[codes]
+    head_of_two = np.append(whole.reshape(16, 4).any(1), False)[dinucleotides(codes)[0]]
     before_intron: dict[int, int] = {}
-    for size, begins_a_start in ((1, one), (2, two)):
+    for size, begins_a_start in ((1, head_of_one), (2, head_of_two)):
         beside = donors[donors >= size]
         for donor in beside[begins_a_start[beside - size]].tolist():
             position = donor - size

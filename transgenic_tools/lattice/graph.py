@@ -1,8 +1,9 @@
 """The graph of all valid transcripts over the candidate sites of one window.
 
-In: base codes, site logits, content log-probabilities. Out: `Graph`: states, edges with scores, and for every state the
-log-sum of all ways to END (`beta`), so that `edge_score + beta[dst] - beta[src]` is the exact conditional probability
-of an edge under the semi-Markov model (Sarawagi and Cohen 2004) whose path score is the sum of its edge scores.
+In: a window, its site logits and content log-probabilities. Out: `Graph`: states, edges with scores, and for every
+state the log-sum of all ways to END (`beta`), so that `edge_score + beta[dst] - beta[src]` is the exact conditional
+probability of an edge under the semi-Markov model (Sarawagi and Cohen 2004) whose path score is the sum of its edge
+scores.
 
 A surprise: a state without a way to END is cut here, so a search can never run into a dead end. How an edge is scored
 stands in `scoring`.
@@ -32,6 +33,7 @@ from transgenic_tools.lattice.scoring import (
     sum_contents,
 )
 from transgenic_tools.lattice.transitions import Limits, lay_out, walk
+from transgenic_tools.lattice.window import WindowInput
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -221,7 +223,7 @@ def _build(codes, sites, contents, candidates, donor_pair, acceptor_pair, signal
 
 
 def build_graph(
-    codes: npt.NDArray[np.uint8],
+    window: WindowInput,
     sites: npt.NDArray[np.float32],
     contents: npt.NDArray[np.float32],
     *,
@@ -234,7 +236,6 @@ def build_graph(
     """The graph of a window, or None where not even one valid transcript exists.
 
     Args:
-        codes: (L,) base codes.
         sites: (N_SITES, L) logits.
         contents: (N_CONTENTS, L) log-probabilities.
         genetic_code: What codons and introns are.
@@ -249,9 +250,9 @@ def build_graph(
             f"the grammar follows stop codons that begin with TA or TG through introns, not {', '.join(strange)}",
             hint="choose another genetic code",
         )
-    donor_pair, acceptor_pair = dinucleotides(codes)
+    donor_pair, acceptor_pair = dinucleotides(window.codes)
     arrays = _build(
-        codes,
+        window.codes,
         np.ascontiguousarray(sites),
         np.ascontiguousarray(contents),
         candidates,

@@ -42,8 +42,8 @@ class Path:
 
 def exact_sites(transcripts: Sequence[Transcript]) -> list[tuple[Site, int]]:
     """Starts, donors and acceptors of some transcripts, to be forced into the candidates."""
-    wanted = (Site.START, Site.DONOR, Site.ACCEPTOR)
-    return sorted({step for t in transcripts for step in transcript_to_path(t) if step[0] in wanted})
+    exact = (Site.START, Site.DONOR, Site.ACCEPTOR)
+    return sorted({step for t in transcripts for step in transcript_to_path(t) if step[0] in exact})
 
 
 def _edges_to(graph: Graph, state: int, site: Site, position: int) -> list[int]:
@@ -53,16 +53,16 @@ def _edges_to(graph: Graph, state: int, site: Site, position: int) -> list[int]:
     return edges[(_SITE[graph.kind[targets]] == site) & (graph.position[targets] == position)].tolist()
 
 
-def _nearest_tss(graph: Graph, wanted: int, before: int) -> int | None:
+def _nearest_tss(graph: Graph, near: int, before: int) -> int | None:
     positions = graph.position[graph.kind == Kind.TSS]
     positions = positions[positions <= before]
-    return int(positions[np.argmin(np.abs(positions - wanted))]) if len(positions) else None
+    return int(positions[np.argmin(np.abs(positions - near))]) if len(positions) else None
 
 
-def _nearest_tts(graph: Graph, wanted: int, after: int) -> int | None:
+def _nearest_tts(graph: Graph, near: int, after: int) -> int | None:
     positions = graph.position[graph.kind == Kind.TTS]
     positions = positions[positions > after]
-    return int(positions[np.argmin(np.abs(positions - wanted))]) if len(positions) else None
+    return int(positions[np.argmin(np.abs(positions - near))]) if len(positions) else None
 
 
 def _snap_ends(graph: Graph, steps: list[tuple[Site, int]]) -> list[tuple[Site, int]]:

@@ -19,20 +19,11 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import ScoringConfig
-from transgenic_tools.lattice.vocabulary import (
-    AC,
-    AG,
-    AT,
-    GC,
-    GT,
-    N_SITES,
-    Content,
-    Site,
-    dinucleotides,
-    stop_codons,
-)
+from transgenic_tools.lattice.scoring import CONTENT, N_WEIGHTS, NO_FIVE, NO_THREE, pack_weights
+from transgenic_tools.lattice.vocabulary import N_SITES, Content, Site, allowed_sites
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.uint8]
@@ -96,16 +87,13 @@ def _introns(exon: State, intron: State, following: State, gate: int = 0) -> tup
     )
 
 
-#: Weights besides those of sites: content, and a CDS without 5' or 3' UTR.
-_CONTENT, _NO_FIVE, _NO_THREE = 2 * N_SITES, 2 * N_SITES + 1, 2 * N_SITES + 2
-N_WEIGHTS = 2 * N_SITES + 3
 TRANSITIONS = (
     _Transition(State.OUTSIDE, State.OUTSIDE),
     _Transition(State.OUTSIDE, State.FIVE, site=Site.TSS),
     _Transition(State.FIVE, State.FIVE),
     *_introns(State.FIVE, State.FIVE_INTRON, State.FIVE),
     _Transition(State.FIVE, State.CODING_1, _ATG, Site.START),
-    _Transition(State.OUTSIDE, State.CODING_1, _ATG, Site.START, utr=_NO_FIVE),
+    _Transition(State.OUTSIDE, State.CODING_1, _ATG, Site.START, utr=NO_FIVE),
     _Transition(State.CODING_1, State.CODING_2),
     _Transition(State.CODING_2, State.CODING_3),
     _Transition(State.CODING_3, State.CODING_1, _NO_STOP),
@@ -113,7 +101,7 @@ TRANSITIONS = (
     *_introns(State.CODING_2, State.INTRON_2, State.CODING_3),
     *_introns(State.CODING_3, State.INTRON_3, State.CODING_1, _NO_STOP),
     _Transition(State.CODING_3, State.THREE, _STOP, Site.STOP, behind=True),
-    _Transition(State.CODING_3, State.OUTSIDE, _STOP, Site.STOP, behind=True, utr=_NO_THREE),
+    _Transition(State.CODING_3, State.OUTSIDE, _STOP, Site.STOP, behind=True, utr=NO_THREE),
     _Transition(State.THREE, State.THREE),
     *_introns(State.THREE, State.THREE_INTRON, State.THREE),
     _Transition(State.THREE, State.OUTSIDE, site=Site.TTS, behind=True),
@@ -150,22 +138,17 @@ class Stretch:
     closed: npt.NDArray[np.bool_]
 
 
-def gates_of(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def gates_of(codes: npt.NDArray[np.uint8], genetic_code: GeneticCode = STANDARD) -> npt.NDArray[np.uint8]:
     """Bits of what may happen between each base and the one before it. Shape (L,)."""
-    begins, ends = dinucleotides(codes)
-    length = len(codes)
-    gates = np.zeros(length, dtype=np.uint8)
-    gates[(begins == GT) | (begins == GC) | (begins == AT)] |= _DONOR
-    behind = np.zeros(length, dtype=bool)
-    behind[1:] = ((ends == AG) | (ends == AC))[:-1]
-    gates[behind] |= _ACCEPTOR
-    atg = np.zeros(length, dtype=bool)
-    atg[: max(0, length - 2)] = (codes[:-2] == 0) & (codes[1:-1] == 3) & (codes[2:] == 2)
-    gates[atg] |= _ATG
-    stop = np.zeros(length, dtype=bool)
-    stop[3:] = stop_codons(codes)[: max(0, length - 3)]
-    gates[stop] |= _STOP
-    gates[~stop] |= _NO_STOP
+    allowed = allowed_sites(codes, genetic_code)
+    acceptor, stop = np.zeros((2, len(codes)), dtype=bool)
+    acceptor[1:], stop[1:] = allowed[Site.ACCEPTOR][:-1], allowed[Site.STOP][:-1]
+    gates = np.zeros(len(codes), dtype=np.uint8)
+    for bit, where in (
+        (_DONOR, allowed[Site.DONOR]), (_ACCEPTOR, acceptor), (_ATG, allowed[Site.START]), (_STOP, stop),
+        (_NO_STOP, ~stop),
+    ):  # fmt: skip
+        gates[where] |= bit
     return gates
 
 
@@ -180,28 +163,15 @@ def closed_runs(codes: npt.NDArray[np.uint8], longest: int) -> npt.NDArray[np.bo
     return closed
 
 
-def pack(scoring: ScoringConfig) -> Floats:
-    """Weights (W,) in the order in which the kernels read them."""
-    return np.array(
-        [
-            *scoring.site_scale,
-            *scoring.site_bias,
-            scoring.content_weight,
-            scoring.no_five_prime_utr,
-            scoring.no_three_prime_utr,
-        ]
-    )
-
-
 def unpack(weights: Floats) -> ScoringConfig:
-    """Inverse of `pack`."""
+    """Inverse of `pack_weights`, to the last digit."""
     values = weights.tolist()
     return ScoringConfig(
         site_scale=tuple(values[:N_SITES]),
-        site_bias=tuple(values[N_SITES:_CONTENT]),
-        content_weight=values[_CONTENT],
-        no_five_prime_utr=values[_NO_FIVE],
-        no_three_prime_utr=values[_NO_THREE],
+        site_bias=tuple(values[N_SITES:CONTENT]),
+        content_weight=values[CONTENT],
+        no_five_prime_utr=values[NO_FIVE],
+        no_three_prime_utr=values[NO_THREE],
     )
 
 
@@ -221,7 +191,7 @@ def _between(t, i, sites, weights):  # type: ignore[no-untyped-def]  # pragma: n
 def _emission(state, i, contents, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
     if closed[i] and state > 0:
         return -np.inf
-    return weights[_CONTENT] * contents[CONTENT_OF_STATE[state], i]
+    return weights[CONTENT] * contents[CONTENT_OF_STATE[state], i]
 
 
 @kernel
@@ -328,7 +298,7 @@ def _expected(alpha, beta, whole, sites, contents, gates, closed, weights):  # t
         for s in range(N_STATES):
             share = alpha[i, s] + beta[i, s] - whole
             if share > _NEGLIGIBLE:
-                out[_CONTENT] += np.exp(share) * contents[CONTENT_OF_STATE[s], i]
+                out[CONTENT] += np.exp(share) * contents[CONTENT_OF_STATE[s], i]
         if i == 0:
             continue
         for t in _OPEN[gates[i], : _N_OPEN[gates[i]]]:
@@ -347,7 +317,7 @@ def _expected(alpha, beta, whole, sites, contents, gates, closed, weights):  # t
 
 def best_path(stretch: Stretch, scoring: ScoringConfig) -> States:
     """States (L,) of the best path."""
-    return _best_path(stretch.sites, stretch.contents, stretch.gates, stretch.closed, pack(scoring))
+    return _best_path(stretch.sites, stretch.contents, stretch.gates, stretch.closed, pack_weights(scoring))
 
 
 _BY_STATES = {(int(t.source), int(t.target)): t for t in TRANSITIONS}
@@ -360,7 +330,7 @@ def path_features(path: States, stretch: Stretch) -> Floats:
         ValueError: a step that the grammar or the sequence forbids, with the base.
     """
     features = np.zeros(N_WEIGHTS)
-    features[_CONTENT] = stretch.contents[CONTENT_OF_STATE[path], np.arange(len(path))].sum(dtype=np.float64)
+    features[CONTENT] = stretch.contents[CONTENT_OF_STATE[path], np.arange(len(path))].sum(dtype=np.float64)
     codons = (path[1:] == State.CODING_1) & (path[:-1] == State.CODING_3)  # which must not follow a stop codon
     for i in (np.flatnonzero((path[1:] != path[:-1]) | codons) + 1).tolist():
         step = _BY_STATES.get((int(path[i - 1]), int(path[i])))
@@ -382,12 +352,12 @@ class Posterior:
     """
 
     def __init__(self, stretch: Stretch, scoring: ScoringConfig) -> None:
-        self.stretch, self.weights = stretch, pack(scoring)
+        self.stretch, self.weights = stretch, pack_weights(scoring)
         arrays = (stretch.sites, stretch.contents, stretch.gates, stretch.closed, self.weights)
         self._arrays = arrays
         self.alpha, self.log_sum = _forward(*arrays)
         self.beta = _backward(*arrays)
-        outside = self.weights[_CONTENT] * stretch.contents[Content.OUTSIDE].astype(np.float64)
+        outside = self.weights[CONTENT] * stretch.contents[Content.OUTSIDE].astype(np.float64)
         self._outside = np.concatenate([[0.0], np.cumsum(outside)])
 
     def state_probability(self, states: tuple[State, ...]) -> Floats:

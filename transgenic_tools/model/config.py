@@ -311,11 +311,11 @@ def build_part(part: str, values: Mapping[str, Any] | None) -> Any:
     for key, value in values.items():
         if fault := _value_fault(getattr(kind(), key), value):
             raise UsageError(f"{part}.{key} is {value!r}: {fault}", hint="see docs/formats.md")
-    made = kind(**values)
-    dim, heads = getattr(made, "dim", 0), getattr(made, "heads", 1)
+    sizes = kind(**values)
+    dim, heads = getattr(sizes, "dim", 0), getattr(sizes, "heads", 1)
     if dim % heads:
         raise UsageError(f"{part}.dim {dim} is no multiple of {part}.heads {heads}", hint="see docs/formats.md")
-    return made
+    return sizes
 
 
 def _value_fault(default: Any, value: Any) -> str | None:

@@ -113,6 +113,15 @@ class Ends(NamedTuple):
     live: Ints
 
 
+class Extensions(NamedTuple):
+    """Ways to go on from the rows of a gene: score of the whole path, the edge, its log-probability, its row."""
+
+    score: Floats
+    log: Floats
+    edge: Ints
+    row: Ints
+
+
 class Choice(NamedTuple):
     """How extensions are chosen: beams K, or one drawn with `draw` (G,) uniform numbers when `sample` is set."""
 
@@ -126,17 +135,19 @@ class Choice(NamedTuple):
 def start_beams(rows: int) -> Beams:
     """Free rows."""
     return Beams(
-        np.zeros(rows, dtype=np.int64),
-        np.full(rows, -np.inf),
-        np.full(rows, SEED),
-        np.arange(rows),
+        state=np.zeros(rows, dtype=np.int64),
+        score=np.full(rows, -np.inf),
+        path=np.full(rows, SEED),
+        parent=np.arange(rows),
     )
 
 
 def start_trail(steps: int, rows: int, before: Trail | None = None) -> Trail:
     """Room for so many steps, the first of which are those of `before`."""
     trail = Trail(
-        np.empty((steps, rows), dtype=np.int32), np.empty((steps, rows), dtype=np.int64), np.empty((steps, rows))
+        parent=np.empty((steps, rows), dtype=np.int32),
+        edge=np.empty((steps, rows), dtype=np.int64),
+        log=np.empty((steps, rows)),
     )
     if before is not None:
         trail.parent[: len(before.parent)] = before.parent
@@ -148,7 +159,7 @@ def start_trail(steps: int, rows: int, before: Trail | None = None) -> Trail:
 def no_ends(genes: int) -> Ends:
     """No finished transcript yet."""
     step, row, edge, now, live = (np.zeros(genes, dtype=np.int64) for _ in range(5))
-    return Ends(np.full(genes, -np.inf), step, row, edge, np.zeros(genes), now, live)
+    return Ends(score=np.full(genes, -np.inf), step=step, row=row, edge=edge, log=np.zeros(genes), now=now, live=live)
 
 
 @kernel
@@ -168,14 +179,14 @@ def path_hash(states: tuple[int, ...]) -> int:
 @kernel(fastmath=True, error_model="numpy")
 def _pointed(query, kinds, sites, kind, site):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Dot product of a query with the key of a state."""
-    total, own = np.float32(0.0), kinds[kind]
+    total, kind_key = np.float32(0.0), kinds[kind]
     if site < 0:
         for i in range(len(query)):
-            total += query[i] * own[i]
+            total += query[i] * kind_key[i]
         return total
     key = sites[site]
     for i in range(len(query)):
-        total += query[i] * (key[i] + own[i])
+        total += query[i] * (key[i] + kind_key[i])
     return total
 
 
@@ -231,14 +242,14 @@ def _drawn(logs, draw, top_p):  # type: ignore[no-untyped-def]  # pragma: no cov
 
 
 @kernel
-def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, extensions):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Score all edges that leave the live rows of a gene.
 
     Args:
         low: The gene's first row.
-        found: Arrays (total score, log-probability, edge, row) to fill.
+        extensions: To fill.
     """
-    total, logs, edge_of, row_of = found
+    total, logs, edge_of, row_of = extensions.score, extensions.log, extensions.edge, extensions.row
     features = np.zeros(pair.weight.shape[0], dtype=np.float32)
     hidden = np.zeros(len(pair.bias), dtype=np.float32)
     written = past.written[gene]
@@ -254,12 +265,12 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
     for row in range(low, low + choice.beams):
         if beams.score[row] == -np.inf:
             continue
-        own = query[row]
+        row_query = query[row]
         begin, state = at, beams.state[row]
         for edge in range(edges.first[state], edges.end[state]):
             target = target_of[edge]
             base = describe_edge(state, edge, seen, used, written, features)
-            logit = pair.base_scale * base + _pointed(own, kind_keys, site_keys, kind_of[target], site_of[target])
+            logit = pair.base_scale * base + _pointed(row_query, kind_keys, site_keys, kind_of[target], site_of[target])
             logit += _pair_score(features, weight, bias, out, hidden)
             logs[at] = logit / choice.temperature if choice.sample else logit
             edge_of[at], row_of[at] = edge, row
@@ -270,9 +281,9 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
 
 
 @kernel
-def _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, extensions):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Put the best extensions into the gene's rows and its best new finished path into `ends`; returns live rows."""
-    total, logs, edge_of, row_of = found
+    total, logs, edge_of, row_of = extensions.score, extensions.log, extensions.edge, extensions.row
     old_path = beams.path[low : low + choice.beams].copy()
     for row in range(low, low + choice.beams):
         beams.score[row], beams.parent[row] = -np.inf, row
@@ -322,9 +333,14 @@ def advance(step, genes, edges, past, pair, choice, query, keys, beams, trail, e
         if count == 0:
             beams.score[low : low + choice.beams] = -np.inf
             continue
-        found = (np.empty(count), np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64))
-        _extensions(low, edges, past, pair, choice, query, keys, beams, gene, found)
-        ends.live[gene] = _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, found)
+        extensions = Extensions(
+            score=np.empty(count),
+            log=np.empty(count),
+            edge=np.empty(count, np.int64),
+            row=np.empty(count, np.int64),
+        )
+        _extensions(low, edges, past, pair, choice, query, keys, beams, gene, extensions)
+        ends.live[gene] = _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, extensions)
 
 
 @kernel

@@ -27,7 +27,7 @@ FEATURES = (
 _FLOOR = 1e-4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scores:
     """Probabilities of one transcript; exons, donors and acceptors are 5' to 3'."""
 
@@ -112,7 +112,7 @@ def score(found: Found, gene: GeneSearch, ordinal: int, calibration: Mapping[str
     sites = [(kind, _calibrated(calibration, "site", [logit(p)], p)) for kind, p in boundaries]
     donors = tuple(p for kind, p in sites if SITE_OF_KIND[kind] == Site.DONOR)
     acceptors = tuple(p for kind, p in sites if kind in ACCEPTOR_KINDS)
-    return Scores(whole, exons, donors, acceptors)
+    return Scores(transcript=whole, exons=exons, donors=donors, acceptors=acceptors)
 
 
 def found_transcript(found: Found, gene: GeneSearch, transcript_id: str) -> Transcript:

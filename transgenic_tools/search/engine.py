@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 Prefix = tuple[Ints, Ints]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Embedded:
     """Some genes as the decoder sees them, one behind the other.
 
@@ -84,14 +84,14 @@ class Engine:
 
     def encode_sites(self, genes: Sequence[SiteGraph]) -> tuple[Tensor, Singles]:
         """Embeddings and keys of the sites of some genes, (S, D) each; a gene's neighbours do not matter."""
-        found = []
+        encoded = []
         for sites in genes:
             features, site_type, logit = (
                 self.tensor(a)[None] for a in (sites.features, sites.site_type, sites.site_logit)
             )
             valid = torch.ones(site_type.shape, dtype=torch.bool, device=self.device)
-            found.append(self.decoder.encode_sites(features, site_type, logit, valid)[0])
-        return torch.cat(found), np.concatenate([table_of(self.decoder.key(sites)) for sites in found])
+            encoded.append(self.decoder.encode_sites(features, site_type, logit, valid)[0])
+        return torch.cat(encoded), np.concatenate([table_of(self.decoder.key(sites)) for sites in encoded])
 
     def embed(self, genes: Sequence[SiteGraph]) -> Embedded:
         """Encode the sites of some genes."""
@@ -102,7 +102,7 @@ class Engine:
         ]
         sites, keys = self.encode_sites(genes)
         kind = np.concatenate([gene.graph.kind for gene in genes]).astype(np.int64)
-        return Embedded(sites, keys, first, np.concatenate(of_state), kind)
+        return Embedded(sites=sites, site_keys=keys, first=first, site_of_state=np.concatenate(of_state), kind=kind)
 
     def begin(self, embedded: Embedded, *, slots: int, beams: int) -> EngineState:
         """State of all these genes before any of them is admitted; `slots` is the constant number of genes in step."""
@@ -116,24 +116,24 @@ class _TorchState:
         self.engine, self.embedded, self.slots, self.beams = engine, embedded, slots, beams
 
     def _states(self, states: Ints) -> Tensor:
-        engine, own = self.engine, self.embedded
+        engine, embedded = self.engine, self.embedded
         return engine.decoder.embed_states(
-            own.sites, engine.tensor(own.site_of_state[states]), engine.tensor(own.kind[states])
+            embedded.sites, engine.tensor(embedded.site_of_state[states]), engine.tensor(embedded.kind[states])
         )
 
     def admit(self, genes: Ints, prefixes: Sequence[Prefix]) -> Floats:
-        engine, own, slots = self.engine, self.embedded, self.slots
+        engine, embedded, slots = self.engine, self.embedded, self.slots
         decoder, device, dim = engine.decoder, engine.device, engine.decoder.config.dim
         lengths = torch.zeros(slots, dtype=torch.int64, device=device)
         x = torch.zeros(slots, max(1, *(len(states) for states, _ in prefixes)), dim, device=device)
-        sites = torch.zeros(slots, int(np.diff(own.first)[genes].max()), dim, device=device)
+        sites = torch.zeros(slots, int(np.diff(embedded.first)[genes].max()), dim, device=device)
         valid = torch.zeros(sites.shape[:2], dtype=torch.bool, device=device)
         for slot, (gene, (states, ordinals)) in enumerate(zip(genes, prefixes, strict=True)):
             lengths[slot] = len(states)
             if len(states):
                 x[slot, : len(states)] = decoder.token(self._states(states), engine.tensor(ordinals))
-            mine = own.sites[own.first[gene] : own.first[gene + 1]]
-            sites[slot, : len(mine)], valid[slot, : len(mine)] = mine, True
+            of_gene = embedded.sites[embedded.first[gene] : embedded.first[gene + 1]]
+            sites[slot, : len(of_gene)], valid[slot, : len(of_gene)] = of_gene, True
         self.rows = (genes[:, None] * self.beams + np.arange(self.beams)).reshape(-1)
         self.state = decoder.start(x, lengths, beams=self.beams, sites=sites, valid=valid)
         more = torch.sigmoid(decoder.more_logit(self.state.hidden)).double().cpu().numpy()[: len(genes)]
@@ -157,9 +157,9 @@ class _TorchState:
     def go_on(self, genes: Ints, parents: Ints, ended: Ints) -> None:
         slot_of_row = np.zeros(len(parents), dtype=np.int64)
         slot_of_row[self.rows] = np.arange(len(self.rows))
-        own = np.arange(self.slots * self.beams)
-        own[: len(self.rows)] = slot_of_row[parents[self.rows]]
-        self.state.reorder(self.engine.tensor(own))
+        order = np.arange(self.slots * self.beams)
+        order[: len(self.rows)] = slot_of_row[parents[self.rows]]
+        self.state.reorder(self.engine.tensor(order))
 
 
 class PackedEngine(Engine):

@@ -1,6 +1,6 @@
 """From windows to graphs: the trunk's scores at every base, and the graph of valid transcripts with what is said there.
 
-In: a trained network and base codes of windows. Out: `BaseScores`, and a `SiteGraph` for each window.
+In: a trained network and windows. Out: `BaseScores`, and a `SiteGraph` for each window.
 Dims: L bases, S sites, C channels.
 A surprise: a reader holds copies of the weights, laid out for its device: make it anew after they change. Where there
 is no fast twin of an encoder, it reads through the network itself.
@@ -21,7 +21,8 @@ from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.lattice.candidates import choose_candidates
 from transgenic_tools.lattice.graph import Graph, build_graph
 from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
-from transgenic_tools.lattice.vocabulary import PAD_CODE, Site
+from transgenic_tools.lattice.vocabulary import Site
+from transgenic_tools.lattice.window import WindowInput, pad_codes
 from transgenic_tools.model.encoders.strands import StrandEncoder
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.network import Network
@@ -81,13 +82,13 @@ class Reader:
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self._trunk = fast_trunk(network.encoder, network.head, self.dtype)
 
-    def score_windows(self, windows: Sequence[Codes]) -> Iterator[BaseScores]:
-        """Scores of windows (L,), each a batch of one, in their order."""
+    def score_windows(self, windows: Sequence[WindowInput]) -> Iterator[BaseScores]:
+        """Scores of windows, each a batch of one, in their order."""
         if self._trunk is not None:
-            yield from self._trunk.read(windows)
+            yield from self._trunk.read([window.codes for window in windows])
             return
-        for codes in windows:
-            yield self._score_together([codes])
+        for window in windows:
+            yield self._score_together([window])
 
     def scan(self, windows: Sequence[Codes]) -> Iterator[tuple[BaseScores, BaseScores]]:
         """Scores of all genes of the forward and of the reverse strand of bare windows (L,), in their order.
@@ -114,23 +115,22 @@ class Reader:
                 yield self.network.head(forward), self.network.head(reverse)
 
     @torch.no_grad()
-    def _score_together(self, windows: Sequence[Codes]) -> BaseScores:
-        """Scores of one batch, padded at the right."""
-        batch = np.full((len(windows), max(map(len, windows))), PAD_CODE, dtype=np.int64)
-        for row, codes in zip(batch, windows, strict=True):
-            row[: len(codes)] = codes
-        return self.network.score_bases(torch.from_numpy(batch).to(self.device))
+    def _score_together(self, windows: Sequence[WindowInput]) -> BaseScores:
+        """Scores of one batch."""
+        return self.network.score_bases(torch.from_numpy(pad_codes(windows)).to(self.device))
 
-    def read_window(self, codes: Codes, *, forced: Forced = ()) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
+    def read_window(
+        self, window: WindowInput, *, forced: Forced = ()
+    ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
         """Scores and graph of one window.
 
         Returns:
             The site graph, None where the window holds no valid transcript at all, and the site logits (N_SITES, L).
         """
-        return self.graph_of(codes, next(self.score_windows([codes])), 0, forced=forced)
+        return self.graph_of(window, next(self.score_windows([window])), 0, forced=forced)
 
     def read_windows(
-        self, windows: Sequence[Codes], *, forced: Sequence[Forced], batch_bases: int
+        self, windows: Sequence[WindowInput], *, forced: Sequence[Forced], batch_bases: int
     ) -> list[SiteGraph | None]:
         """Graphs of windows, in their order; None where a window holds no valid transcript.
 
@@ -140,7 +140,7 @@ class Reader:
         """
         if self.device.type == "cpu":
             scored = zip(windows, self.score_windows(windows), forced, strict=True)
-            return [self.graph_of(codes, scores, 0, forced=sites)[0] for codes, scores, sites in scored]
+            return [self.graph_of(window, scores, 0, forced=sites)[0] for window, scores, sites in scored]
         graphs: list[SiteGraph | None] = [None] * len(windows)
         order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
         while order:
@@ -153,15 +153,15 @@ class Reader:
 
     @torch.no_grad()
     def graph_of(
-        self, codes: Codes, scores: BaseScores, row: int, *, forced: Forced = ()
+        self, window: WindowInput, scores: BaseScores, row: int, *, forced: Forced = ()
     ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
         """The graph of one row of a scored batch; see `read_window`."""
-        length = len(codes)
+        length = len(window)
         sites = scores.sites[row, :, :length].float().cpu().numpy()
         contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
-        graph = self._build(codes, sites, contents, forced, every_start=False)
+        graph = self._build(window, sites, contents, forced, every_start=False)
         if graph is None:
-            graph = self._build(codes, sites, contents, forced, every_start=True)
+            graph = self._build(window, sites, contents, forced, every_start=True)
         if graph is None:
             return None, sites
 
@@ -174,7 +174,7 @@ class Reader:
 
     def _build(
         self,
-        codes: Codes,
+        window: WindowInput,
         sites: npt.NDArray[np.float32],
         contents: npt.NDArray[np.float32],
         forced: Forced,
@@ -183,7 +183,9 @@ class Reader:
     ) -> Graph | None:
         grammar, scoring = self.network.settings.grammar, self.network.settings.scoring
         code = self.genetic_code
-        candidates = choose_candidates(codes, sites, grammar, forced=forced, every_start=every_start, genetic_code=code)
+        candidates = choose_candidates(
+            window, sites, grammar, forced=forced, every_start=every_start, genetic_code=code
+        )
         return build_graph(
-            codes, sites, contents, grammar=grammar, scoring=scoring, candidates=candidates, genetic_code=code
+            window, sites, contents, grammar=grammar, scoring=scoring, candidates=candidates, genetic_code=code
         )

@@ -52,7 +52,7 @@ MOST_TOKENS = 4096
 _LET_IN = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """One transcript that was written.
 
@@ -104,7 +104,7 @@ def start_search(key: str, sites: SiteGraph, prompt: Sequence[Path] = ()) -> Gen
     gene = GeneSearch(key, sites, [], History.of(sites.graph))
     for path in prompt:
         steps = tuple(sites.graph.log_probability(path.states[:-1], path.edges).tolist())
-        gene.write(Found(path, sum(steps), steps, 1.0, prompt=True))
+        gene.write(Found(path=path, log_probability=sum(steps), step_log_probability=steps, more=1.0, prompt=True))
     return gene
 
 
@@ -114,10 +114,11 @@ def viterbi(gene: GeneSearch) -> Found:
     states = best_path(graph.first, graph.target, graph.score).tolist()
     edges = []
     for state, following in itertools.pairwise(states):
-        own = range(graph.first[state], graph.first[state + 1])
-        edges.append(next(e for e in own if graph.target[e] == following))
+        leaving = range(graph.first[state], graph.first[state + 1])
+        edges.append(next(e for e in leaving if graph.target[e] == following))
     steps = tuple(graph.log_probability(states[:-1], edges).tolist())
-    return Found(Path(tuple(states), tuple(edges)), sum(steps), steps, 1.0)
+    path = Path(tuple(states), tuple(edges))
+    return Found(path=path, log_probability=sum(steps), step_log_probability=steps, more=1.0)
 
 
 def _pair_weights(decoder: PointerDecoder) -> Pair:
@@ -130,10 +131,10 @@ def _pair_weights(decoder: PointerDecoder) -> Pair:
         return out
 
     return Pair(
-        padded(decoder.pair_in.weight.t()),
-        padded(decoder.pair_in.bias),
-        padded(decoder.pair_out.weight[0]),
-        float(decoder.base_scale.detach()),
+        weight=padded(decoder.pair_in.weight.t()),
+        bias=padded(decoder.pair_in.bias),
+        out=padded(decoder.pair_out.weight[0]),
+        base_scale=float(decoder.base_scale.detach()),
     )
 
 
@@ -154,8 +155,8 @@ class Searcher:
                     gene.write(viterbi(gene))
                 gene.done = True
             return
-        for some in self._side_by_side([gene for gene in genes if not gene.done]):
-            _Writing(self, some).run()
+        for group in self._side_by_side([gene for gene in genes if not gene.done]):
+            _Writing(self, group).run()
 
     def _side_by_side(self, genes: list[GeneSearch]) -> list[list[GeneSearch]]:
         """Genes that write side by side: all, but in step only as many as a group has."""
@@ -189,7 +190,7 @@ class _Writing:
         self.width = width = searcher.config.beams
         embedded = searcher.engine.embed([gene.sites for gene in genes])
         self.state = searcher.engine.begin(embedded, slots=self.config.group, beams=width)
-        self.keys = Keys(embedded.site_keys, searcher.engine.kind_keys)
+        self.keys = Keys(site=embedded.site_keys, kind=searcher.engine.kind_keys)
         self._flatten(embedded)
         rows = len(genes) * width
         self.beams, self.ends, self.trail = start_beams(rows), no_ends(len(genes)), start_trail(64, rows)
@@ -204,34 +205,34 @@ class _Writing:
         n_edges = np.array([len(graph.target) for graph in graphs])
         self.edge_offset = edge_offset = np.cumsum(n_edges) - n_edges
         self.edges = Edges(
-            _joined([graph.first[:-1] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
-            _joined([graph.first[1:] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
-            _joined(
+            first=_joined([graph.first[:-1] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
+            end=_joined([graph.first[1:] + o for graph, o in zip(graphs, edge_offset, strict=True)]),
+            target=_joined(
                 [
                     graph.target + np.int32(o) if o else graph.target
                     for graph, o in zip(graphs, state_offset, strict=True)
                 ]
             ),
-            _joined([graph.score for graph in graphs]),
-            _joined([graph.content for graph in graphs]),
-            _joined([graph.length for graph in graphs]),
-            _joined([graph.logit for graph in graphs]),
-            _joined([graph.beta for graph in graphs]),
-            (embedded.kind == Kind.TSS) | (embedded.kind == Kind.TTS),
-            embedded.kind,
-            embedded.site_of_state,
-            state_offset,
-            state_offset + n_states - 1,
+            score=_joined([graph.score for graph in graphs]),
+            content=_joined([graph.content for graph in graphs]),
+            length=_joined([graph.length for graph in graphs]),
+            logit=_joined([graph.logit for graph in graphs]),
+            beta=_joined([graph.beta for graph in graphs]),
+            fuzzy=(embedded.kind == Kind.TSS) | (embedded.kind == Kind.TTS),
+            kind=embedded.kind,
+            site=embedded.site_of_state,
+            begin=state_offset,
+            final=state_offset + n_states - 1,
         )
         known = np.zeros(
             (len(self.genes), self.config.max_isoforms + max(len(gene.known) for gene in self.genes)), dtype=np.uint64
         )
         self.past = Past(
-            _join_history(self.genes, "edge_last"),
-            _join_history(self.genes, "edge_count"),
-            _join_history(self.genes, "state_count"),
-            np.zeros(len(self.genes), dtype=np.int64),
-            known,
+            edge_last=_join_history(self.genes, "edge_last"),
+            edge_count=_join_history(self.genes, "edge_count"),
+            state_count=_join_history(self.genes, "state_count"),
+            written=np.zeros(len(self.genes), dtype=np.int64),
+            known=known,
         )
 
     def run(self) -> None:
@@ -244,8 +245,8 @@ class _Writing:
             if not len(writing):
                 self.step = 0  # nobody needs the trail any more
             if waiting and let_in:
-                some, waiting = self._next(waiting)
-                writing = np.concatenate([writing, self._admit(np.array(some))])
+                admitted, waiting = self._next(waiting)
+                writing = np.concatenate([writing, self._admit(np.array(admitted))])
             if len(writing):
                 self._advance(writing)
                 over = (self.ends.live[writing] == 0) | (self.step - self.first[writing] >= self.config.max_steps)
@@ -278,11 +279,11 @@ class _Writing:
         return indices[[not gene.done for gene in genes]]
 
     def _start(self, index: int, gene: GeneSearch) -> None:
-        own = slice(index * self.width, (index + 1) * self.width)
-        self.at[own], self.ordinal[own] = len(gene.tokens), len(gene.found)
-        self.beams.state[own], self.beams.score[own] = self.edges.begin[index], -np.inf
-        self.beams.score[own.start] = 0.0
-        self.beams.path[own] = SEED
+        rows = slice(index * self.width, (index + 1) * self.width)
+        self.at[rows], self.ordinal[rows] = len(gene.tokens), len(gene.found)
+        self.beams.state[rows], self.beams.score[rows] = self.edges.begin[index], -np.inf
+        self.beams.score[rows.start] = 0.0
+        self.beams.path[rows] = SEED
         self.ends.score[index] = -np.inf
         self.past.written[index] = gene.history.transcripts
         self.past.known[index, : len(gene.known)] = gene.known
@@ -296,7 +297,7 @@ class _Writing:
             for index in writing.tolist():
                 gene, step = self.genes[index], self.step - int(self.first[index])
                 draw[index] = stable_rng("sample", config.seed, gene.key, len(gene.found), step).random()
-        return Choice(self.width, sample, config.temperature, config.top_p, draw)
+        return Choice(beams=self.width, sample=sample, temperature=config.temperature, top_p=config.top_p, draw=draw)
 
     def _advance(self, writing: Ints) -> None:
         """One step of all genes that write."""
@@ -317,9 +318,16 @@ class _Writing:
         self.beams.score[index * self.width : (index + 1) * self.width] = -np.inf
         if math.isfinite(self.ends.score[index]):
             edges, logs = trace(index, self.first[index], self.trail, self.ends)
-            own = (edges - self.edge_offset[index]).tolist()
-            states = (0, *gene.sites.graph.target[own].tolist())
-            gene.write(Found(Path(states, tuple(own)), math.fsum(logs), tuple(logs.tolist()), gene.more))
+            of_graph = (edges - self.edge_offset[index]).tolist()
+            path = Path((0, *gene.sites.graph.target[of_graph].tolist()), tuple(of_graph))
+            gene.write(
+                Found(
+                    path=path,
+                    log_probability=math.fsum(logs),
+                    step_log_probability=tuple(logs.tolist()),
+                    more=gene.more,
+                )
+            )
             return
         if not gene.found:
             gene.write(viterbi(gene))

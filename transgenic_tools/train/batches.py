@@ -17,7 +17,8 @@ from torch import Tensor
 
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, allowed_sites
+from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, allowed_sites
+from transgenic_tools.lattice.window import pad_codes
 from transgenic_tools.train.examples import Example, Examples, Outline, crop_labels, draw_crop, label_window
 from transgenic_tools.train.stream import StreamedExamples
 
@@ -126,20 +127,18 @@ def take_turns(lanes: Sequence[list[T]]) -> list[T]:
 
 def collate_trunk(examples: Examples, items: Sequence[Item], *, epoch: int, seed: int) -> TrunkBatch:
     """Tensors of one micro-batch; the content label's transcript is drawn by (seed, epoch, gene)."""
-    longest = max(len(item.crop) for item in items)
-    batch = len(items)
-    codes = np.full((batch, longest), PAD_CODE, dtype=np.int64)
+    windows = [examples[item.index].window.crop(item.crop) for item in items]
+    codes = pad_codes(windows)
+    batch, longest = codes.shape
     sites = np.zeros((batch, N_SITES, longest), dtype=np.float32)
     weight = np.zeros((batch, N_SITES, longest), dtype=np.float32)
     contents = np.full((batch, longest), IGNORE, dtype=np.int64)
-    for row, item in enumerate(items):
+    for row, (item, window) in enumerate(zip(items, windows, strict=True)):
         example = examples[item.index]
         rng = stable_rng("content", seed, epoch, example.gene_id)
         labels = crop_labels(label_window(example, rng=rng), item.crop)
         size = len(item.crop)
-        own = example.codes[item.crop.start : item.crop.end]
-        codes[row, :size] = own
         sites[row, :, :size] = labels.sites
-        weight[row, :, :size] = labels.known & (allowed_sites(own) | (labels.sites >= 1.0))
+        weight[row, :, :size] = labels.known & (allowed_sites(window.codes) | (labels.sites >= 1.0))
         contents[row, :size] = labels.contents
     return TrunkBatch(*(torch.from_numpy(a) for a in (codes, sites, weight, contents)))

@@ -110,13 +110,13 @@ def crop_transcripts(example: Example, crop: Interval) -> Example:
     window = Window("window", crop.start, crop.end, "+")
     kept = tuple(window.transcript_to_window(t) for t in example.transcripts if crop.contains(t.interval))
     locus = ReadInterval(window.to_window(example.locus.intersect(crop) or crop))  # the crop is all that is read
-    return Example(example.gene_id, example.codes[crop.start : crop.end], locus, kept)
+    return Example(example.gene_id, example.window.crop(crop), locus, kept)
 
 
 def prepare(reader: Reader, example: Example, crop: Interval, *, most: int) -> DecoderExample | None:
     """Gold steps of one crop, None where no transcript follows the grammar."""
     cropped = crop_transcripts(example, crop)
-    sites, _ = reader.read_window(cropped.codes, forced=exact_sites(cropped.transcripts))
+    sites, _ = reader.read_window(cropped.window, forced=exact_sites(cropped.transcripts))
     if sites is None:
         return None
     paths = find_paths(sites.graph, cropped.transcripts)[:most]

@@ -1,4 +1,4 @@
-"""Gene shards as training examples: base codes and labels of random crops.
+"""Gene shards as training examples: windows and labels of random crops.
 
 In: `GeneRow`s of gene shards. Out: `Example` records, and `Labels` of a crop as numpy arrays.
 A surprise: what an annotation does not say is not learned as absent. A gene without any 5' UTR gives no TSS label,
@@ -16,9 +16,9 @@ import numpy.typing as npt
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.reading import ReadInterval
-from transgenic_tools.genome.sequence import encode
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, Content, Site
+from transgenic_tools.lattice.window import WindowInput
 
 #: Whose sites a gene's labels have.
 Isoforms = Literal["union", "drawn"]
@@ -41,19 +41,19 @@ class Example:
     """One gene for training.
 
     Attributes:
-        codes: Base codes of all that is read, (L,) uint8: the window, or what a routine keeps of it.
+        window: All that is read.
         locus: What is read of the gene.
         transcripts: In the same coordinates, longest CDS first.
     """
 
     gene_id: str
-    codes: npt.NDArray[np.uint8]
+    window: WindowInput
     locus: ReadInterval
     transcripts: tuple[Transcript, ...]
 
     @property
     def length(self) -> int:
-        return len(self.codes)
+        return len(self.window)
 
 
 class Examples(Protocol):
@@ -82,7 +82,7 @@ class Labels:
 def example_from_row(row: GeneRow) -> Example:
     """Raises BadInputError where the row's gene sentence cannot be read."""
     ordered = sorted(row.read_transcripts(), key=lambda t: (-t.cds_length, -sum(map(len, t.exons)), t.exons))
-    return Example(row.gene_id, encode(row.sequence), row.locus, tuple(ordered))
+    return Example(row.gene_id, WindowInput.of(row.sequence), row.locus, tuple(ordered))
 
 
 def draw_crop(
@@ -145,7 +145,7 @@ def label_window(example: Example, *, rng: np.random.Generator, isoforms: Isofor
         isoforms: Sites of all transcripts (`union`), or of the drawn one alone (`drawn`), so that a site that few of a
             gene's transcripts have is learned as rare.
     """
-    length = len(example.codes)
+    length = example.length
     chosen = example.transcripts[int(rng.integers(len(example.transcripts)))]
     sites = np.zeros((N_SITES, length), dtype=np.float32)
     known = np.ones((N_SITES, length), dtype=bool)

@@ -63,7 +63,7 @@ def measure_first(reader: Reader, examples: Sequence[Example]) -> FirstTranscrip
         structures = {t.cds for t in cropped.transcripts}
         parts = {part for cds in structures for part in cds}
         known += len(parts)
-        sites, _ = reader.read_window(cropped.codes)
+        sites, _ = reader.read_window(cropped.window)
         if sites is None:
             continue
         gene = start_search(cropped.gene_id, sites)

@@ -307,7 +307,7 @@ def label_draw(
     if draw.kind == "gene":
         example: Example = source.genes["train"][draw.example]
         labels = crop_labels(label_window(example, rng=rng, isoforms=isoforms), draw.part)
-        return Window(example.codes[draw.part.start : draw.part.end], (labels,))
+        return Window(example.window.crop(draw.part).codes, (labels,))
     territory, part = source.territory, draw.part
     assert territory is not None
     if draw.kind == "none":

@@ -137,7 +137,7 @@ def gold_graphs(reader: Reader, examples: list[Example]) -> list[GoldGraph]:
     graphs = []
     for item in jittered_items(examples):
         cropped = crop_transcripts(examples[item.index], item.crop)
-        sites, _ = reader.read_window(cropped.codes, forced=exact_sites(cropped.transcripts))
+        sites, _ = reader.read_window(cropped.window, forced=exact_sites(cropped.transcripts))
         paths = [] if sites is None else find_paths(sites.graph, cropped.transcripts)
         if sites is not None and paths:
             graphs.append(gold_graph(sites.graph, paths[0]))

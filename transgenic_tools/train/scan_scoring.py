@@ -22,6 +22,7 @@ import numpy.typing as npt
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import STRANDS, Interval, Strand
 from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.lattice.scoring import pack_weights
 from transgenic_tools.lattice.segments import (
     Posterior,
     State,
@@ -30,7 +31,6 @@ from transgenic_tools.lattice.segments import (
     best_path,
     closed_runs,
     gates_of,
-    pack,
     path_features,
     unpack,
 )
@@ -179,9 +179,9 @@ def fit_scan(
             gradient += posterior.expected() - gold.features
         return loss / genes, gradient / genes
 
-    rate = np.full(len(pack(start)), 0.08)
+    rate = np.full(len(pack_weights(start)), 0.08)
     rate[len(start.site_scale) + len(start.site_bias)] = 0.0024  # of the content, a sum over thousands of bases
-    best, before, after = descend(loss_of, pack(start), iterations=iterations, rate=rate)
+    best, before, after = descend(loss_of, pack_weights(start), iterations=iterations, rate=rate)
     return unpack(np.round(best, 5)), before, after
 
 

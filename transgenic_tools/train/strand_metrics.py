@@ -69,7 +69,7 @@ def measure_genes(trunk: StrandTrunk, examples: Sequence[Example], *, seed: int 
     for item in jittered_items(examples):
         example = examples[item.index]
         labels = label_window(example, rng=stable_rng("content", seed, 0, example.gene_id))
-        codes = example.codes[item.crop.start : item.crop.end]
+        codes = example.window.crop(item.crop).codes
         batch = collate_windows([Window(codes, (crop_labels(labels, item.crop),))])
         scores = trunk(batch.codes)
         loss, _ = strand_loss((scores,), batch)

@@ -139,10 +139,10 @@ class PointerDecoder(nn.Module):
 
     def embed_states(self, sites: Tensor, site_of_state: Tensor, kind: Tensor) -> Tensor:
         """(N, D) from flat site embeddings (S, D); site -1 (BEGIN, END) has none."""
-        own = torch.where(
+        of_site = torch.where(
             (site_of_state >= 0)[:, None], sites[site_of_state.clamp(min=0)], torch.zeros((), device=sites.device)
         )
-        return own + self.kind(kind)
+        return of_site + self.kind(kind)
 
     def token(self, states: Tensor, ordinal: Tensor) -> Tensor:
         """Decoder input of visited states: state embedding and which transcript it belongs to."""

@@ -1,0 +1,53 @@
+"""A window as it goes from shard to search: its bases, and whatever else is known of it.
+
+In: a sequence. Out: `WindowInput`, the one record that reader, lattice and training take in place of bare bases.
+A surprise: evidence and condition are empty so far and cost nothing; what comes to be known of a window has its place
+here, and no signature changes for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.sequence import encode
+from transgenic_tools.lattice.vocabulary import PAD_CODE
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowInput:
+    """What is known of one window before it is read.
+
+    Attributes:
+        codes: (L,) base codes of all that is read: the window, or what a routine keeps of it.
+        evidence: Nothing yet.
+        condition: Nothing yet.
+    """
+
+    codes: npt.NDArray[np.uint8]
+    evidence: None = None
+    condition: None = None
+
+    @classmethod
+    def of(cls, sequence: str) -> WindowInput:
+        """Bases alone."""
+        return cls(codes=encode(sequence))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def crop(self, part: Interval) -> WindowInput:
+        """A part of it, by positions in what is read."""
+        return WindowInput(codes=self.codes[part.start : part.end], evidence=self.evidence, condition=self.condition)
+
+
+def pad_codes(windows: Sequence[WindowInput]) -> npt.NDArray[np.int64]:
+    """(B, L) base codes of a batch, PAD_CODE at the right."""
+    batch = np.full((len(windows), max(map(len, windows))), PAD_CODE, dtype=np.int64)
+    for row, window in zip(batch, windows, strict=True):
+        row[: len(window)] = window.codes
+    return batch
