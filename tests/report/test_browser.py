@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.report.builders import write_inputs
-from transgenic_tools.genome.sequence import translate
+from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.report.run import run
 
 pytestmark = pytest.mark.browser
@@ -177,7 +177,7 @@ def test_the_shown_gene_is_saved_as_table_and_sequences(page: Any) -> None:
     found = {record.split("\n", 1)[0]: record.split("\n", 1)[1].replace("\n", "") for record in first}
     assert found["gene000 chr1:1001-1320(+)"] == genome[1000:1320]
     assert found["gene000.x CDS reference"] == genome[1010:1100] + genome[1200:1290]
-    assert found["gene000.x protein reference"] == translate(genome[1010:1100] + genome[1200:1290]).rstrip("*")
+    assert found["gene000.x protein reference"] == STANDARD.translate(genome[1010:1100] + genome[1200:1290]).rstrip("*")
 
 
 def test_keyboard_alone_reaches_an_isoform_and_moves_the_view(page: Any) -> None:
