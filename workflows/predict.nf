@@ -42,6 +42,7 @@ workflow PREDICT {
             references.map { genome -> [id: genome.id, kind: 'reference', file: genome.annotation] },
             TG_EVALUATE.out.json.map { meta, json -> [id: meta.id, kind: 'evaluation', file: json] },
             TG_PREP.out.summary.map { meta, json -> [id: meta.id, kind: 'prep', file: json] },
+            ANNOTATE.out.rejects.map { one -> [id: one.id, kind: 'rejects', file: one.rejects] },
         ),
         flags,
     )

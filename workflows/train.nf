@@ -86,6 +86,7 @@ workflow TRAIN {
             tested.map { one -> [id: one.id, kind: 'reference', file: one.annotation] },
             TG_EVALUATE.out.json.map { meta, json -> [id: meta.id, kind: 'evaluation', file: json] },
             TG_PREP.out.summary.map { meta, json -> [id: meta.id, kind: 'prep', file: json] },
+            ANNOTATE.out.rejects.map { one -> [id: one.id, kind: 'rejects', file: one.rejects] },
             TG_TRAIN.out.metrics.map { metrics -> [id: metrics.parent.name, kind: 'training', file: metrics] },
         ),
         flags,

@@ -76,6 +76,7 @@ def toolFlags(settings) {
         ],
         report: [
             '--title': settings.report_title,
+            '--paired-only': training,
             '--augmented': settings.mode == 'augment',
         ],
     ]

@@ -534,9 +534,14 @@ def _browser(report: Report) -> str:
     body = _asset("browser.html").replace("@STATUS_OPTIONS@", options).replace("@SAMPLE_OPTIONS@", samples)
     body = body.replace("@SAMPLE_HIDDEN@", hidden).replace("@COUNT@", f"{report.payload.count:,}")
     sides = _sides(report)
-    body = body.replace("@REFERENCE@", sides[0].lower()).replace("@PREDICTED@", sides[1].lower())
+    column = "Ref / pred" if sides[0] == "Reference" else " / ".join(sides)
+    for mark, text in (("@REFERENCE@", sides[0].lower()), ("@PREDICTED@", sides[1].lower()), ("@COLUMN@", column)):
+        body = body.replace(mark, text)
     lead = (
-        "Search for a gene or a place, choose a row, and compare the reference with what was predicted. "
+        "Search for a gene, an isoform or a place, choose a row, and compare your isoforms with those added. "
+        "Drawn to scale; differences from the nearest of yours stand out."
+        if sides[0] == "Yours"
+        else "Search for a gene, an isoform or a place, choose a row, and compare reference and prediction. "
         "Drawn to scale; differences from the nearest reference isoform stand out."
     )
     return _section("loci", "Loci", body, lead=lead)

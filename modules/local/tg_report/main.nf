@@ -22,6 +22,7 @@ process TG_REPORT {
     path evaluations, stageAs: 'evaluation/*'                                        // <sample>.json
     tuple val(referenced), path(references, stageAs: 'reference/?/*', arity: '0..*') // samples and their annotations, same order
     tuple val(prepared), path(preps, stageAs: 'prep/?/*', arity: '0..*')             // samples and their prep.json, same order
+    tuple val(rejected), path(rejects, stageAs: 'rejects/?/*', arity: '0..*')        // samples and their rejects.tsv of all stages, same order
     path trainings, stageAs: 'training/?/*'                                          // metrics.jsonl of each model
     val flags                                                                        // [ --flag: value ]
 
@@ -34,7 +35,7 @@ process TG_REPORT {
     def args  = task.ext.args ?: ''
     def files = filesOf('annotation', namesOf(annotations), annotations) + filesOf('evaluation', namesOf(evaluations), evaluations) +
         filesOf('reference', referenced, references) + filesOf('prep', prepared, preps) +
-        [trainings].flatten().collect { path -> "--training ${path}" }
+        filesOf('rejects', rejected, rejects) + [trainings].flatten().collect { path -> "--training ${path}" }
     """
     tg-report \\
         ${files.join(' \\\n        ')} \\

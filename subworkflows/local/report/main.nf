@@ -13,7 +13,7 @@ def bySample(files, kind) {
 
 workflow REPORT {
     take:
-    files // [ id, kind, file ], kind: annotation, reference, evaluation, prep or training
+    files // [ id, kind, file ], kind: annotation, reference, evaluation, prep, rejects or training
     flags // of all tools, by name
 
     main:
@@ -22,6 +22,7 @@ workflow REPORT {
         bySample(files, 'evaluation').map { _samples, paths -> paths },
         bySample(files, 'reference'),
         bySample(files, 'prep'),
+        bySample(files, 'rejects'),
         bySample(files, 'training').map { _samples, paths -> paths },
         flags.report,
     )
