@@ -287,3 +287,42 @@ def test_the_command_line(tmp_path: Path, fasta: Path) -> None:
     counted = CliRunner().invoke(app, ["inspect", str(outdir), "--json"])
     assert json.loads(counted.stdout)["strands"] == {"+": 1, "-": 1}
     assert CliRunner().invoke(app, ["genes", "--fasta", str(fasta)]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "codes"),
+    [
+        (
+            "chr1 x gene 1 9 . . . ID=g\nchr1 x CDS 1 9 . . 0 Parent=g",
+            r"no gene; 2 no_strand .* first g: ",
+            ["no_strand"],
+        ),
+        (
+            "chr1 x CDS 1 9 . + 0 Note=x\nchr1 x CDS 9 19 . + 0 Note=x",
+            r"no gene; 2 orphan_part .* line 1: ",
+            ["orphan_part"],
+        ),
+        ("chr1 x CDS 9 1 . + 0 Parent=t", r"no gene; 1 bad_coordinates .* line 1: CDS at 9-1", ["bad_coordinates"]),
+        (
+            "chr1 x gene 1 9 . + . ID=g\nchr1 x mRNA 1 9 . + . ID=t;Parent=g",
+            "none of the 1 genes .* 1 no_cds",
+            ["no_cds"],
+        ),
+        ("chr1 x match 1 9 . + . ID=m", "holds no gene line and no transcript", []),
+    ],
+)
+def test_what_cost_the_genes_is_the_message(
+    tmp_path: Path, fasta: Path, text: str, words: str, codes: list[str]
+) -> None:
+    """And every case of it stands in rejects.tsv, though nothing else is written."""
+    with pytest.raises(BadInputError, match=words):
+        _prep(tmp_path, fasta, text)
+    if codes:
+        assert sorted({row[1] for row in _rejects(tmp_path)}) == codes
+
+
+def test_a_tag_asked_for_puts_lines_together(tmp_path: Path, fasta: Path) -> None:
+    text = "chr1 x CDS 84 92 . + 0 cluster=c1\nchr1 x CDS 51 53 . + 0 cluster=c1\n"
+    result = _prep(tmp_path, fasta, text, group_by=("cluster",))
+    assert (result.genes, result.counts["mended"]["grouped_by_tag"]) == (1, 1)
+    assert CliRunner().invoke(app, ["genes", "--help"]).output.count("--group-by")

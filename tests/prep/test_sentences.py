@@ -46,7 +46,11 @@ def test_gff3_to_sentences_to_gff3(data: st.DataObject, tmp_path_factory: pytest
     convert(folder / "a.gsf", folder / "b.gff3")
     first, again = read_annotation(folder / "a.gff3").genes, read_annotation(folder / "b.gff3").genes
     assert structures(again) == structures(first)
-    assert sorted(structures(first), key=str) == sorted(structures(tuple(drawn)), key=str)
+    # the writer sorts the lines of a gene, and so its transcripts
+    sets = [
+        {(g.id, t.id, t.exons, t.cds, t.first_phase) for g in some for t in g.transcripts} for some in (first, drawn)
+    ]
+    assert sets[0] == sets[1]
 
 
 def test_what_a_sentence_cannot_hold_is_reported(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +19,9 @@ from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Intervals, clip, gaps, span
 from transgenic_tools.genome.splicing import nearest, transcript_differences
-from transgenic_tools.io.files import open_text
-from transgenic_tools.io.gff3 import read_annotation
-from transgenic_tools.io.gff3.attributes import parse_gff3
+from transgenic_tools.io.files import is_pipe, raw_lines
+from transgenic_tools.io.gff3.layout import GeneLines, Layout, layout_of
+from transgenic_tools.io.gff3.reader import annotation_of, read_mended
 from transgenic_tools.io.gff3.writer import create_text, moved_line, place_text, transcript_lines
 from transgenic_tools.io.rejects import Reject
 from transgenic_tools.provenance import Provenance
@@ -104,46 +104,6 @@ def _described(transcript: Transcript, known: Sequence[Transcript], cut: int) ->
     return replace(transcript, attributes={**transcript.attributes, **more})
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Where the genes of a GFF3 stand: IDs in use; each (seqid, root ID)'s own lines and last line, counted from 0."""
-
-    ids: frozenset[str]
-    own_lines: Mapping[tuple[str, str], list[int]]
-    last_line: Mapping[tuple[str, str], int]
-
-
-def _layout(path: Path) -> _Layout:
-    parents: dict[tuple[str, str], str] = {}
-    last: dict[tuple[str, str], int] = {}
-    names: set[str] = set()
-    members: list[tuple[int, str, str]] = []
-    own_lines: dict[tuple[str, str], list[int]] = defaultdict(list)
-    with open_text(path) as handle:
-        for number, raw in enumerate(handle):
-            if raw.startswith((b"##FASTA", b">")):
-                break
-            columns = raw.decode("utf-8", "replace").rstrip("\r\n").split("\t")
-            if raw.startswith(b"#") or len(columns) != 9:
-                continue
-            found = parse_gff3(columns[8])
-            own, seqid = found.get("ID", ("",))[0], columns[0]
-            names.add(own)
-            for parent in found.get("Parent", ()):
-                if own:
-                    parents[seqid, own] = parent
-                members.append((number, seqid, parent))
-            if own and "Parent" not in found:
-                members.append((number, seqid, own))
-                own_lines[seqid, own].append(number)
-    for number, seqid, name in members:
-        root, steps = name, 0
-        while (seqid, root) in parents and steps < 20:
-            root, steps = parents[seqid, root], steps + 1
-        last[seqid, root] = max(number, last.get((seqid, root), -1))
-    return _Layout(frozenset(names), own_lines, last)
-
-
 class _Names:
     """New transcript IDs that the user's file does not use: `<gene>.tg1`, `.tg2`, ..."""
 
@@ -158,11 +118,11 @@ class _Names:
         return f"{gene_id}.tg{number}"
 
 
-def _raw_id(gene: Gene, layout: _Layout) -> str | None:
-    """The gene's ID as its file has it (the reader adds `@seqid` where one ID stands on two loci)."""
+def _place_of(gene: Gene, layout: Layout) -> GeneLines | None:
+    """Where the gene stands in its file (the reader adds `@seqid` to an ID that is taken by another seqid's gene)."""
     for name in (gene.id, re.sub(r"@[^@]*$", "", gene.id)):
-        if (gene.seqid, name) in layout.last_line:
-            return name
+        if (gene.seqid, name) in layout.genes:
+            return layout.genes[gene.seqid, name]
     return None
 
 
@@ -186,41 +146,51 @@ def augment(
     Raises:
         BadInputError: the annotation is GTF, or unusable.
     """
-    annotation = read_annotation(user)
+    if is_pipe(user):
+        raise BadInputError("it is read more than once", path=user, hint="write the annotation to a file first")
+    lines = read_mended(user)
+    annotation = annotation_of(user, lines)
     if annotation.dialect != "gff3":
         raise BadInputError(
             f"new isoforms can be added to GFF3 only, this is {annotation.dialect}",
             path=user,
             hint="convert it first, e.g. `gffread IN.gtf --keep-genes -o OUT.gff3`",
         )
-    layout = _layout(user)
+    layout = layout_of(user, lines)
     genes = {(gene.seqid, gene.strand, gene.id): gene for gene in annotation.genes}
     names = _Names(layout.ids)
     edits = _Edits()
-    n_genes = n_transcripts = n_known = 0
+    n_genes = n_transcripts = n_known = n_predicted = 0
+    unknown: list[str] = []
     for gene in predicted:
+        n_predicted += 1
         source = gene.attributes.get("source_gene", (gene.id,))[0]
         target = genes.get((gene.seqid, gene.strand, source))
-        raw_id = None if target is None else _raw_id(target, layout)
-        if target is None or raw_id is None:
+        place = None if target is None else _place_of(target, layout)
+        if target is None or place is None:
+            unknown.append(source)
             rejects.append(Reject(source, "unknown_gene", f"{gene.seqid} {gene.strand}"))
             continue
         mark = rules.mark_of(target)
         if mark is not None:
             rejects.append(Reject(source, "marked_gene", mark, "filtered"))
             continue
-        own_lines = layout.own_lines.get((gene.seqid, raw_id), [])
-        bounds = None if rules.extend_genes and len(own_lines) == 1 else target.interval
+        bounds = None if rules.extend_genes and len(place.own) == 1 else target.interval
         before = len(rejects)
         fresh = _fresh(gene, target, bounds, rules, rejects)
         n_known += sum(reject.reason == "known_isoform" for reject in rejects[before:])
         for transcript in fresh:
-            named = replace(transcript, id=names.take(raw_id))
-            edits.after[layout.last_line[gene.seqid, raw_id]] += transcript_lines(named, gene_id=raw_id)
+            named = replace(transcript, id=names.take(place.written_id))
+            edits.after[place.last] += transcript_lines(named, gene_id=place.written_id)
         around = span([target.interval, *(t.interval for t in fresh)])
         if around != target.interval:
-            edits.moved[own_lines[0]] = around
+            edits.moved[place.own[0]] = around
         n_genes, n_transcripts = n_genes + bool(fresh), n_transcripts + len(fresh)
+    if n_predicted and len(unknown) == n_predicted:
+        raise BadInputError(
+            f"none of the {n_predicted} predicted genes is in this annotation; the first is {unknown[0]!r}", path=user,
+            hint="give the annotation that the gene shards were made from",
+        )  # fmt: skip
     _merge(user, out, edits, provenance, together)
     return Added(n_genes, n_transcripts, n_known)
 
@@ -258,16 +228,16 @@ class _Edits:
 
 
 def _merge(user: Path, out: Path, edits: _Edits, provenance: Provenance, together: ExitStack | None) -> None:
-    with open_text(user) as handle, create_text(out, together=together) as target:
+    with create_text(out, together=together) as target:
         target.flush()
         binary = target.buffer  # type: ignore[attr-defined]
         end = b"\n"
-        for number, raw in enumerate(handle):
+        for number, raw in enumerate(raw_lines(user)):
             if number == 0:
-                end = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
+                end = raw[len(raw.rstrip(b"\r\n")) :] or b"\n"
             binary.write(moved_line(raw, edits.moved[number]) if number in edits.moved else raw)
             new = edits.after.get(number, [])
-            if new and not raw.endswith(b"\n"):
+            if new and not raw.endswith((b"\n", b"\r")):
                 binary.write(end)
             binary.writelines(line.encode() + end for line in new)
             if number == 0:

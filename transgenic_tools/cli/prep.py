@@ -84,6 +84,10 @@ def genes(
     max_isoforms: Annotated[int | None, typer.Option(help="Most distinct coding transcripts.")] = None,
     longest: Annotated[bool, typer.Option(help="Keep each gene's longest CDS alone.")] = False,
     shard_bases: Annotated[int, typer.Option(help="Bases of windows in one shard.")] = Config.shard_bases,
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(help="Attribute that puts lines without Parent together, before locus_tag (repeatable)."),
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Fail where anything would be mended or rejected.")] = False,
     threads: Annotated[
         int | None,
@@ -110,7 +114,8 @@ def genes(
                 clean_cds=clean_cds, biotypes=tuple(biotype or ()), min_length=min_length, max_length=max_length,
                 min_isoforms=min_isoforms, max_isoforms=max_isoforms, longest_only=longest,
             ),
-            split=split, folds=folds, shard_bases=shard_bases, strict=strict, threads=threads,
+            split=split, folds=folds, shard_bases=shard_bases,
+            group_by=tuple(group_by or ()), strict=strict, threads=threads,
         )  # fmt: skip
         _report(run(config).to_json(timed=True), json_summary)
 

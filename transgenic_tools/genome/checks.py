@@ -196,6 +196,19 @@ def ordered_codes(codes: Iterable[str]) -> tuple[str, ...]:
     return tuple(rule.code for rule in RULES if rule.code in wanted)
 
 
+def told(findings: Sequence[Finding]) -> str:
+    """What cost lines, transcripts and genes, the most frequent code first, with its first case; "" for nothing."""
+    costly = [f for f in findings if f.action in ("skipped", "transcript_rejected", "rejected", "filtered")]
+    if not costly:
+        return ""
+    (code, count), *others = Counter(f.code for f in costly).most_common()
+    first = next(f for f in costly if f.code == code)
+    where = ", ".join(part for part in (first.line and f"line {first.line}", first.gene) if part)
+    detail = ": ".join(part for part in (where, first.detail) if part)
+    more = "".join(f"; {n} {other}" for other, n in others)
+    return f"{count} {code} ({RULE_BY_CODE[code].text}), first {detail or 'without detail'}{more}"
+
+
 def blocking(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings that `--strict` does not accept: whatever was skipped, mended or rejected."""
     return tuple(f for f in findings if f.action in ("skipped", "mended", "transcript_rejected", "rejected"))

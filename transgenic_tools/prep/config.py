@@ -82,6 +82,7 @@ class Config:
         aliases: Table of sequence names, one sequence a line, its names in tab-separated columns.
         split: See `prep.split.parse_split`.
         folds: Number of cross-validation folds, 0 for none.
+        group_by: Attributes by which lines without Parent are put together, before those of `io.gff3.mend.TAGS`.
         strict: Fail where anything would be mended, skipped or rejected.
     """
 
@@ -96,6 +97,7 @@ class Config:
     split: str | None = None
     folds: int = 0
     shard_bases: int = SHARD_BASES
+    group_by: tuple[str, ...] = ()
     strict: bool = False
     threads: int = 1
 
@@ -128,4 +130,5 @@ class Config:
             "split": self.split,
             "folds": self.folds,
             "shard_bases": self.shard_bases,
+            **({"group_by": list(self.group_by)} if self.group_by else {}),
         }

@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.genome.checks import ACTIONS, Finding, blocking, count_findings, ordered_codes
+from transgenic_tools.genome.checks import ACTIONS, Finding, blocking, count_findings, ordered_codes, told
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.aliases import read_aliases
 from transgenic_tools.io.collector import paused_collector
@@ -160,17 +160,30 @@ def _read(config: Config) -> _Read:
 
         assert config.regions is not None
         return _Read(*read_loci(config.regions))
-    found = read_gene_table(config.annotation) if suits_table(config) else read_annotation(config.annotation)
+    reader = read_gene_table if suits_table(config) else read_annotation
+    found = reader(config.annotation, tags=config.group_by)
     if isinstance(found, GeneTable):
         read, any_gene = _Read((), found.problems, table=found), bool(found.entries)
     else:
         read = _Read(found.genes, found.problems, found.stop_lines if found.dialect == "gtf" else None)
         any_gene = bool(found.genes)
     if not any_gene:
+        said = told(read.problems)
+        if said:
+            _write_rejects(read.problems, config)
         raise BadInputError(
-            "the annotation holds no gene", path=config.annotation, hint="give GFF3 or GTF with gene models"
-        )
+            f"the annotation holds no gene; {said}" if said else "the annotation holds no gene line and no transcript",
+            path=config.annotation,
+            line=next((finding.line for finding in read.problems if finding.line), None),
+            hint=f"mend what is named; {config.outdir / 'rejects.tsv'} lists it all" if said
+            else "give GFF3 or GTF with gene models",
+        )  # fmt: skip
     return read
+
+
+def _write_rejects(findings: Sequence[Finding], config: Config) -> None:
+    rejects = (_reject_of(finding) for finding in findings if finding.action != "flagged")
+    write_rejects_file(rejects, config.outdir / "rejects.tsv")
 
 
 def _decide(
@@ -302,11 +315,12 @@ def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
     tally = _Tally(findings=[*problems, *misplaced, *dropped])
     _refuse_if_strict(tally.findings, config)
     if not kept:
+        _write_rejects(tally.findings, config)
         raise BadInputError(
             f"none of the {len(genes)} genes is left, with the sequences of {config.fasta} "
-            f"({_counted([*misplaced, *dropped])})",
+            f"({_counted([*misplaced, *dropped])}); {told(tally.findings)}",
             path=source,
-            hint="genes need CDS lines; for loci without structure use --regions",
+            hint=f"{config.outdir / 'rejects.tsv'} lists all genes; for loci without structure use --regions",
         )
     provenance = Provenance("tg-prep", config.parameters())
     apart = _in_processes(kept, config)
@@ -318,8 +332,7 @@ def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
             shard_bases=config.shard_bases,
             behind=behind,
         )
-    rejects = (_reject_of(finding) for finding in tally.findings if finding.action != "flagged")
-    write_rejects_file(rejects, config.outdir / "rejects.tsv")
+    _write_rejects(tally.findings, config)
     result = Result(
         sample=config.sample,
         genes=tally.genes,

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 
 from transgenic_tools import gsf
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.genome.checks import Finding
+from transgenic_tools.genome.checks import Finding, told
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.window import Window, window_around
@@ -149,5 +149,10 @@ def convert(source: Path, target: Path, *, flank: int = 0) -> Converted:
         write_genes(target, genes, provenance=provenance)
         return Converted(len(genes), sum(len(g.transcripts) for g in genes))
     annotation = read_annotation(source)
+    if not annotation.genes:
+        raise BadInputError(
+            f"the annotation holds no gene; {told(annotation.problems) or 'it has no gene line'}", path=source,
+            hint="mend what is named",
+        )  # fmt: skip
     converted = write_sentences(annotation.genes, target, flank=flank)
     return replace(converted, findings=(*annotation.problems, *converted.findings))

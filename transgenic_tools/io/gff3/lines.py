@@ -658,7 +658,7 @@ def read_lines(path: Path) -> Lines:
             line=first.line,
             hint="give an annotation in GFF3 or GTF, plain or gzip",
         )
-    if lines.n_features and not reader.dialect_known and not lines.n_parts:
+    if lines.n_features and not reader.dialect_known and not lines.n_parts and not lines.lost:
         raise BadInputError(
             'column 9 holds neither GFF3 (key=value) nor GTF (key "value") attributes',
             path=path,

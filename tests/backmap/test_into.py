@@ -1,0 +1,96 @@
+"""New isoforms into annotations of every dialect that is read: added below the gene, all else byte for byte."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.backmap.builders import make_gene, row_of, shards_of
+from transgenic_tools.backmap.config import Config
+from transgenic_tools.backmap.run import Result, run
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.genome.gene import Gene
+from transgenic_tools.io.gff3 import read_annotation
+
+GENE = make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)])
+NEW = make_gene("g", [(110, 200), (310, 390)], [(150, 200), (310, 341)]).transcripts[0]
+SEQID = GENE.seqid
+
+TEXT = f"""##gff-version 3
+{SEQID}\tx\tgene\t101\t400\t.\t+\t.\tID=g
+{SEQID}\tx\tmRNA\t101\t400\t.\t+\t.\tID=t;Parent=g
+{SEQID}\tx\texon\t101\t200\t.\t+\t.\tID=e1;Parent=t
+{SEQID}\tx\texon\t301\t400\t.\t+\t.\tID=e2;Parent=t
+{SEQID}\tx\tCDS\t151\t200\t.\t+\t0\tID=c;Parent=t
+{SEQID}\tx\tCDS\t301\t340\t.\t+\t1\tID=c;Parent=t
+{SEQID}\tx\tintron\t201\t300\t.\t+\t.\tID=i;Parent=t
+{SEQID}\tx\tgene\t2001\t2100\t.\t+\t.\tID=other
+"""
+
+#: How a file may be written.
+DIALECTS = {
+    "plain": TEXT,
+    "blanks": TEXT.replace("=", " = ").replace(";", " ; "),
+    "old Macs": TEXT.replace("\n", "\r"),
+    "Windows": TEXT.replace("\n", "\r\n"),
+    "no line end": TEXT[: TEXT.index(f"{SEQID}\tx\tgene\t2001")].rstrip("\n"),
+    "below a parent": TEXT.replace("ID=g\n", "ID=g;Parent=region1\n"),
+    "escaped seqid": TEXT.replace(f"{SEQID}\t", f"%{ord(SEQID[0]):02X}{SEQID[1:]}\t"),
+    "quotes": "\n".join(
+        line if line.startswith("#") else line[: line.rindex("\t") + 1] + '"' + line[line.rindex("\t") + 1 :] + '"'
+        for line in TEXT.splitlines()
+    )
+    + "\n",
+    "tabs at the end": TEXT.replace("\tID=c;Parent=t\n", "\tID=c;Parent=t\t\n"),
+    "other letters": TEXT.replace("ID=", "id=").replace("Parent=", "parent="),
+    "by order": "".join(line.split(";Parent=")[0] + "\n" for line in TEXT.splitlines()),
+    "FASTA": TEXT + f"##FASTA\n>{SEQID}\nACGT\n",
+}
+
+
+def _into(folder: Path, content: str, predicted: Gene) -> Result:
+    user = folder / "user.gff3"
+    user.write_bytes(content.encode())
+    shards = shards_of([row_of(predicted, right=200)], folder / "shards", count=1)
+    return run(Config((shards,), folder / "out.gff3", into=user))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_new_isoforms_in_every_dialect(dialect: str, tmp_path: Path) -> None:
+    content = DIALECTS[dialect]
+    result = _into(tmp_path, content, replace(GENE, transcripts=(NEW,)))
+    assert (result.genes, result.transcripts) == (1, 1)
+    lines = result.out.read_bytes().splitlines(keepends=True)
+    ours = [i for i, line in enumerate(lines) if b"transgenic_tools" in line or line.startswith(b"# provenance")]
+    assert b"".join(line for i, line in enumerate(lines) if i not in ours).strip() == content.encode().strip()
+    added = [i for i in ours if not lines[i].startswith(b"#")]
+    assert added == list(range(added[0], added[0] + len(added)))
+    before = lines[added[0] - 1]
+    assert (
+        b"intron" in before
+        if "intron" in content and dialect not in ("other letters", "by order")
+        else b"\tx\t" in before
+    )
+    end = content[len(content.rstrip("\r\n")) :] or "\n"
+    assert all(lines[i].endswith(end.encode()) for i in ours)
+    if dialect != "by order":
+        genes = {gene.id: gene for gene in read_annotation(result.out).genes}
+        found = {t.id: t.structure() for t in genes["g"].transcripts}
+        assert found == {"t": GENE.transcripts[0].structure(), "g.tg1": NEW.structure()}
+
+
+def test_an_annotation_with_none_of_the_genes_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="none of the 1 predicted genes") as caught:
+        _into(tmp_path, TEXT.replace("=g", "=h"), GENE)
+    assert caught.value.path == str(tmp_path / "user.gff3")
+    assert not (tmp_path / "out.gff3").exists()
+
+
+def test_an_annotation_from_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    shards = shards_of([row_of(GENE, right=200)], tmp_path / "shards", count=1)
+    with pytest.raises(BadInputError, match="read more than once"):
+        run(Config((shards,), tmp_path / "out.gff3", into=tmp_path / "pipe"))
