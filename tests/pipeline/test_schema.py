@@ -117,7 +117,8 @@ def test_every_flag_that_a_module_passes_exists(module: Path) -> None:
 LEFT_OUT = {
     "all": {
         "--version": "of tools run by hand", "--verbose": "of tools run by hand", "--quiet": "of tools run by hand",
-        "--json-summary": "the summary for programs; generate.json alone is read", "--overwrite": "a task begins anew",
+        "--json": "the result for programs; generate.json and the evaluation alone are read",
+        "--json-summary": "the old spelling of --json", "--overwrite": "a task begins anew",
         "--help": "of tools run by hand", "--install-completion": "of shells", "--show-completion": "of shells",
     },
     "prep genes": {
