@@ -55,7 +55,7 @@ def _into(folder: Path, content: str, predicted: Gene) -> Result:
     user = folder / "user.gff3"
     user.write_bytes(content.encode())
     shards = shards_of([row_of(predicted, right=200)], folder / "shards", count=1)
-    return run(Config((shards,), folder / "out.gff3", into=user))
+    return run(Config(predictions=(shards,), out=folder / "out.gff3", into=user))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -93,4 +93,4 @@ def test_an_annotation_from_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     shards = shards_of([row_of(GENE, right=200)], tmp_path / "shards", count=1)
     with pytest.raises(BadInputError, match="read more than once"):
-        run(Config((shards,), tmp_path / "out.gff3", into=tmp_path / "pipe"))
+        run(Config(predictions=(shards,), out=tmp_path / "out.gff3", into=tmp_path / "pipe"))
