@@ -27,7 +27,7 @@ QUICK = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCh
 
 
 def backmap(rows: list[Any], directory: Path, *, out: str = "out.gff3", **options: Any) -> Result:
-    return run(Config((shards_of(rows, directory / "shards"),), directory / out, **options))
+    return run(Config(predictions=(shards_of(rows, directory / "shards"),), out=directory / out, **options))
 
 
 def two_isoforms() -> Gene:
@@ -102,7 +102,7 @@ def test_long_or_unknown_sequences_get_the_newer_index(tmp_path: Path) -> None:
 
 def test_an_index_needs_a_compressed_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"o\.gff3 is not compressed"):
-        Config((tmp_path,), tmp_path / "o.gff3", index=True)
+        Config(predictions=(tmp_path,), out=tmp_path / "o.gff3", index=True)
 
 
 def test_bcftools_csq_names_consequences(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_of_a_locus_without_a_strand_the_more_probable_one_stays(tmp_path: Path,
         *strandless("d", 1000, None, 0.125), row_of(make_gene("e_minus", [(1300, 1390)], strand="-"), confidence=0.0),
     ]  # fmt: skip
     shards = shards_of(rows[::-1], tmp_path / "shards", count=count)
-    result = run(Config((shards,), tmp_path / "o.gff3"))
+    result = run(Config(predictions=(shards,), out=tmp_path / "o.gff3"))
     assert [gene.id for gene in read_annotation(result.out).genes] == [
         "a_plus",
         "b_minus",
@@ -239,5 +239,5 @@ def test_of_a_locus_without_a_strand_the_more_probable_one_stays(tmp_path: Path,
     ]
     assert result.rejects == {"no_prediction": 1, "other_strand": 3}
     assert "a_minus\tother_strand\t0.5000 on -, 0.7500 on +\trejected" in result.rejects_path.read_text()
-    both = run(Config((shards,), tmp_path / "both.gff3", both_strands=True))
+    both = run(Config(predictions=(shards,), out=tmp_path / "both.gff3", both_strands=True))
     assert (both.genes, both.rejects) == (8, {"no_prediction": 1})

@@ -31,7 +31,9 @@ def _backmap(case: str, directory: Path) -> tuple[Path, Path]:
     region = next(iter(annotation.sequence_regions.values()))
     (directory / "genome.fa").write_text(f">{annotation.seqids[0]}\n{'ACGT' * (region.end // 4)}\n")
     shards = shards_of([row_of(gene) for gene in annotation.genes], directory / "shards")
-    config = Config((shards,), directory / "out.gff3", fasta=directory / "genome.fa", gtf=directory / "out.gtf")
+    config = Config(
+        predictions=(shards,), out=directory / "out.gff3", fasta=directory / "genome.fa", gtf=directory / "out.gtf"
+    )
     assert run(config).rejects == {}
     return config.out, directory / "out.gtf"
 

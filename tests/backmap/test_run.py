@@ -30,7 +30,7 @@ STAGE_PAGE = Path(__file__).parents[2] / "docs" / "stages" / "5_backmap.md"
 
 def _go(rows: list[PredictionRow], directory: Path, *, count: int = 1, **options: object) -> Result:
     shards = shards_of(rows, directory / "shards", count=count)
-    return run(Config((shards,), directory / "out.gff3", **options))  # type: ignore[arg-type]
+    return run(Config(predictions=(shards,), out=directory / "out.gff3", **options))  # type: ignore[arg-type]
 
 
 def _rejects(result: Result) -> list[list[str]]:
@@ -235,7 +235,7 @@ def test_marked_genes_get_nothing(tmp_path: Path) -> None:
         ["g", "marked_gene", "in the list of --skip-genes", "filtered"]
     ]
     with pytest.raises(UsageError, match="need --into"):
-        Config((tmp_path,), tmp_path / "o.gff3", extend_genes=True)
+        Config(predictions=(tmp_path,), out=tmp_path / "o.gff3", extend_genes=True)
 
 
 @pytest.mark.parametrize(("strand", "donor", "acceptor"), [("+", 200, 299), ("-", 299, 200)])
@@ -252,14 +252,14 @@ def test_sites_are_a_bigwig(strand: str, donor: int, acceptor: int, tmp_path: Pa
 
 def test_flags_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--proteins needs the genome"):
-        Config((tmp_path,), tmp_path / "o.gff3", proteins=tmp_path / "p.fa")
+        Config(predictions=(tmp_path,), out=tmp_path / "o.gff3", proteins=tmp_path / "p.fa")
     with pytest.raises(UsageError, match="not between 0 and 1"):
-        Config((tmp_path,), tmp_path / "o.gff3", min_confidence=2)
+        Config(predictions=(tmp_path,), out=tmp_path / "o.gff3", min_confidence=2)
 
 
 def test_a_missing_shard_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError):
-        run(Config((tmp_path / "none.parquet",), tmp_path / "o.gff3"))
+        run(Config(predictions=(tmp_path / "none.parquet",), out=tmp_path / "o.gff3"))
     assert list(tmp_path.iterdir()) == []
 
 
