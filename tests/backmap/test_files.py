@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.backmap.builders import gene_sets, make_gene, row_of, shards_of
 from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.run import Result, run
-from transgenic_tools.errors import UsageError
+from transgenic_tools.errors import InputOutputError, UsageError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io import exports
 from transgenic_tools.io.gff3 import read_annotation
@@ -137,7 +137,7 @@ def test_files_appear_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest
         return line(transcript)
 
     monkeypatch.setattr(exports, "bed12_line", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputOutputError, match=r"o\.bed: cannot be written: No space"):
         backmap([row_of(make_gene("new", [(100, 190)])), row_of(make_gene("z", [(400, 490)]))], tmp_path, **options)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
@@ -148,7 +148,7 @@ def test_a_disk_that_is_full_when_a_file_is_closed_leaves_the_old_ones(
     backmap([row_of(make_gene("old", [(100, 190)]))], tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("o*.*")}
     monkeypatch.setattr("transgenic_tools.io.gff3.writer.AnnotationWriter.finish", _full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputOutputError, match="cannot be written: No space"):
         backmap([row_of(make_gene("new", [(100, 190)]))], tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
