@@ -1,14 +1,23 @@
 /*
  * Genome -> shards -> predictions -> annotation -> evaluation (where a reference is given) -> report.
+ * A genome with neither annotation nor regions is scanned for loci first; with --scan each is.
  * --mode augment is the same way: each gene's known transcripts are the prompt, and new ones join the user's own GFF3.
  * Keep this file about order: what a step does stands in its module, with which flags in modules/local/flags.nf.
  */
 include { joinById    } from '../subworkflows/local/annotate'
 include { toolFlags   } from '../modules/local/flags'
 include { TG_PREP     } from '../modules/local/tg_prep'
+include { TG_SCAN     } from '../modules/local/tg_scan'
 include { TG_EVALUATE } from '../modules/local/tg_evaluate'
 include { ANNOTATE    } from '../subworkflows/local/annotate'
 include { REPORT      } from '../subworkflows/local/report'
+
+/** Shares of a genome of about --scan_bases each, by the size of its file; their number changes nothing in the result. */
+def sharesOf(genome, settings, model) {
+    def bases  = genome.fasta.size() * (genome.fasta.name ==~ /.*gz/ ? 4 : 1)
+    def shares = Math.max(1, bases.intdiv(settings.scan_bases).intValue())
+    return (1..shares).collect { number -> [[id: genome.id, part: "${number}/${shares}".toString(), of: shares], genome.fasta, model] }
+}
 
 workflow PREDICT {
     take:
@@ -18,13 +27,31 @@ workflow PREDICT {
     main:
     def flags = toolFlags(settings)
     def model = file(settings.model, type: 'dir', checkIfExists: true, glob: false)
+    bare  = genomes.filter { genome -> settings.scan || !(genome.annotation || genome.regions) }
+    known = genomes.filter { genome -> !settings.scan && (genome.annotation || genome.regions) }
     TG_PREP(
-        genomes.map { genome -> [[id: genome.id], genome.fasta, genome.annotation, genome.regions] },
+        known.map { genome -> [[id: genome.id], genome.fasta, genome.annotation, genome.regions] },
         settings.aliases ? file(settings.aliases, glob: false) : [],
         flags.prep,
     )
+    scan_model = file(settings.scan_model, type: 'dir', checkIfExists: true, glob: false)
+    TG_SCAN(bare.flatMap { genome -> sharesOf(genome, settings, scan_model) }, flags.scan)
+    TG_SCAN.out.loci
+        .toSortedList { a, b -> a[1].name <=> b[1].name }
+        .flatMap { all -> all }
+        .collectFile(storeDir: "${settings.outdir}/annotation", sort: false) { meta, bed -> ["${meta.id}.loci.bed", bed] }
 
-    prepared = TG_PREP.out.shards.join(TG_PREP.out.rejects).map { meta, shards, rejects -> [id: meta.id, shards: shards, rejects: rejects] }
+    scanned = TG_SCAN.out.shards
+        .join(TG_SCAN.out.rejects)
+        .map { meta, shards, rejects -> [groupKey(meta.id, meta.of), shards, rejects] }
+        .groupTuple()
+        .map { key, shards, rejects ->
+            [id: key.target, shards: shards.flatten(), rejects: rejects.sort { a, b -> a.name <=> b.name }]
+        }
+    prepared = TG_PREP.out.shards
+        .join(TG_PREP.out.rejects)
+        .map { meta, shards, rejects -> [id: meta.id, shards: shards, rejects: rejects] }
+        .mix(scanned)
     ANNOTATE(
         joinById(genomes, prepared).map { genome -> genome + [model: model, into: settings.mode == 'augment' ? genome.annotation : []] },
         settings,
@@ -49,5 +76,5 @@ workflow PREDICT {
 
     emit:
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
-    versions   = TG_PREP.out.versions.mix(ANNOTATE.out.versions, TG_EVALUATE.out.versions, REPORT.out.versions)
+    versions   = TG_PREP.out.versions.mix(TG_SCAN.out.versions, ANNOTATE.out.versions, TG_EVALUATE.out.versions, REPORT.out.versions)
 }

@@ -24,6 +24,14 @@ def toolFlags(settings) {
             '--split': divided ? settings.split : null,
             '--folds': divided ? settings.folds ?: 0 : null,
         ],
+        scan: [
+            '--flank': settings.scan_flank,
+            '--min-score': settings.scan_min_score,
+            '--min-coding': settings.scan_min_coding,
+            '--longest-gap': settings.scan_longest_gap,
+            '--complete-only': settings.complete_only,
+            '--skip-seqid': settings.skip_seqid?.tokenize(','),
+        ],
         split: [
             '--split': settings.split,
             '--folds': settings.folds ?: 0,

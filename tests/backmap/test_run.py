@@ -314,7 +314,7 @@ def test_genes_that_the_preparation_left_out_come_first_in_the_table(tmp_path: P
     earlier = tmp_path / "prep.tsv"
     earlier.write_text("gene\treason\tdetail\taction\ng0\tno_cds\tlncRNA\tfiltered\n\n")
     rows = [row_of(make_gene("g1", [(100, 400)])), replace(row_of(make_gene("g2", [(600, 900)])), gsf=None)]
-    result = _go(rows, tmp_path, earlier_rejects=earlier)
+    result = _go(rows, tmp_path, earlier_rejects=(earlier,))
     assert _rejects(result)[0] == ["g0", "no_cds", "lncRNA", "filtered"]
     assert [row[0] for row in _rejects(result)] == ["g0", "g2"]
     assert result.rejects == {"no_prediction": 1}
@@ -324,6 +324,6 @@ def test_genes_that_the_preparation_left_out_come_first_in_the_table(tmp_path: P
 def test_a_table_of_something_else_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "prep.tsv").write_text(text)
     with pytest.raises(BadInputError, match=r"prep\.tsv"):
-        _go([row_of(make_gene("g1", [(100, 400)]))], tmp_path, earlier_rejects=tmp_path / "prep.tsv")
+        _go([row_of(make_gene("g1", [(100, 400)]))], tmp_path, earlier_rejects=(tmp_path / "prep.tsv",))
     with pytest.raises(MissingInputError):
-        _go([row_of(make_gene("g1", [(100, 400)]))], tmp_path, earlier_rejects=tmp_path / "none.tsv")
+        _go([row_of(make_gene("g1", [(100, 400)]))], tmp_path, earlier_rejects=(tmp_path / "none.tsv",))

@@ -40,7 +40,6 @@ def test_a_good_sheet(folder: Path) -> None:
         ("sample,fasta,annotation\nx,b.fa,a.gff3\n", "line 2, column 'fasta': 'b.fa': there is no such file"),
         ("sample,fasta,annotation\nx,a.txt,a.gff3\n", "line 2, column 'fasta': 'a.txt': fasta must be"),
         ("sample,fasta,annotation\nx,,a.gff3\n", "line 2, column 'fasta': is empty"),
-        ("sample,fasta\nx,a.fa\n", "line 2: sample 'x' needs an annotation or regions"),
         ("sample,fasta,annotation\nx,a.fa,a.gff3\nx,a.fa,a.gff3\n", "line 3, column 'sample': 'x' stands in line 2"),
         ("sample,fasta,genome\nx,a.fa,y\n", "line 1, column 'genome': unknown column; allowed are sample"),
         ("sample,annotation\nx,a.gff3\n", "line 1, column 'fasta': this column is missing"),

@@ -108,3 +108,17 @@ def test_resumed_with_other_shards_the_annotation_is_the_same_bytes(demo: nextfl
     assert other.code == 0, other.text
     assert other.count()["TG_GENERATE"] == 1
     assert other.file(f"annotation/{SAMPLE}.gff3").read_bytes() == before
+
+
+def test_the_bare_slice_is_scanned_and_annotated(demo: nextflow.Run) -> None:
+    """The same genome without its annotation, which is the reference of the evaluation alone."""
+    bare = nextflow.run("-profile", "test", "--scan", launch_dir=demo.launch_dir, outdir=demo.launch_dir / "bare")
+    assert bare.code == 0, bare.text
+    counts = bare.count()
+    assert (counts["TG_SCAN"], counts["TG_PREP"]) == (1, 0)
+    loci = bare.file(f"annotation/{SAMPLE}.loci.bed").read_text().splitlines()
+    figures = summary(bare)
+    assert len(loci) >= int(figures["genes"])  # type: ignore[call-overload]
+    assert figures["base_f1"] > 0.85  # type: ignore[operator]
+    assert figures["exon_f1"] > 0.6  # type: ignore[operator]
+    assert figures["gene_exact"] > 0.5  # type: ignore[operator]

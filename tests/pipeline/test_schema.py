@@ -131,6 +131,7 @@ LEFT_OUT = {
         "--max-isoforms": "picks genes by their known transcripts, for experiments",
         "--longest": "throws known isoforms away, for experiments",
     },
+    "scan": {"--seqid": "a part of a genome, for benchmarks"},
     "encode": {"--pool": "must be that of the model's mapping"},
     "generate": {},
     "backmap": {

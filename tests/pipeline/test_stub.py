@@ -54,6 +54,21 @@ def test_predict_scatters_and_gathers_and_resumes(tiny_sheet: Path) -> None:
     assert again.file("annotation/one.rejects.tsv").read_text() == "gene\treason\tdetail\taction\n"
 
 
+def test_a_genome_alone_is_scanned_in_shares(tiny_sheet: Path) -> None:
+    lines = tiny_sheet.read_text().splitlines()
+    header = lines[0].split(",")
+    fasta = lines[1].split(",")[header.index("fasta")]
+    row = ",".join({"sample": "bare", "fasta": fasta}.get(column, "") for column in header)
+    tiny_sheet.write_text("\n".join([*lines, row]) + "\n")
+    done = stub_run(tiny_sheet)
+    assert done.code == 0, done.text
+    assert done.count() == Counter(TG_PREP=2, TG_SCAN=1, TG_GENERATE=7, TG_BACKMAP=3, TG_EVALUATE=2, TG_REPORT=1)
+    for name in ("annotation/bare.gff3", "annotation/bare.loci.bed", "annotation/one.gff3"):
+        assert done.file(name).is_file(), name
+    every = stub_run(tiny_sheet, "--scan")
+    assert every.count() == Counter(TG_SCAN=3, TG_GENERATE=3, TG_BACKMAP=3, TG_EVALUATE=2, TG_REPORT=1)
+
+
 def test_augment_needs_the_annotation_that_it_adds_to(tiny_sheet: Path) -> None:
     done = stub_run(tiny_sheet, "--mode", "augment")
     assert done.code == 0, done.text

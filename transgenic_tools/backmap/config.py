@@ -27,7 +27,7 @@ class Config:
         fasta: Genome, for `##sequence-region`, the check of contig ends, and sequences.
         sites: bigWig of splice site probabilities.
         rejects: Table of genes that were left out; beside `out` by default.
-        earlier_rejects: Table of the preparation; its genes come first in `rejects`.
+        earlier_rejects: Tables of the preparation, or of the shares of a scan; their genes come first in `rejects`.
         min_confidence: Genes below it are left out; with `into`, new isoforms.
         max_isoforms: Best transcripts kept for a gene; 0 keeps all.
         id_prefix: Put before every ID.
@@ -51,7 +51,7 @@ class Config:
     cdna: Path | None = None
     sites: Path | None = None
     rejects: Path | None = None
-    earlier_rejects: Path | None = None
+    earlier_rejects: tuple[Path, ...] = ()
     min_confidence: float = 0.0
     max_isoforms: int = 0
     id_prefix: str = ""

@@ -171,7 +171,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             in `rejects.tsv` instead.
     """
     shards = expand_shards(config.predictions)
-    earlier = read_rejects(config.earlier_rejects) if config.earlier_rejects else ()
+    earlier = [reject for table in config.earlier_rejects for reject in read_rejects(table)]
     for difference in differences(shards):
         logger.warning("%s", difference)
     watch, rejects, sites = _Watch(), list[Reject](), SiteTrack()

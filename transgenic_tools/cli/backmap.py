@@ -53,7 +53,8 @@ def backmap(
     sites: Annotated[Path | None, _file("--sites", "bigWig of splice site probabilities to write as well.")] = None,
     rejects: Annotated[Path | None, _file("--rejects", "Table of genes left out; beside --out by default.")] = None,
     earlier_rejects: Annotated[
-        Path | None, _file("--earlier-rejects", "rejects.tsv of tg-prep, whose genes go into the table first.")
+        list[Path] | None,
+        _file("--earlier-rejects", "rejects.tsv of tg-prep or tg-scan, whose genes go first; may be repeated."),
     ] = None,
     min_confidence: Annotated[
         float, typer.Option(help="Leave out genes (with --into: isoforms) below this confidence (0 to 1).")
@@ -88,9 +89,9 @@ def backmap(
     set_up_logging(verbose, quiet)
     config = Config(
         predictions=tuple(predictions), out=out, into=into, fasta=fasta, gtf=gtf, bed=bed, proteins=proteins, cds=cds,
-        cdna=cdna, sites=sites, rejects=rejects, earlier_rejects=earlier_rejects, min_confidence=min_confidence,
-        max_isoforms=max_isoforms, id_prefix=id_prefix, both_strands=both_strands, index=index,
-        csq_attributes=csq_attributes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
+        cdna=cdna, sites=sites, rejects=rejects, earlier_rejects=tuple(earlier_rejects or ()),
+        min_confidence=min_confidence, max_isoforms=max_isoforms, id_prefix=id_prefix, both_strands=both_strands,
+        index=index, csq_attributes=csq_attributes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
         extend_genes=extend_genes,
     )  # fmt: skip
     result = run(config, progress=_LOG.info)

@@ -19,9 +19,6 @@ from typing import Any
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.io.files import text_lines
 
-#: One of these two must be filled in (`anyOf` of the schema).
-_EITHER = ("annotation", "regions")
-
 
 @dataclass(frozen=True)
 class Sample:
@@ -92,8 +89,6 @@ class _Checker:
         for column, value in values.items():
             if value:
                 self._value(line, column, value)
-        if not any(values.get(column) for column in _EITHER):
-            self.fault(line, None, f"sample {values.get('sample', '')!r} needs an annotation or regions")
         sample = values.get("sample", "")
         if sample in self.seen:
             self.fault(line, "sample", f"{sample!r} stands in line {self.seen[sample]} already; it must be unique")

@@ -40,6 +40,12 @@ def default_model_dir() -> Path:
     return Path(named) if named else Path(__file__).resolve().parents[1] / "assets" / "model"
 
 
+def default_scan_dir() -> Path:
+    """The embedded model of scans: $TRANSGENIC_SCAN_MODEL, else the one inside the package."""
+    named = os.environ.get("TRANSGENIC_SCAN_MODEL")
+    return Path(named) if named else Path(__file__).resolve().parents[1] / "assets" / "scan"
+
+
 def model_dir(path: str | Path | None) -> Path:
     """A directory that holds a model, the embedded one by default.
 

@@ -22,7 +22,7 @@ class Config:
     """Settings of one run.
 
     Attributes:
-        model: A directory whose network reads both strands; None for the embedded one.
+        model: A directory whose network reads both strands; None for the embedded one of scans.
         seqids: Only these sequences; all where it is empty.
         skip_seqids: Not these.
         part: (number, of): the share of pieces that this task scans, for tasks side by side; all pieces by default.

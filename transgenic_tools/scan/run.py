@@ -33,7 +33,7 @@ from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.model.config import StrandEncoderConfig
-from transgenic_tools.model.files import load_network, model_hash
+from transgenic_tools.model.files import default_scan_dir, load_network, model_hash
 from transgenic_tools.provenance import Provenance, write_aside
 from transgenic_tools.scan.config import OVERLAP, PIECE, Config
 from transgenic_tools.scan.propose import Locus, loci_of_piece
@@ -247,6 +247,12 @@ class _Tables:
         self.rejects.write(Reject(locus_id(seqid, locus), reason, detail).line() + "\n")
 
 
+def _stem(config: Config) -> str:
+    """Of the shards: those of a share carry its number, so that the shares of a genome can lie in one folder."""
+    number, of = config.part
+    return "genes" if of == 1 else f"genes-{number + 1:0{len(str(of))}}of{of}"
+
+
 @contextmanager
 def _tables(outdir: Path) -> Iterator[_Tables]:
     """Tables that appear when all is done."""
@@ -313,7 +319,7 @@ def run(config: Config) -> Result:
         BadInputError: no FASTA, or a name that it lacks.
         UsageError: the model reads one strand only, or was not fitted for scans.
     """
-    network, directory = load_network(config.model)
+    network, directory = load_network(config.model or default_scan_dir())
     scoring = network.settings.scan
     if scoring is None or not isinstance(network.settings.encoder, StrandEncoderConfig):
         raise UsageError(
@@ -348,6 +354,7 @@ def run(config: Config) -> Result:
                 config.outdir,
                 provenance=Provenance("tg-scan", parameters),
                 shard_bases=config.shard_bases,
+                stem=_stem(config),
             )
         result = Result(
             outdir=config.outdir,

@@ -8,7 +8,7 @@ process TG_BACKMAP {
     label 'image_thin'
 
     input:
-    // into: the user's own GFF3; rejects: of the preparation. Or empty lists.
+    // into: the user's own GFF3; rejects: of the preparation, or of the shares of a scan. Or empty lists.
     tuple val(meta), path(predictions), path(fasta), path(into, stageAs: 'into/*'), path(rejects, stageAs: 'earlier/*')
     path skip // IDs of genes that get nothing, or an empty list
     val flags // [ --flag: value ]
@@ -22,7 +22,7 @@ process TG_BACKMAP {
     script:
     def args    = task.ext.args ?: ''
     def augment = into ? "--into ${into}" : ''
-    def earlier = rejects ? "--earlier-rejects ${rejects}" : ''
+    def earlier = [rejects].flatten().collect { table -> "--earlier-rejects ${table}" }.join(' ')
     def ids     = into && skip ? "--skip-genes ${skip}" : ''
     prefix      = task.ext.prefix ?: "${meta.id}"
     """

@@ -150,9 +150,6 @@ def faultsOfRow(row, number, sheet, schema) {
         def fault = rule.unavailable ?: faultOf(value, rule) ?: (rule.exists ? faultOfPath(resolvePath(value, sheet), rule) : null)
         if (fault) { faults << "${place(sheet, number, column)}: '${value}': ${fault}" }
     }
-    if (!row.annotation && !row.regions) {
-        faults << "${place(sheet, number)}: sample '${row.sample}' needs an annotation or regions"
-    }
     return faults
 }
 
