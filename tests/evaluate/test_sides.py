@@ -30,7 +30,7 @@ s1 x exon 41 60 . + . Parent=g.1
 s1 x CDS 1 30 . + 0 Parent=g.1
 s1 x CDS 41 60 . + 0 Parent=g.1
 """
-#: Two unequal CDS lines that overlap, a transcript without a strand, a bare gene, a non-coding RNA, a reversed line.
+#: Two unequal CDS lines that overlap, a transcript without a strand, a bare gene, a non-coding RNA, a transcript that lost a line.
 ODD = """\
 s1 x gene 101 160 . + . ID=o
 s1 x mRNA 101 160 . + . ID=o.1;Parent=o
@@ -43,11 +43,14 @@ s1 x gene 301 330 . + . ID=bare
 s1 x gene 401 430 . + . ID=r
 s1 x lnc_RNA 401 430 . + . ID=r.1;Parent=r
 s1 x exon 401 430 . + . Parent=r.1
-s1 x exon 9 3 . + . Parent=g.1
+s1 x gene 501 560 . + . ID=d
+s1 x mRNA 501 560 . + . ID=d.1;Parent=d
+s1 x CDS 501 530 . + 0 Parent=d.1
+s1 x CDS 560 541 . + 0 Parent=d.1
 """
 LEFT_OUT = {
     "genes": {"no_transcripts": 1},
-    "transcripts": {"no_strand": 1, "overlapping_parts": 1, "no_cds": 1},
+    "transcripts": {"no_strand": 1, "overlapping_parts": 1, "no_cds": 1, "lost_line": 1},
     "lines": {"bad_coordinates": 1},
 }
 
@@ -77,7 +80,7 @@ def test_what_the_reader_cannot_use_is_named_for_each_file(tmp_path: Path, side:
 def test_the_table_names_it_too(tmp_path: Path) -> None:
     good, odd = lines(tmp_path / "good.gff3", GOOD), lines(tmp_path / "odd.gff3", GOOD + ODD)
     said = CliRunner().invoke(app, ["-r", str(good), "-p", str(odd), "--json", str(tmp_path / "o.json")]).output
-    assert "prediction: left out 1 gene (1 no_transcripts), 3 transcripts (" in said
+    assert "prediction: left out 1 gene (1 no_transcripts), 4 transcripts (" in said
     assert "1 overlapping_parts" in said
     assert "prediction: mended while reading" not in said
     assert "reference:" not in said

@@ -109,6 +109,7 @@ def test_a_genome_without_anything_gives_valid_empty_files(tmp_path: Path, model
 def test_organelles_and_reads_are_warned_of(
     tmp_path: Path, genome: Path, model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     run(Config(fasta=genome, outdir=tmp_path / "o", model=model))
     assert "ChrC: by name a plastid" in caplog.text
     reads = tmp_path / "r.fa"

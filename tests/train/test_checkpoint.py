@@ -25,6 +25,7 @@ from transgenic_tools.train.checkpoint import (
     save_tree,
     set_random_state,
 )
+from transgenic_tools.train.identity import made_from
 from transgenic_tools.train.run import run
 
 PACKAGE = Path(__file__).parents[2] / "transgenic_tools"
@@ -98,9 +99,10 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("progress", [{"step": 2}, {"format_version": CHECKPOINT_VERSION, "step": 2, "processes": 1}])
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("place", ["{out}.training/checkpoints/last", "{out}/checkpoints/last"])
 def test_a_hostile_checkpoint_runs_nothing(
-    data: tuple[Path, ...], tmp_path: Path, place: str, progress: dict[str, int]
+    data: tuple[Path, ...], tmp_path: Path, place: str, progress: dict[str, int], known: bool
 ) -> None:
     mark, out = tmp_path / "was-here", tmp_path / "model"
     folder = Path(place.format(out=out))
@@ -108,11 +110,13 @@ def test_a_hostile_checkpoint_runs_nothing(
     for name in HOSTILE:
         (folder / name).write_bytes(pickle.dumps(Bomb(mark)))
     (folder / "progress.json").write_text(json.dumps(progress))
-    if "training" in place:
+    settings = config(data, out, steps=1)
+    if known and "training" in place:  # as of this very run, or it is set aside unread
+        (folder.parent / "made_from.json").write_text(json.dumps(made_from(settings)))
         with pytest.raises(BadInputError, match="checkpoint"):
-            run(config(data, out, steps=1))
+            run(settings)
     else:
-        run(config(data, out, steps=1))
+        run(settings)
     assert not mark.exists()
 
 
@@ -120,7 +124,7 @@ def test_pickles_in_the_place_of_tensors_are_not_read(data: tuple[Path, ...], tm
     mark, out = tmp_path / "was-here", tmp_path / "model"
     run(config(data, out, steps=1))
     for file in (tmp_path / "model.training").rglob("*.*"):
-        if file.is_file() and file.name != "progress.json":
+        if file.is_file() and file.name not in ("progress.json", "made_from.json"):
             file.write_bytes(pickle.dumps(Bomb(mark)))
     with pytest.raises(BadInputError, match="cannot be read"):
         run(config(data, out, steps=2))

@@ -7,6 +7,7 @@ only in their feature types and in who wrote them.
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 from transgenic_tools.errors import BadInputError
@@ -14,15 +15,27 @@ from transgenic_tools.evidence.config import Kind
 from transgenic_tools.genome.evidence import SIGN_OF
 from transgenic_tools.io.files import open_text
 
+_GZIP, _HEAD = b"\x1f\x8b", 1 << 12
 #: Lines looked at before a GFF's kind is settled.
 _LINES = 2_000
 _SAM_HEADERS = (b"@HD\t", b"@SQ\t", b"@RG\t", b"@PG\t", b"@CO\t")
 _TRANSCRIPT_TYPES = frozenset(("mrna", "transcript", "exon", "cds"))
 
 
+def is_binary_alignment(path: Path) -> bool:
+    """BAM or CRAM, by the first bytes; False where there is no such file."""
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(_HEAD)
+    except OSError:
+        return False
+    unpacked = zlib.decompressobj(wbits=31).decompress(head, 4) if head.startswith(_GZIP) else head
+    return unpacked.startswith((b"BAM\1", b"CRAM"))
+
+
 def _of_bytes(head: bytes) -> Kind | None:
-    """Kinds with a signature of their own."""
-    if head.startswith((b"BAM\1", b"CRAM")) or head.startswith(_SAM_HEADERS):
+    """Kinds of text with a signature of their own."""
+    if head.startswith(_SAM_HEADERS):
         return Kind.ALIGNMENTS
     if head.startswith((b">", b"@")):
         return Kind.LONG_READS
@@ -49,6 +62,8 @@ def kind_of(path: Path) -> Kind:
         MissingInputError: no such file.
         BadInputError: it is empty, or none of the kinds.
     """
+    if is_binary_alignment(path):
+        return Kind.ALIGNMENTS
     types: set[str] = set()
     with open_text(path) as handle:
         head = handle.read(1 << 16)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.evidence.config import Kind, Source, Strandness
+from transgenic_tools.evidence.kinds import is_binary_alignment
 from transgenic_tools.io.files import open_text
 
 COLUMNS = ("sample", "path", "kind", "condition", "strandness", "weight")
@@ -83,6 +84,8 @@ def _source(values: dict[str, str], line: int, sheet: Path, faults: _Faults) -> 
 
 def _header(path: Path) -> list[str] | None:
     """The columns of a sheet; None where the file is evidence itself."""
+    if is_binary_alignment(path):
+        return None
     with open_text(path) as handle:
         first = handle.readline(1 << 16).decode("utf-8-sig", "replace")
     columns = [cell.strip() for cell in next(csv.reader([first.rstrip("\r\n")]), [])]

@@ -309,6 +309,8 @@ def build_part(part: str, values: Mapping[str, Any] | None) -> Any:
         raise UsageError(f"{part} {name!r} has no setting {sorted(unknown)}", hint="see docs/formats.md")
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     for key, value in values.items():
+        if value == 0 and type(value) is int and key in _MAY_BE_ZERO:
+            continue
         if fault := _value_fault(getattr(kind(), key), value):
             raise UsageError(f"{part}.{key} is {value!r}: {fault}", hint="see docs/formats.md")
     sizes = kind(**values)
@@ -316,6 +318,10 @@ def build_part(part: str, values: Mapping[str, Any] | None) -> Any:
     if dim % heads:
         raise UsageError(f"{part}.dim {dim} is no multiple of {part}.heads {heads}", hint="see docs/formats.md")
     return sizes
+
+
+#: Numbers of layers: a part of none passes on what it is given.
+_MAY_BE_ZERO = frozenset({"layers", "node_layers"})
 
 
 def _value_fault(default: Any, value: Any) -> str | None:
