@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.config import ModelConfig
 from transgenic_tools.model.network import Network
 from transgenic_tools.model.presets import load_preset
@@ -43,11 +44,19 @@ def tasks(
     reader: Reader, genes: Sequence[Codes], tiles: Sequence[Codes], *, both: bool
 ) -> Iterator[tuple[str, Any, int]]:
     """(name, what to run, bases) for windows around genes, and for tiles on as many strands as one reading gives."""
-    yield "windows", lambda: list(reader.score_windows(genes)), sum(map(len, genes))
+    yield (
+        "windows",
+        lambda: list(reader.score_windows([WindowInput(codes=codes) for codes in genes])),
+        sum(map(len, genes)),
+    )
     if both:
         yield "tiles, both strands", lambda: list(reader.scan(tiles)), sum(map(len, tiles))
     else:
-        yield "tiles, one strand", lambda: list(reader.score_windows(tiles)), sum(map(len, tiles))
+        yield (
+            "tiles, one strand",
+            lambda: list(reader.score_windows([WindowInput(codes=codes) for codes in tiles])),
+            sum(map(len, tiles)),
+        )
 
 
 def speed(run: Callable[[], object], bases: int, *, repeats: int) -> float:
