@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -252,6 +257,40 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     whole, parts = (load_trunk(tmp_path / name).state_dict() for name in ("whole", "parts"))
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
+
+
+_KILLED = """
+import multiprocessing, sys
+from pathlib import Path
+from transgenic_tools.train.mixture import Mixture
+from transgenic_tools.train.trunk import ahead
+
+if __name__ == "__main__":
+    mixture = Mixture(gene_bases=600, tile_bases=1200, tile_lengths=(600,), flank_max=50, max_bases=2000, pool=4)
+    stream = ahead(Path(sys.argv[1]), mixture, 0)
+    next(stream)
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_workers_end_with_a_training_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "killed.py").write_text(_KILLED)
+    command = [sys.executable, str(tmp_path / "killed.py"), str(sheet(tmp_path))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as training:
+        assert training.stdout is not None
+        worker = int(training.stdout.readline())
+        os.kill(worker, 0)  # it is there
+        training.kill()
+        training.wait()
+        for _ in range(200):
+            try:
+                os.kill(worker, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.1)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker went on")
 
 
 def test_the_trunk_learns_a_genome_by_heart_and_is_measured(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import math
 import multiprocessing
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -134,6 +135,19 @@ def make_drawer(sheet: Path, mixture: Mixture) -> Drawer:
     return Drawer([read_source(entry) for entry in entries], mixture)
 
 
+def _start_worker() -> None:
+    """One thread; and an end with the training, which cannot say good-bye where it is killed."""
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 def _arrays_of_step(sheet: Path, mixture: Mixture, step: int) -> Any:
     """Micro-batches as arrays, which are sent between processes without shared memory; genomes are read once."""
     return [
@@ -145,7 +159,7 @@ def _arrays_of_step(sheet: Path, mixture: Mixture, step: int) -> Any:
 def ahead(sheet: Path, mixture: Mixture, first: int, *, workers: int = 1) -> Iterator[list[StrandBatch | None]]:
     """Micro-batches of the steps from `first` on, made in other processes a few steps ahead."""
     context, waiting = multiprocessing.get_context("spawn"), 4 * workers
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
         pending = [pool.submit(_arrays_of_step, sheet, mixture, first + i) for i in range(waiting)]
         step = first + waiting
         while True:
