@@ -30,7 +30,7 @@ s1 x exon 41 60 . + . Parent=g.1
 s1 x CDS 1 30 . + 0 Parent=g.1
 s1 x CDS 41 60 . + 0 Parent=g.1
 """
-#: Two unequal CDS lines that overlap, a transcript without a strand, a bare gene, a non-coding RNA, a transcript that lost a line.
+#: Two unequal CDS lines that overlap, no strand, a bare gene, a non-coding RNA, a transcript that lost a line.
 ODD = """\
 s1 x gene 101 160 . + . ID=o
 s1 x mRNA 101 160 . + . ID=o.1;Parent=o

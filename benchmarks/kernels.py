@@ -1,0 +1,189 @@
+"""Each hand-written kernel against torch's way of doing the same, at the sizes of the embedded model.
+
+In: nothing (random numbers). Out: microseconds a call of both, on one thread, and how many times as fast the kernel is.
+Usage: python -m benchmarks.kernels [--precision fp32 bf16] [--repeats 30]
+A surprise: instructions are switched off from outside; the Makefile's AVX2 says how. Both ways are timed by turns and
+the median of the ratios of neighbours is given, because others share the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Contest(NamedTuple):
+    """The same work twice; each call does it once."""
+
+    name: str
+    ours: Callable[[], object]
+    torchs: Callable[[], object]
+
+
+def _reading(dtype: Any) -> Iterator[Contest]:
+    """Rows of a pack: 1,024 patches of 256 channels, 18,432 bases of 48, 4 heads over 288 places."""
+    import torch
+    import torch.nn.functional as F
+
+    from transgenic_tools.fast import pairs, reading
+    from transgenic_tools.fast.numbers import plain
+    from transgenic_tools.fast.pack import Angles, Rotary
+
+    x, more, out = torch.randn(1024, 256), torch.randn(1024, 256).to(dtype), torch.empty(1024, 256, dtype=dtype)
+    weight, keep = torch.ones(256), np.random.default_rng(1).random(1024) < 0.9
+    mask = torch.from_numpy(keep)[:, None]
+    yield Contest(
+        "add_and_normalise",
+        lambda: reading.add_and_normalise(plain(x), plain(more), keep, weight.numpy(), 1e-6, plain(out)),
+        lambda: F.rms_norm(x.add_(more).mul_(mask), (256,), weight, 1e-6).to(dtype),
+    )
+    bases, others = (torch.randn(18432, 48).to(dtype) for _ in range(2))
+    kept = np.repeat(keep, 18)
+    kept_mask = torch.from_numpy(kept)[:, None]
+    yield Contest("clear", lambda: reading.clear(plain(bases), kept), lambda: bases.mul_(kept_mask))
+    yield Contest(
+        "add_kept",
+        lambda: reading.add_kept(plain(bases), plain(others), kept),
+        lambda: bases.add_(others, alpha=0.5).mul_(kept_mask),
+    )
+    yield Contest(
+        "gelu_of_sum",
+        lambda: reading.gelu_of_sum(plain(bases), plain(others), kept),
+        lambda: torch.ops.aten.gelu_(bases.add_(others)).mul_(kept_mask),
+    )
+    yield Contest("gelu_of", lambda: reading.gelu_of(plain(bases)), lambda: torch.ops.aten.gelu_(bases))
+    mixed, (cosine, sine) = torch.randn(288, 768).to(dtype), Rotary(64).reach(288)
+    q, k, v = torch.empty(3, 4, 288, 64, dtype=dtype)
+    heads, angles = reading.Heads(plain(q), plain(k), plain(v)), Angles(cosine, sine)
+    c, s = (torch.from_numpy(a[:288]).to(dtype) for a in (cosine, sine))
+
+    def torch_heads() -> object:
+        queries, keys, values = mixed.view(288, 3, 4, 64).permute(1, 2, 0, 3)
+        found = []
+        for one, scale in ((queries, 0.125), (keys, 1.0)):
+            left, right = (one * scale).chunk(2, -1)
+            found.append(torch.cat((left * c - right * s, left * s + right * c), -1))
+        return *found, values.contiguous()
+
+    yield Contest(
+        "split_heads",
+        lambda: reading.split_heads(plain(mixed), reading.Part(0, 288, 0, 0), angles, heads),
+        torch_heads,
+    )
+    scores, hidden = torch.randn(4, 288, 288).to(dtype), torch.zeros(288, 288, dtype=dtype)
+    yield Contest(
+        "softmax_of_band",
+        lambda: reading.softmax_of_band(plain(scores), reading.Band(0, 0, 288, 256)),
+        lambda: (scores + hidden).softmax(-1),
+    )
+    rows = torch.empty(288, 256, dtype=dtype)
+    yield Contest(
+        "join_heads",
+        lambda: reading.join_heads(plain(q), plain(rows)),
+        lambda: rows.view(288, 4, 64).copy_(q.transpose(0, 1)),
+    )
+    first, second = (torch.randn(1024 * 768).to(dtype) for _ in range(2))
+
+    def torch_gelu_of_strands() -> object:
+        forward, reverse = F.gelu((first + second) * 0.7071), F.gelu((first - second) * 0.7071)
+        return (forward + reverse) * 0.7071, (forward - reverse) * 0.7071
+
+    yield Contest("gelu_of_strands", lambda: pairs.gelu_of_strands(plain(first), plain(second)), torch_gelu_of_strands)
+    yield Contest(
+        "exchange_in_place",
+        lambda: pairs.exchange_in_place(plain(first), plain(second)),
+        lambda: ((first + second) * 0.7071, (first - second) * 0.7071),
+    )
+
+
+def _stepping() -> Iterator[Contest]:
+    """Steps of 4, 64 and 512 tokens of 128 channels, 4 heads, 20 steps back."""
+    import torch
+    import torch.nn.functional as F
+
+    from transgenic_tools.fast import stepping
+    from transgenic_tools.fast.pack import Rotary
+    from transgenic_tools.fast.product import add_linear, panels
+
+    weight = np.random.default_rng(1).standard_normal((128, 384)).astype(np.float32)
+    packed, plain_weight = panels(weight), torch.from_numpy(weight)
+    for count in (4, 64, 512):
+        x, out = np.ones((count, 128), dtype=np.float32), np.zeros((count, 384), dtype=np.float32)
+        a, b = torch.from_numpy(x), torch.from_numpy(out)
+        yield Contest(
+            f"add_linear, {count} rows",
+            lambda x=x, out=out: add_linear(x, packed, out),  # type: ignore[misc]
+            lambda a=a, b=b: b.addmm_(a, plain_weight),  # type: ignore[misc]
+        )
+        table = np.arange(count * 20, dtype=np.int32).reshape(count, 20)
+        store, at = np.zeros((2, count * 20, 128), dtype=np.float32), np.full(count, 19)
+        tokens = stepping.Tokens(np.arange(count), at, table[:, 19].copy(), table)
+        sight = stepping.Sight(4, 512, *Rotary(32).reach(20))
+        qkv, mixed = np.zeros((count, 384), dtype=np.float32), np.zeros((count, 128), dtype=np.float32)
+        t_qkv, t_store, t_table = torch.from_numpy(qkv), torch.from_numpy(store), torch.from_numpy(table).long()
+        cosine, sine = (torch.from_numpy(angle[19:20]) for angle in (sight.cosine, sight.sine))
+
+        def torch_attention(
+            t_qkv=t_qkv, t_store=t_store, t_table=t_table, cosine=cosine, sine=sine, count=count
+        ) -> object:  # type: ignore[no-untyped-def]  # fmt: skip
+            q, k, v = t_qkv.view(count, 3, 4, 32).unbind(1)
+            turned = []
+            for one in (q, k):
+                left, right = one.chunk(2, -1)
+                turned.append(torch.cat((left * cosine - right * sine, left * sine + right * cosine), -1))
+            t_store[0][t_table[:, -1]], t_store[1][t_table[:, -1]] = (
+                turned[1].reshape(count, 128),
+                v.reshape(count, 128),
+            )
+            keys, values = (t_store[i][t_table].view(count, 20, 4, 32).transpose(1, 2) for i in (0, 1))
+            return F.scaled_dot_product_attention(turned[0][:, :, None], keys, values)
+
+        yield Contest(
+            f"attend_tokens, {count} rows",
+            lambda q=qkv, t=tokens, s=sight, st=store, m=mixed: stepping.attend_tokens(q, t, s, st[0], st[1], m),  # type: ignore[misc]
+            torch_attention,
+        )
+
+
+def measure(contest: Contest, repeats: int) -> tuple[float, float, float]:
+    """Medians of microseconds of both, and of their ratio."""
+
+    def spent(run: Callable[[], object], times: int) -> float:
+        began = time.thread_time()
+        for _ in range(times):
+            run()
+        return (time.thread_time() - began) / times * 1e6
+
+    for run in (contest.ours, contest.torchs):
+        run()
+    times = max(1, int(2_000 / max(spent(contest.ours, 3), 1.0)))
+    both = [(spent(contest.ours, times), spent(contest.torchs, times)) for _ in range(repeats)]
+    ours, torchs = (statistics.median(column) for column in zip(*both, strict=True))
+    return ours, torchs, statistics.median(b / a for a, b in both)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--precision", nargs="+", default=["fp32"])
+    parser.add_argument("--repeats", type=int, default=30)
+    arguments = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # what is computed in place again and again fades away
+    print("| kernel | numbers | microseconds | torch | times as fast |\n|---|---|---|---|---|")
+    with torch.inference_mode():
+        for name in arguments.precision:
+            contests = list(_reading(torch.bfloat16 if name == "bf16" else torch.float32))
+            for contest in contests + (list(_stepping()) if name == "fp32" else []):
+                ours, torchs, ratio = measure(contest, arguments.repeats)
+                print(f"| `{contest.name}` | {name} | {ours:.1f} | {torchs:.1f} | {ratio:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
