@@ -534,7 +534,7 @@ def _browser(report: Report) -> str:
     body = _asset("browser.html").replace("@STATUS_OPTIONS@", options).replace("@SAMPLE_OPTIONS@", samples)
     body = body.replace("@SAMPLE_HIDDEN@", hidden).replace("@COUNT@", f"{report.payload.count:,}")
     sides = _sides(report)
-    column = "Ref / pred" if sides[0] == "Reference" else " / ".join(sides)
+    column = "Ref / pred" if sides[0] == "Reference" else "Own / new"
     for mark, text in (("@REFERENCE@", sides[0].lower()), ("@PREDICTED@", sides[1].lower()), ("@COLUMN@", column)):
         body = body.replace(mark, text)
     lead = (
