@@ -20,9 +20,10 @@ setup: ## Python, Java and Nextflow into .venv/ and .cache/ (a second run return
 demo: setup ## a slice of A. thaliana chromosome 1 through the whole pipeline; results in results/demo
 	@bin/nextflow run . -profile test --outdir $(OUTDIR) -ansi-log false
 
-test: ## everything that CI checks: unit, property, golden, pipeline, SLURM, one container engine, lint
+test: ## everything that CI checks, numeric tests twice: unit, property, golden, pipeline, SLURM, one container engine, lint
 	@bin/bootstrap test
 	@$(PYTHON) -m pytest -m "not all_engines and not faults" -n $(WORKERS) --dist loadgroup --durations=15 $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory test-avx2
 
 test-faults: setup ## 20 kills of tools, full disks, limits, and the fuzzer's 300 cases
 	@$(PYTHON) -m pytest tests/faults $(PYTEST_ARGS)
