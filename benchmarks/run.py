@@ -62,6 +62,7 @@ class Options:
         with_scaling, with_prep: False keeps that part of the last results.json, and says from which commit it is.
         prep_figures, scaling_figures: What `python -m benchmarks.prep_bench` and `benchmarks.scaling` printed, instead
             of running them again.
+        scan_figures: What `python -m benchmarks.scan` printed; without it the last run's figures are kept.
     """
 
     tools: tuple[str, ...] = TOOLS
@@ -72,6 +73,7 @@ class Options:
     with_prep: bool = True
     prep_figures: Path | None = None
     scaling_figures: Path | None = None
+    scan_figures: Path | None = None
 
     @property
     def peers(self) -> tuple[Peer, ...]:
@@ -207,6 +209,10 @@ def _growth_and_preparation(windows: Windows, options: Options, results: dict[st
         results["prep"] = run_prep_bench(CACHE / "prep")
     else:
         _keep("prep", old, results)
+    if options.scan_figures is not None:
+        results["scan"] = _printed(options.scan_figures)
+    else:
+        _keep("scan", old, results)
 
 
 def _printed(path: Path) -> Any:
@@ -280,12 +286,14 @@ def _options(argv: Sequence[str] | None) -> Options:
     parser.add_argument("--no-scaling", action="store_true", help="keep the last run's growth with length and number")
     parser.add_argument("--no-prep", action="store_true", help="keep the last run's preparation benchmark")
     parser.add_argument("--prep-figures", type=Path, help="what python -m benchmarks.prep_bench printed, as a file")
+    parser.add_argument("--scan-figures", type=Path, help="what python -m benchmarks.scan printed, as a file")
     parser.add_argument("--scaling-figures", type=Path, help="what python -m benchmarks.scaling printed, as a file")
     given = parser.parse_args(argv)
     return Options(
         tools=tuple(name for name in TOOLS if name in given.tools), model=given.model, quick=given.quick,
         fresh=given.fresh, with_scaling=not given.no_scaling, with_prep=not given.no_prep,
         prep_figures=given.prep_figures, scaling_figures=given.scaling_figures,
+        scan_figures=given.scan_figures,
     )  # fmt: skip
 
 
