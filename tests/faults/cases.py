@@ -177,7 +177,11 @@ def run_command(command: Command, folder: Path) -> Outcome:
         if path.name != "prep.json":  # it holds seconds
             digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     digest.update(out.getvalue().encode())
-    left = tuple(str(path.relative_to(folder)) for path in files if code != 0 or path.suffix == ".part")
+    # a table of rejects that the message sends the user to is whole, and there on purpose
+    named = {path for path in files if path.name == "rejects.tsv" and str(path.relative_to(folder)) in err.getvalue()}
+    left = tuple(
+        str(path.relative_to(folder)) for path in files if path.suffix == ".part" or (code != 0 and path not in named)
+    )
     lost = _lost(command, folder) if code == 0 else 0
     return Outcome(code, err.getvalue(), digest.hexdigest() if code == 0 else "", left, lost, hung)
 

@@ -110,7 +110,7 @@ def test_every_action_is_counted_and_listed(tmp_path: Path, fasta: Path) -> None
 def test_bytes_do_not_depend_on_workers(
     tmp_path: Path, fasta: Path, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transgenic_tools.prep.run.CHUNK", 1)
+    monkeypatch.setattr("transgenic_tools.prep.source.CHUNK", 1)
     settings = {"window": WindowConfig(jitter=(5, 40), seed=3), "shard_bases": 150, "split": "fraction", "folds": 3}
     _prep(tmp_path, fasta, GOOD, out="one", **settings)
     _prep(tmp_path, fasta, GOOD, out="many", threads=threads, **settings)

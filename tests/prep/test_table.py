@@ -19,7 +19,7 @@ from transgenic_tools.errors import TransgenicError
 from transgenic_tools.io.gff3 import lines as line_reader
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.gff3.table import GeneTable, read_gene_table
-from transgenic_tools.prep import plain
+from transgenic_tools.prep import plain, source
 from transgenic_tools.prep import rows as row_maker
 from transgenic_tools.prep import run as runner
 from transgenic_tools.prep.config import Config, WindowConfig
@@ -33,7 +33,7 @@ def _outcome(config: Config) -> dict[str, bytes] | str:
     try:
         runner.run(config)
     except TransgenicError as error:
-        return str(error)
+        return str(error).replace(str(config.outdir), "OUT")
     return {path.name: path.read_bytes() for path in sorted(config.outdir.iterdir())}
 
 
@@ -43,7 +43,7 @@ def _both(fasta: Path, annotation: Path, work: Path, **more: object) -> tuple[ob
 
     fast = _outcome(config("fast"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "suits_table", lambda config: False)
+        patch.setattr(source, "suits_table", lambda config: False)
         patch.setattr(line_reader, "read_grid", lambda block, types: None)
         return fast, _outcome(config("careful"))
 

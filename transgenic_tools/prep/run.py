@@ -21,26 +21,19 @@ import pyarrow as pa
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import ACTIONS, Finding, blocking, count_findings, ordered_codes, told
-from transgenic_tools.genome.gene import Gene
-from transgenic_tools.io.aliases import read_aliases
 from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.files import unzipped_ahead
-from transgenic_tools.io.gff3 import read_annotation
-from transgenic_tools.io.gff3.table import Entry, GeneTable, read_gene_table
 from transgenic_tools.io.progress import track
 from transgenic_tools.io.rejects import Reject, write_rejects_file
 from transgenic_tools.io.shards import window_bases, write_gene_tables
-from transgenic_tools.io.stops import join_stops
-from transgenic_tools.prep.choose import check_places, choose, rename_seqids
+from transgenic_tools.prep.choose import check_places, choose
 from transgenic_tools.prep.config import Config
-from transgenic_tools.prep.ends import clip_genes, odd_regions
-from transgenic_tools.prep.rows import Chunk, TableTask, Task, chunk_of, prepare, prepare_table, suits_table
-from transgenic_tools.prep.split import Split, assign_folds, assign_splits, parse_split
+from transgenic_tools.prep.ends import odd_regions
+from transgenic_tools.prep.rows import Chunk
+from transgenic_tools.prep.source import Decided, Locus, Source, open_source
+from transgenic_tools.prep.split import assign_folds, assign_splits, parse_split
 from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
-
-#: Genes handed to a worker at once.
-CHUNK = 128
 
 
 @dataclass(frozen=True)
@@ -111,127 +104,41 @@ class _Tally:
             yield table
 
 
-class _Worker:
-    """Holds what a forked process inherits; set once by the pool's initializer."""
-
-    tasks: Sequence[Task]
-    fasta: Fasta
-    config: Config
-
-    @classmethod
-    def inherit(cls, tasks: Sequence[Task], fasta: Fasta, config: Config) -> None:
-        cls.tasks, cls.fasta, cls.config = tasks, fasta, config
-
-    @classmethod
-    def chunk(cls, start: int) -> Chunk:
-        return chunk_of(prepare(task, cls.fasta, cls.config) for task in cls.tasks[start : start + CHUNK])
-
-
-def prepare_all(tasks: Sequence[Task], fasta: Fasta, config: Config) -> Iterator[Chunk]:
-    """All genes in order, in `config.threads` processes where the system can fork."""
-    if config.threads > 1 and len(tasks) > CHUNK:
-        import multiprocessing
-    if config.threads == 1 or len(tasks) <= CHUNK or "fork" not in multiprocessing.get_all_start_methods():
-        for start in range(0, len(tasks), CHUNK):
-            yield chunk_of(prepare(task, fasta, config) for task in tasks[start : start + CHUNK])
-        return
-    context = multiprocessing.get_context("fork")
-    with context.Pool(config.threads, initializer=_Worker.inherit, initargs=(tasks, fasta, config)) as pool:
-        yield from pool.imap(_Worker.chunk, range(0, len(tasks), CHUNK))
-
-
-@dataclass(frozen=True)
-class _Read:
-    """Genes as they were read; `table` holds them where they may stay in it, `genes` is empty then.
-
-    Attributes:
-        stop_lines: Of GTF, the transcripts whose stop codon has a line; None where none is to be looked for.
-    """
-
-    genes: tuple[Gene, ...]
-    problems: tuple[Finding, ...]
-    stop_lines: frozenset[tuple[str, str]] | None = None
-    table: GeneTable | None = None
-
-
-def _read(config: Config) -> _Read:
-    if config.annotation is None:
-        from transgenic_tools.io.bed import read_loci
-
-        assert config.regions is not None
-        return _Read(*read_loci(config.regions))
-    reader = read_gene_table if suits_table(config) else read_annotation
-    found = reader(config.annotation, tags=config.group_by)
-    if isinstance(found, GeneTable):
-        read, any_gene = _Read((), found.problems, table=found), bool(found.entries)
-    else:
-        read = _Read(found.genes, found.problems, found.stop_lines if found.dialect == "gtf" else None)
-        any_gene = bool(found.genes)
-    if not any_gene:
-        said = told(read.problems)
-        if said:
-            _write_rejects(read.problems, config)
-        raise BadInputError(
-            f"the annotation holds no gene; {said}" if said else "the annotation holds no gene line and no transcript",
-            path=config.annotation,
-            line=next((finding.line for finding in read.problems if finding.line), None),
-            hint=f"mend what is named; {config.outdir / 'rejects.tsv'} lists it all" if said
-            else "give GFF3 or GTF with gene models",
-        )  # fmt: skip
-    return read
-
-
 def _write_rejects(findings: Sequence[Finding], config: Config) -> None:
     rejects = (_reject_of(finding) for finding in findings if finding.action != "flagged")
     write_rejects_file(rejects, config.outdir / "rejects.tsv")
 
 
+def _refuse_if_empty(source: Source, config: Config) -> None:
+    """Raises BadInputError, with the finding that cost the genes, where there is none."""
+    if source.genes or config.annotation is None:
+        return
+    said = told(source.problems)
+    if said:
+        _write_rejects(source.problems, config)
+    raise BadInputError(
+        f"the annotation holds no gene; {said}" if said else "the annotation holds no gene line and no transcript",
+        path=config.annotation,
+        line=next((finding.line for finding in source.problems if finding.line), None),
+        hint=f"mend what is named; {config.outdir / 'rejects.tsv'} lists it all" if said
+        else "give GFF3 or GTF with gene models",
+    )  # fmt: skip
+
+
 def _decide(
-    genes: Sequence[Gene | Entry], findings: Sequence[Finding], fasta: Fasta, config: Config
-) -> Iterator[tuple[Split | None, int | None, tuple[str, ...]]]:
+    source: Source, chosen: Sequence[Locus], problems: Sequence[Finding], fasta: Fasta, config: Config
+) -> Iterator[Decided]:
     """Split, fold and codes of each gene."""
     rule = parse_split(config.split) if config.split else None
-    group_of = None
-    if rule is not None and rule.kind == "homology":
-        from transgenic_tools.prep.homology import homology_groups
-
-        group_of = homology_groups([gene for gene in genes if isinstance(gene, Gene)], fasta)
-    splits = assign_splits(genes, rule, sample=config.sample, groups=lambda: group_of or {})
-    folds = assign_folds(genes, config.folds, splits, group_of)
+    groups = source.families(chosen, fasta) if rule is not None and rule.kind == "homology" else None
+    splits = assign_splits(chosen, rule, sample=config.sample, groups=lambda: groups or {})
+    folds = assign_folds(chosen, config.folds, splits, groups)
     codes: dict[str, list[str]] = {}
-    for finding in findings:
+    for finding in problems:
         codes.setdefault(finding.gene, []).append(finding.code)
-    for gene in genes:
+    for gene in chosen:
         own = codes.get(gene.id)
-        yield splits[gene.id], folds[gene.id], ordered_codes(own) if own else ()
-
-
-def _in_processes(genes: Sequence[Gene | Entry], config: Config) -> bool:
-    """Whether most genes must be looked at one by one, so that several processes are worth their start."""
-    alone = sum(isinstance(gene, Gene) or gene.plain < 0 for gene in genes)
-    return config.threads > 1 and alone > max(CHUNK, len(genes) // 4)
-
-
-def _prepared(
-    genes: Sequence[Gene | Entry],
-    read: _Read,
-    problems: Sequence[Finding],
-    fasta: Fasta,
-    config: Config,
-    *,
-    apart: bool,
-) -> Iterator[Chunk]:
-    """All genes in order; those of a table many at once, unless they go to several processes."""
-    decided = zip(genes, _decide(genes, problems, fasta, config), strict=True)
-    table = read.table
-    if table is None:
-        yield from prepare_all([Task(g, *rest) for g, rest in decided if isinstance(g, Gene)], fasta, config)
-        return
-    tasks = [TableTask(entry, *rest) for entry, rest in decided if isinstance(entry, Entry)]
-    if apart:
-        yield from prepare_all([task.alone(table) for task in tasks], fasta, config)
-    else:
-        yield from prepare_table(tasks, table, fasta, config)
+        yield Decided(splits[gene.id], folds[gene.id], ordered_codes(own) if own else ())
 
 
 def _warned(findings: list[Finding]) -> list[Finding]:
@@ -286,26 +193,17 @@ def run(config: Config) -> Result:
 def _run(config: Config) -> Result:
     began = time.monotonic()
     config.outdir.mkdir(parents=True, exist_ok=True)
-    read = _read(config)
+    source = open_source(config)
+    _refuse_if_empty(source, config)
     with Fasta(config.fasta, stage_dir=config.outdir) as fasta:
-        return _written(config, read, fasta, began)
+        return _written(config, source, fasta, began)
 
 
-def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
-    problems = read.problems
-    genes: list[Gene | Entry] = list(read.table.entries if read.table is not None else read.genes)
-    if read.table is None:
-        records = list(read.genes)
-        if config.aliases is not None:
-            records = rename_seqids(records, read_aliases(config.aliases, fasta.names))
-        if read.stop_lines is not None:
-            records, mended = join_stops(records, fasta, stop_lines=read.stop_lines)
-            problems = (*problems, *mended)
-        genes = list(records)
-    source = config.annotation or config.regions or config.fasta
-    genes, clipped = clip_genes(genes, fasta.lengths, read.table)
-    problems = (*problems, *clipped)
-    misplaced = check_places(genes, fasta.lengths, source=source)
+def _written(config: Config, source: Source, fasta: Fasta, began: float) -> Result:
+    source.place(fasta)
+    genes, problems = source.genes, source.problems
+    path = config.annotation or config.regions or config.fasta
+    misplaced = check_places(genes, fasta.lengths, source=path)
     if config.regions is not None:
         problems = (*problems, *_warned(odd_regions(genes, fasta.lengths)))
     missing = {finding.gene for finding in misplaced}
@@ -319,14 +217,14 @@ def _written(config: Config, read: _Read, fasta: Fasta, began: float) -> Result:
         raise BadInputError(
             f"none of the {len(genes)} genes is left, with the sequences of {config.fasta} "
             f"({_counted([*misplaced, *dropped])}); {told(tally.findings)}",
-            path=source,
+            path=path,
             hint=f"{config.outdir / 'rejects.tsv'} lists all genes; for loci without structure use --regions",
         )
     provenance = Provenance("tg-prep", config.parameters())
-    apart = _in_processes(kept, config)
+    apart = source.in_processes(kept)
     with ThreadPoolExecutor(1) if config.threads > 1 and not apart else nullcontext() as behind:
         shards = write_gene_tables(
-            tally.tables(_prepared(kept, read, problems, fasta, config, apart=apart), len(kept)),
+            tally.tables(source.chunks(kept, _decide(source, kept, problems, fasta, config), fasta), len(kept)),
             config.outdir,
             provenance=provenance,
             shard_bases=config.shard_bases,
