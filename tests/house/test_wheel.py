@@ -58,7 +58,9 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_weights_once(wheel: P
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
     }
     assert package <= set(names)
-    assert len([name for name in names if name.endswith(".safetensors")]) == 1
+    assert sorted(name for name in names if name.endswith(".safetensors")) == [
+        f"transgenic_tools/assets/{model}/model.safetensors" for model in ("model", "scan")
+    ]
     assert {path.resolve() for path in ROOT.glob("*/model/model.safetensors")} == {
         ROOT / "transgenic_tools" / "assets" / "model" / "model.safetensors"
     }

@@ -79,7 +79,7 @@ def test_two_folds_are_trained_side_by_side_and_evaluated(sheet: Path) -> None:
     preset = few_steps(sheet.parent)
     done = run(sheet, "--mode", "train", "--folds", "2", "--split", "fraction:60/10/30", "--preset", str(preset))
     assert done.count() == {
-        "TG_PREP": 1, "TG_TRAIN": 2, "TG_GENERATE": 2, "TG_BACKMAP": 2, "TG_EVALUATE": 2, "TG_REPORT": 1
+        "TG_PREP": 1, "TG_TRAIN": 2, "TG_GENERATE": 2, "TG_BACKMAP": 2, "TG_EVALUATE": 2, "TG_FOLDS": 1, "TG_REPORT": 1
     }  # fmt: skip
     with max(done.file("pipeline_info").glob("execution_trace_*.txt")).open() as handle:
         rows = [row for row in csv.DictReader(handle, delimiter="\t") if row["process"].endswith("TG_TRAIN")]
@@ -120,7 +120,9 @@ def test_augment_adds_isoforms_and_leaves_every_line(sheet: Path) -> None:
     assert metrics(done)["gene_exact"] == 1.0
     attempts = [(task.attempt, task.exit, task) for task in done.tasks if task.process == "TG_GENERATE"]
     assert [(attempt, code) for attempt, code, _ in attempts] == [(1, "137"), (2, "0")]
-    budgets = [text(done, task, ".command.sh").split("--batch-bases ")[1].split()[0] for _, _, task in attempts]
+    budgets = [
+        text(done, task, ".command.sh").split("--batch-bases ")[1].split()[0].strip("'") for _, _, task in attempts
+    ]
     assert budgets == ["200000", "100000"]
     progress = text(done, attempts[1][2], ".command.err")
     assert re.search(r"\d+ of \d+ genes, \d+ kb/s, \d+ s left", progress), progress

@@ -130,6 +130,7 @@ LEFT_OUT = {
         "--min-isoforms": "picks genes by their known transcripts, for experiments",
         "--max-isoforms": "picks genes by their known transcripts, for experiments",
         "--longest": "throws known isoforms away, for experiments",
+        "--group-by": "a tag that nobody knows; the usual ones are tried by themselves",
     },
     "scan": {"--seqid": "a part of a genome, for benchmarks"},
     "encode": {"--pool": "must be that of the model's mapping"},

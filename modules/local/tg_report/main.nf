@@ -23,8 +23,7 @@ process TG_REPORT {
     tuple val(referenced), path(references, stageAs: 'reference/?/*', arity: '0..*') // samples and their annotations, same order
     tuple val(prepared), path(preps, stageAs: 'prep/?/*', arity: '0..*')             // samples and their prep.json, same order
     tuple val(rejected), path(rejects, stageAs: 'rejects/?/*', arity: '0..*')        // samples and their rejects.tsv of all stages, same order
-    path trainings, stageAs: 'training/?/*'                                          // metrics.jsonl of each model
-    val flags                                                                        // [ --flag: value ]
+    tuple val(flags), path(trainings, stageAs: 'training/?/*', arity: '0..*')        // [ --flag: value ], and metrics.jsonl of each model
 
     output:
     path "report.html"       , emit: html                    // report.html

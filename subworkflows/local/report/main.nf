@@ -23,8 +23,7 @@ workflow REPORT {
         bySample(files, 'reference'),
         bySample(files, 'prep'),
         bySample(files, 'rejects'),
-        bySample(files, 'training').map { _samples, paths -> paths },
-        flags.report,
+        bySample(files, 'training').map { _samples, paths -> [flags.report, paths] },
     )
 
     emit:
