@@ -67,7 +67,7 @@ def test_only_tasks_with_a_model_get_the_gpu(engine: str, tmp_path: Path) -> Non
 
 
 def test_without_use_gpu_nothing_asks_for_one() -> None:
-    """`accelerator`, `queue` and `containerOptions` hang on `ext.gpus`, which is 0 then; so does maxForks."""
+    """`accelerator` and `containerOptions` hang on `ext.gpus`, which is 0 then; queue and SLURM options on `use_gpu`."""
     text = (nextflow.ROOT / "conf" / "base.config").read_text()
     label = text.split("withLabel: process_gpu", 1)[1]
     for key in ("accelerator", "queue", "containerOptions"):
@@ -75,4 +75,8 @@ def test_without_use_gpu_nothing_asks_for_one() -> None:
         assert "task.ext.gpus" in block, key
     assert "params.use_gpu.toBoolean() ? params.gpus_per_task.toInteger() : 0" in label
     assert re.search(r"maxForks += \"\$\{params.use_gpu\}.*/true ", label)
-    assert "task.ext.gpus ? (params.slurm_gpu_opts" in text.split("withLabel: process_gpu", 1)[0]
+    assert "queue            = { params.use_gpu.toBoolean() && params.gpu_queue" in label
+    [names] = re.findall(r"params.use_gpu.toBoolean\(\) && task.process =~ /TG_\((.*)\)\$/", text)
+    modules = (nextflow.ROOT / "modules" / "local").glob("*/main.nf")
+    wanting = {path.parent.name for path in modules if "label 'process_gpu'" in path.read_text()}
+    assert {f"tg_{name.lower()}" for name in names.split("|")} == wanting
