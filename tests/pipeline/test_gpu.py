@@ -67,7 +67,7 @@ def test_only_tasks_with_a_model_get_the_gpu(engine: str, tmp_path: Path) -> Non
 
 
 def test_without_use_gpu_nothing_asks_for_one() -> None:
-    """`accelerator` and `containerOptions` hang on `ext.gpus`, which is 0 then; queue and SLURM options on `use_gpu`."""
+    """`accelerator` and `containerOptions` hang on `ext.gpus`, which is 0 then; the rest on `use_gpu`."""
     text = (nextflow.ROOT / "conf" / "base.config").read_text()
     label = text.split("withLabel: process_gpu", 1)[1]
     for key in ("accelerator", "queue", "containerOptions"):
