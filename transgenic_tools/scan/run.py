@@ -45,8 +45,6 @@ logger = logging.getLogger(__name__)
 SHORTEST = 150
 #: Flags of rows: found by a scan; cut by the end of the sequence.
 SCANNED, CUT = "scanned", "cut_by_end"
-#: Bases of short sequences that are read together.
-TOGETHER = 200_000
 _SECONDS_BETWEEN_LINES = 10.0
 #: Names that assemblies give to chloroplasts and mitochondria.
 _ORGANELLE = re.compile(r"(?i)^(chr_?)?(c|m|cp|pt|mt|chloroplast|mitochondrion|mitochondria|plastid)$")
@@ -281,7 +279,7 @@ def together(pieces: Iterable[Piece], *, most: int) -> Iterator[list[Piece]]:
 
 def _rows(scanner: Scanner, pieces: Sequence[Piece], tables: _Tables) -> Iterator[GeneRow]:
     total, bases, said = sum(len(piece.core) for piece in pieces), 0, time.monotonic()
-    for group in together(pieces, most=min(TOGETHER, TILE)):
+    for group in together(pieces, most=TILE):
         for piece, scanned in scanner.scan(group):
             for locus, reason in scanned.dropped:
                 tables.drop(piece.seqid, locus, reason)
