@@ -22,6 +22,7 @@ class Progress:
     """Counts genes and bases, and says so every few seconds.
 
     Args:
+        unit: What is counted.
         last: Say so at the end, however short the work was.
 
     Attributes:
@@ -29,8 +30,16 @@ class Progress:
         began: On the clock of `time.perf_counter`.
     """
 
-    def __init__(self, log: logging.Logger, *, total: int, all_bases: int | None = None, last: bool = True) -> None:
-        self._log, self._total, self._all_bases, self._says_last = log, total, all_bases, last
+    def __init__(
+        self,
+        log: logging.Logger,
+        *,
+        total: int,
+        all_bases: int | None = None,
+        last: bool = True,
+        unit: str = "genes",
+    ) -> None:
+        self._log, self._total, self._all_bases, self._says_last, self._unit = log, total, all_bases, last, unit
         self.number = self.bases = 0
         self.began = self._last = time.perf_counter()
 
@@ -46,9 +55,8 @@ class Progress:
                 left = spent / max(self.number, 1) * (self._total - self.number)
             else:
                 left = spent / max(self.bases, 1) * (self._all_bases - self.bases)
-            self._log.info(
-                "%d of %d genes, %.0f kb/s, %.0f s left", self.number, self._total, self.bases / spent / 1e3, left
-            )
+            speed = self.bases / spent / 1e3
+            self._log.info("%d of %d %s, %.0f kb/s, %.0f s left", self.number, self._total, self._unit, speed, left)
 
     def skip(self, number: int, bases: int) -> None:
         """So many genes are no work to come."""

@@ -55,12 +55,12 @@ def pack_weights(scoring: ScoringConfig) -> Floats:
 
 
 def unpack_weights(weights: Floats) -> ScoringConfig:
-    """The same as a config, rounded for its file."""
-    values = [round(float(w), 5) for w in weights]
+    """Inverse of `pack_weights`, to the last digit; whoever writes a file rounds before."""
+    values = weights.tolist()
     return ScoringConfig(
         site_scale=tuple(values[:N_SITES]),
         site_bias=tuple(values[N_SITES:CONTENT]),
-        content_weight=round(float(weights[CONTENT]), 6),
+        content_weight=values[CONTENT],
         no_five_prime_utr=values[NO_FIVE],
         no_three_prime_utr=values[NO_THREE],
     )

@@ -163,18 +163,6 @@ def closed_runs(codes: npt.NDArray[np.uint8], longest: int) -> npt.NDArray[np.bo
     return closed
 
 
-def unpack(weights: Floats) -> ScoringConfig:
-    """Inverse of `pack_weights`, to the last digit."""
-    values = weights.tolist()
-    return ScoringConfig(
-        site_scale=tuple(values[:N_SITES]),
-        site_bias=tuple(values[N_SITES:CONTENT]),
-        content_weight=values[CONTENT],
-        no_five_prime_utr=values[NO_FIVE],
-        no_three_prime_utr=values[NO_THREE],
-    )
-
-
 @kernel
 def _between(t, i, sites, weights):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Score of a transition into base i."""

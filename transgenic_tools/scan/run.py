@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,6 +27,7 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import UNKNOWN_CODE, encode
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rejects import HEADER, Reject
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import write_gene_shards
@@ -45,7 +45,6 @@ logger = logging.getLogger(__name__)
 SHORTEST = 150
 #: Flags of rows: found by a scan; cut by the end of the sequence.
 SCANNED, CUT = "scanned", "cut_by_end"
-_SECONDS_BETWEEN_LINES = 10.0
 #: Names that assemblies give to chloroplasts and mitochondria.
 _ORGANELLE = re.compile(r"(?i)^(chr_?)?(c|m|cp|pt|mt|chloroplast|mitochondrion|mitochondria|plastid)$")
 Read = Callable[[Sequence[npt.NDArray[np.uint8]]], Iterable[BothStrands]]
@@ -278,7 +277,8 @@ def together(pieces: Iterable[Piece], *, most: int) -> Iterator[list[Piece]]:
 
 
 def _rows(scanner: Scanner, pieces: Sequence[Piece], tables: _Tables) -> Iterator[GeneRow]:
-    total, bases, said = sum(len(piece.core) for piece in pieces), 0, time.monotonic()
+    bases = sum(len(piece.core) for piece in pieces)
+    progress = Progress(logger, total=len(pieces), all_bases=bases, unit="pieces")
     for group in together(pieces, most=TILE):
         for piece, scanned in scanner.scan(group):
             for locus, reason in scanned.dropped:
@@ -286,10 +286,7 @@ def _rows(scanner: Scanner, pieces: Sequence[Piece], tables: _Tables) -> Iterato
             for locus in scanned.kept:
                 tables.keep(piece.seqid, locus)
                 yield row_of(piece.seqid, locus, scanned.beside, scanner.fasta, scanner.config)
-            bases += len(piece.core)
-        if time.monotonic() - said > _SECONDS_BETWEEN_LINES or bases == total:
-            said = time.monotonic()
-            logger.info("%.1f of %.1f Mb scanned, %d loci", bases / 1e6, total / 1e6, tables.kept)
+            progress.add(1, len(piece.core))
 
 
 def _warn(fasta: Fasta, names: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import STRANDS, Interval, Strand
 from transgenic_tools.lattice.config import ScoringConfig
-from transgenic_tools.lattice.scoring import pack_weights
+from transgenic_tools.lattice.scoring import pack_weights, unpack_weights
 from transgenic_tools.lattice.segments import (
     Posterior,
     State,
@@ -32,7 +32,6 @@ from transgenic_tools.lattice.segments import (
     closed_runs,
     gates_of,
     path_features,
-    unpack,
 )
 from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.model.files import load_model
@@ -174,7 +173,7 @@ def fit_scan(
     def loss_of(weights: Floats) -> tuple[float, Floats]:
         loss, gradient = 0.0, np.zeros(len(weights))
         for gold in golds:
-            posterior = Posterior(gold.stretch, unpack(weights))
+            posterior = Posterior(gold.stretch, unpack_weights(weights))
             loss += posterior.log_sum - float(gold.features @ weights)
             gradient += posterior.expected() - gold.features
         return loss / genes, gradient / genes
@@ -182,7 +181,7 @@ def fit_scan(
     rate = np.full(len(pack_weights(start)), 0.08)
     rate[len(start.site_scale) + len(start.site_bias)] = 0.0024  # of the content, a sum over thousands of bases
     best, before, after = descend(loss_of, pack_weights(start), iterations=iterations, rate=rate)
-    return unpack(np.round(best, 5)), before, after
+    return unpack_weights(np.round(best, 5)), before, after
 
 
 def exact_ends(golds: Sequence[Gold], scoring: ScoringConfig) -> float:

@@ -69,9 +69,10 @@ def _pack(scoring: ScoringConfig) -> Floats:
     return weights
 
 
-def _unpack(weights: Floats) -> ScoringConfig:
+def _for_file(weights: Floats) -> ScoringConfig:
+    """Fitted weights, rounded, the content's in its own unit again."""
     weights = np.array([round(float(weight), 5) for weight in weights])
-    weights[CONTENT] /= _CONTENT_UNIT
+    weights[CONTENT] = round(float(weights[CONTENT]) / _CONTENT_UNIT, 6)
     return unpack_weights(weights)
 
 
@@ -132,4 +133,4 @@ def fit_scoring(
 
     best, before, after = descend(loss_of, origin, iterations=iterations, rate=rate)
     logger.info("scoring fitted: %.4f -> %.4f nats a gene", before, after)
-    return _unpack(best), before, after
+    return _for_file(best), before, after
