@@ -17,6 +17,7 @@ from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.grammar import SITE_OF_KIND
 from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.scoring import PAIR_FEATURES, Used, describe_edges
+from transgenic_tools.lattice.support import Support
 
 _SITE = np.array(SITE_OF_KIND)
 
@@ -30,6 +31,7 @@ class SiteGraph:
         site_of_state: (N,) index of the state's site, -1 for BEGIN and END.
         site_type, site_logit, site_position: (S,).
         features: (S, C) trunk features.
+        support: What reads added to the graph's scores; None where they said nothing.
     """
 
     graph: Graph
@@ -38,6 +40,7 @@ class SiteGraph:
     site_logit: npt.NDArray[np.float32]
     site_position: npt.NDArray[np.int64]
     features: npt.NDArray[np.float32]
+    support: Support | None = None
 
 
 @kernel
@@ -70,11 +73,17 @@ def _join_sites(site, position):  # type: ignore[no-untyped-def]  # pragma: no c
     return site_of_state, firsts[:sites]
 
 
-def site_graph(graph: Graph, features_at: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]) -> SiteGraph:
+def site_graph(
+    graph: Graph,
+    features_at: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]],
+    *,
+    support: Support | None = None,
+) -> SiteGraph:
     """Join a graph with the trunk's features.
 
     Args:
         features_at: From positions in the window (S,) to features there (S, C).
+        support: What reads added to the graph's scores.
     """
     site = _SITE[graph.kind]
     site_of_state, first = _join_sites(site, graph.position)
@@ -86,6 +95,7 @@ def site_graph(graph: Graph, features_at: Callable[[npt.NDArray[np.int64]], npt.
         site_logit=graph.logit[first].astype(np.float32),
         site_position=position,
         features=features_at(position),
+        support=support,
     )
 
 

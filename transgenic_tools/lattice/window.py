@@ -1,8 +1,8 @@
 """A window as it goes from shard to search: its bases, and whatever else is known of it.
 
 In: a sequence. Out: `WindowInput`, the one record that reader, lattice and training take in place of bare bases.
-A surprise: evidence and condition are empty so far and cost nothing; what comes to be known of a window has its place
-here, and no signature changes for it.
+A surprise: the condition is empty so far and costs nothing; what comes to be known of a window has its place here, and
+no signature changes for it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import encode
+from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.vocabulary import PAD_CODE
 
 
@@ -24,25 +25,26 @@ class WindowInput:
 
     Attributes:
         codes: (L,) base codes of all that is read: the window, or what a routine keeps of it.
-        evidence: Nothing yet.
+        evidence: What reads show of it; None where they show nothing, or nobody asked.
         condition: Nothing yet.
     """
 
     codes: npt.NDArray[np.uint8]
-    evidence: None = None
+    evidence: WindowEvidence | None = None
     condition: None = None
 
     @classmethod
-    def of(cls, sequence: str) -> WindowInput:
-        """Bases alone."""
-        return cls(codes=encode(sequence))
+    def of(cls, sequence: str, *, evidence: WindowEvidence | None = None) -> WindowInput:
+        """From letters."""
+        return cls(codes=encode(sequence), evidence=evidence)
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def crop(self, part: Interval) -> WindowInput:
         """A part of it, by positions in what is read."""
-        return WindowInput(codes=self.codes[part.start : part.end], evidence=self.evidence, condition=self.condition)
+        evidence = None if self.evidence is None else self.evidence.crop(part)
+        return WindowInput(codes=self.codes[part.start : part.end], evidence=evidence, condition=self.condition)
 
 
 def pad_codes(windows: Sequence[WindowInput]) -> npt.NDArray[np.int64]:

@@ -21,6 +21,7 @@ from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.lattice.candidates import choose_candidates
 from transgenic_tools.lattice.graph import Graph, build_graph
 from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
+from transgenic_tools.lattice.support import with_evidence
 from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.lattice.window import WindowInput, pad_codes
 from transgenic_tools.model.encoders.strands import StrandEncoder
@@ -67,10 +68,16 @@ class Reader:
         network: Whose weights it reads with.
         precision: What it computes in, `fp32` or `bf16`; `dtype` is the same for torch.
         genetic_code: What codons and introns are.
+        evidence_weights: (N_EVIDENCE,) weights of what reads say; empty: evidence of windows is not looked at.
     """
 
     def __init__(
-        self, network: Network, *, precision: Precision = "auto", genetic_code: GeneticCode = STANDARD
+        self,
+        network: Network,
+        *,
+        precision: Precision = "auto",
+        genetic_code: GeneticCode = STANDARD,
+        evidence_weights: Sequence[float] = (),
     ) -> None:
         """Lay the weights out.
 
@@ -78,6 +85,7 @@ class Reader:
             UsageError: bf16 on a processor that would emulate it.
         """
         self.network, self.device, self.genetic_code = network, network.device, genetic_code
+        self.evidence_weights = tuple(evidence_weights)
         self.precision = pick_precision(precision, self.device)
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self._trunk = fast_trunk(network.encoder, network.head, self.dtype)
@@ -159,6 +167,8 @@ class Reader:
         length = len(window)
         sites = scores.sites[row, :, :length].float().cpu().numpy()
         contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
+        if window.evidence is not None and self.evidence_weights:
+            forced = (*forced, *window.evidence.sites())
         graph = self._build(window, sites, contents, forced, every_start=False)
         if graph is None:
             graph = self._build(window, sites, contents, forced, every_start=True)
@@ -170,7 +180,10 @@ class Reader:
             at_sites = features.t()[torch.from_numpy(positions).to(features.device)]
             return at_sites.float().contiguous().cpu().numpy()
 
-        return site_graph(graph, features_at), sites
+        support = None
+        if window.evidence is not None and self.evidence_weights:
+            graph, support = with_evidence(graph, window.evidence, self.evidence_weights)
+        return site_graph(graph, features_at, support=support), sites
 
     def _build(
         self,

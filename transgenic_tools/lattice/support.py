@@ -1,0 +1,175 @@
+"""What reads say about the edges of a graph.
+
+In: a `Graph` and the junctions of its window. Out: numbers for each edge (M, N_EVIDENCE), and the graph with their
+weighted sum added to its scores.
+Dims: N states, M edges, J junctions.
+A surprise: only what competes is judged. An intron without reads loses where another one with reads shares its donor or
+acceptor, or where its surroundings are read; a window without junctions keeps its scores to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from transgenic_tools.kernels import kernel
+from transgenic_tools.lattice.evidence import WindowEvidence
+from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, Kind
+from transgenic_tools.lattice.graph import Graph, backward
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+#: Numbers of an edge, by name; an intron without reads is one that no junction equals.
+EVIDENCE_FEATURES = (
+    "intron_shown",  # 1
+    "intron_reads",  # log(1 + reads)
+    "intron_share",  # log of its share of the strongest junction at its donor or acceptor, itself included; at most 0
+    "intron_inputs",  # log(1 + inputs that show it)
+    "rival_reads",  # of an intron without reads: log(1 + reads) of the strongest junction at its donor or acceptor
+    "nearby_reads",  # of one without rivals: log(1 + reads) of the strongest junction within NEARBY bases
+    "exon_over_intron",  # log(1 + reads) of the strongest junction inside an exon
+    "exon_of_chain",  # log(1 + chains) that hold an exon between two of their introns
+)
+N_EVIDENCE = len(EVIDENCE_FEATURES)
+#: Bases on either side of an intron in which junctions show that the region is read.
+NEARBY = 1_000
+_SHOWN, _READS, _SHARE, _INPUTS, _RIVAL, _NEARBY_READS, _OVER, _CHAIN = range(N_EVIDENCE)
+_IS_DONOR = np.array([kind in DONOR_KINDS for kind in Kind])
+#: Kinds whose segments are exons, and those whose segments begin, or end, behind the site's base.
+_IS_EXON = np.array([kind in (Kind.TSS, Kind.START, Kind.STOP) or kind in ACCEPTOR_KINDS for kind in Kind])
+_BEGINS_BEHIND = np.array([kind == Kind.STOP or kind in ACCEPTOR_KINDS for kind in Kind])
+_ENDS_BEHIND = np.array([kind in (Kind.STOP, Kind.TTS) or kind in ACCEPTOR_KINDS for kind in Kind])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Support:
+    """What reads say about a graph whose scores they have changed.
+
+    Attributes:
+        evidence: The window's junctions.
+        numbers: (M, N_EVIDENCE) of every edge.
+        junction: (M,) junction that an edge is, -1 for none.
+        plain: The graph as DNA alone has it, with the same states and edges.
+    """
+
+    evidence: WindowEvidence
+    numbers: Floats
+    junction: Ints
+    plain: Graph
+
+
+def _strongest_at(place: Ints, reads: Floats) -> Floats:
+    """Reads of the strongest junction at the same place. Shape (J,)."""
+    places, number = np.unique(place, return_inverse=True)
+    strongest = np.zeros(len(places))
+    np.maximum.at(strongest, number, reads)
+    return strongest[number]
+
+
+@kernel
+def _find(starts, ends, start, end):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Index of an interval among sorted ones, -1 where it is none of them."""
+    at = np.searchsorted(starts, start)
+    while at < len(starts) and starts[at] == start:
+        if ends[at] == end:
+            return at
+        at += 1
+    return -1
+
+
+@kernel
+def _most_inside(starts, ends, reads, start, end):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Reads of the strongest junction that lies inside `[start, end)` whole."""
+    most = 0.0
+    at = np.searchsorted(starts, start)
+    while at < len(starts) and starts[at] < end:
+        if ends[at] <= end:
+            most = max(most, reads[at])
+        at += 1
+    return most
+
+
+@kernel
+def _most_at(places, most, place):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Reads of the strongest junction at a place, 0 where there is none. `places` are sorted."""
+    at = np.searchsorted(places, place)
+    return most[at] if at < len(places) and places[at] == place else 0.0
+
+
+@kernel
+def _describe(kind, position, first, target, junctions, rivals, exons, out, junction_of):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Fill `out` (M, N_EVIDENCE) and `junction_of` (M,); the tuples hold arrays in the order of `edge_evidence`."""
+    starts, ends, reads, inputs, share = junctions
+    donors, donor_most, acceptors, acceptor_most = rivals
+    exon_starts, exon_ends, exon_chains = exons
+    last = len(kind) - 1
+    for state in range(last):
+        k = kind[state]
+        begin = position[state] + (1 if _BEGINS_BEHIND[k] else 0)
+        for edge in range(first[state], first[state + 1]):
+            to = target[edge]
+            end = position[to] + (1 if _ENDS_BEHIND[kind[to]] else 0)
+            row = out[edge]
+            if _IS_DONOR[k]:
+                at = _find(starts, ends, begin, end)
+                junction_of[edge] = at
+                if at >= 0:
+                    row[_SHOWN] = 1.0
+                    row[_READS] = np.log1p(reads[at])
+                    row[_SHARE] = share[at]
+                    row[_INPUTS] = np.log1p(inputs[at])
+                    continue
+                rival = max(_most_at(donors, donor_most, begin), _most_at(acceptors, acceptor_most, end))
+                if rival > 0:
+                    row[_RIVAL] = np.log1p(rival)
+                else:
+                    row[_NEARBY_READS] = np.log1p(_most_inside(starts, ends, reads, begin - NEARBY, end + NEARBY))
+            elif _IS_EXON[k] and to != last:
+                row[_OVER] = np.log1p(_most_inside(starts, ends, reads, begin, end))
+                at = _find(exon_starts, exon_ends, begin, end)
+                if at >= 0:
+                    row[_CHAIN] = np.log1p(exon_chains[at])
+
+
+def _by_place(place: Ints, strongest: Floats) -> tuple[Ints, Floats]:
+    places, index = np.unique(place, return_index=True)
+    return places, strongest[index]
+
+
+def edge_evidence(graph: Graph, evidence: WindowEvidence) -> tuple[Floats, Ints]:
+    """Numbers of every edge, columns as in `EVIDENCE_FEATURES`, and the junction that it is (-1 for none).
+
+    Shapes (M, N_EVIDENCE) and (M,).
+    """
+    at_donor = _strongest_at(evidence.start, evidence.reads)
+    at_acceptor = _strongest_at(evidence.end, evidence.reads)
+    share = np.log((evidence.reads + 1.0) / (np.maximum(at_donor, at_acceptor) + 1.0))
+    out, junction_of = np.zeros((graph.n_edges, N_EVIDENCE)), np.full(graph.n_edges, -1, dtype=np.int64)
+    _describe(
+        graph.kind,
+        graph.position,
+        graph.first,
+        graph.target,
+        (evidence.start, evidence.end, evidence.reads, evidence.inputs, share),
+        (*_by_place(evidence.start, at_donor), *_by_place(evidence.end, at_acceptor)),
+        (evidence.exon_start, evidence.exon_end, evidence.exon_chains),
+        out,
+        junction_of,
+    )
+    return out, junction_of
+
+
+def with_evidence(graph: Graph, evidence: WindowEvidence, weights: Sequence[float]) -> tuple[Graph, Support]:
+    """The graph with evidence in its scores, and what was added to them.
+
+    Args:
+        weights: (N_EVIDENCE,), as fitted.
+    """
+    numbers, junction = edge_evidence(graph, evidence)
+    score = graph.score + numbers @ np.array(weights, dtype=np.float64)
+    guided = replace(graph, score=score, beta=backward(graph.first, graph.target, score))
+    return guided, Support(evidence=evidence, numbers=numbers, junction=junction, plain=graph)
