@@ -53,7 +53,13 @@ workflow PREDICT {
         .map { meta, shards, rejects -> [id: meta.id, shards: shards, rejects: rejects] }
         .mix(scanned)
     ANNOTATE(
-        joinById(genomes, prepared).map { genome -> genome + [model: model, into: settings.mode == 'augment' ? genome.annotation : []] },
+        joinById(genomes, prepared).map { genome ->
+            genome + [
+                model: model,
+                into: settings.mode == 'augment' ? genome.annotation : [],
+                names: settings.keep_names && genome.annotation ? genome.annotation : [],
+            ]
+        },
         settings,
     )
 

@@ -72,6 +72,7 @@ def toolFlags(settings) {
             '--id-prefix': settings.id_prefix,
             '--both-strands': settings.both_strands,
             '--csq-attributes': settings.csq_attributes,
+            '--submission': settings.mode == 'augment' ? null : settings.locus_tag_prefix,
             '--extend-genes': settings.mode == 'augment' && settings.extend_genes,
             '--skip-attribute': settings.mode == 'augment' ? settings.skip_attribute?.tokenize(',') : null,
         ],

@@ -94,3 +94,29 @@ def test_an_annotation_from_a_pipe_is_refused(tmp_path: Path) -> None:
     shards = shards_of([row_of(GENE, right=200)], tmp_path / "shards", count=1)
     with pytest.raises(BadInputError, match="read more than once"):
         run(Config(predictions=(shards,), out=tmp_path / "out.gff3", into=tmp_path / "pipe"))
+
+
+def test_all_formats_hold_the_augmented_annotation(tmp_path: Path) -> None:
+    user = tmp_path / "user.gff3"
+    away = f"{SEQID}\tx\tgene\t9001\t9100\t.\t+\t.\tID=away\n"
+    user.write_text(TEXT + away)
+    (tmp_path / "g.fa").write_text(f">{SEQID}\n{'ACGT' * 600}\n")
+    shards = shards_of([row_of(replace(GENE, transcripts=(NEW,)), right=200)], tmp_path / "shards")
+    names = {"gtf": "o.gtf", "bed": "o.bed", "proteins": "o.pep.fa", "cds": "o.cds.fa", "cdna": "o.cdna.fa"}
+    files = {key: tmp_path / name for key, name in names.items()}
+    given = {"fasta": tmp_path / "g.fa", "sites": tmp_path / "o.bw", **files}
+    result = run(Config(predictions=(shards,), out=tmp_path / "out.gff3", into=user, **given))
+    assert {path.name for path in result.files} == {"out.gff3", "o.bw", *names.values()}
+    structures = {t.id: t.structure() for gene in read_annotation(result.out).genes for t in gene.transcripts}
+    assert structures.keys() == {"t", "g.tg1"}
+    assert {line.split("\t")[3] for line in files["bed"].read_text().splitlines()} == {"t", "g.tg1"}
+    exons = {line.split("\t")[3]: line.split("\t")[10] for line in files["bed"].read_text().splitlines()}
+    assert exons == {"t": "100,100", "g.tg1": "90,80"}
+    for name in ("proteins", "cds", "cdna"):
+        headers = [line for line in files[name].read_text().splitlines() if line.startswith(">")]
+        assert [header.split()[0] for header in headers] == [">t", ">g.tg1"]
+    gtf = files["gtf"].read_text()
+    assert 'gene_id "other";' in gtf
+    assert "away" not in gtf
+    assert "away\tpast_contig_end" in result.rejects_path.read_text()
+    assert "transgenic_tools\t" not in gtf  # most lines are the user's; the format has no place that says whose

@@ -22,18 +22,25 @@ from transgenic_tools.genome.splicing import nearest, transcript_differences
 from transgenic_tools.io.files import is_pipe, raw_lines
 from transgenic_tools.io.gff3.layout import GeneLines, Layout, layout_of
 from transgenic_tools.io.gff3.reader import annotation_of, read_mended
-from transgenic_tools.io.gff3.writer import create_text, moved_line, place_text, transcript_lines
+from transgenic_tools.io.gff3.writer import create_text, moved_line, place_text, sort_key, transcript_lines
 from transgenic_tools.io.rejects import Reject
 from transgenic_tools.provenance import Provenance
 
 
 @dataclass(frozen=True)
 class Added:
-    """Genes that got a new transcript, new transcripts, and predicted ones that were known."""
+    """What became of the user's annotation.
+
+    Attributes:
+        genes, transcripts: Genes that got a new transcript, and new transcripts.
+        known: Predicted transcripts that were known.
+        annotation: All genes as they stand in the new file, in the order of `sort_key`.
+    """
 
     genes: int
     transcripts: int
     known: int
+    annotation: tuple[Gene, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,14 +184,19 @@ def augment(
             continue
         bounds = None if rules.extend_genes and len(place.own) == 1 else target.interval
         before = len(rejects)
-        fresh = _fresh(gene, target, bounds, rules, rejects)
+        fresh = [
+            replace(transcript, id=names.take(place.written_id))
+            for transcript in _fresh(gene, target, bounds, rules, rejects)
+        ]
         n_known += sum(reject.reason == "known_isoform" for reject in rejects[before:])
         for transcript in fresh:
-            named = replace(transcript, id=names.take(place.written_id))
-            edits.after[place.last] += transcript_lines(named, gene_id=place.written_id)
+            edits.after[place.last] += transcript_lines(transcript, gene_id=place.written_id)
         around = span([target.interval, *(t.interval for t in fresh)])
         if around != target.interval:
             edits.moved[place.own[0]] = around
+        key = (target.seqid, target.strand, target.id)
+        now = genes[key]
+        genes[key] = replace(now, interval=span([now.interval, around]), transcripts=(*now.transcripts, *fresh))
         n_genes, n_transcripts = n_genes + bool(fresh), n_transcripts + len(fresh)
     if n_predicted and len(unknown) == n_predicted:
         raise BadInputError(
@@ -192,7 +204,7 @@ def augment(
             hint="give the annotation that the gene shards were made from",
         )  # fmt: skip
     _merge(user, out, edits, provenance, together)
-    return Added(n_genes, n_transcripts, n_known)
+    return Added(n_genes, n_transcripts, n_known, tuple(sorted(genes.values(), key=sort_key)))
 
 
 def _fresh(gene: Gene, target: Gene, bounds: Interval | None, rules: Rules, rejects: list[Reject]) -> list[Transcript]:

@@ -6,11 +6,15 @@ A surprise: nothing here changes the order or the IDs of genes; both follow from
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import UsageError
+
+#: What NCBI and ENA register.
+_LOCUS_TAG_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9]{2,11}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,8 @@ class Config:
     Attributes:
         predictions: Prediction shards or directories of them, of one genome, in any order.
         out: GFF3 (gzip where the name ends in .gz).
-        into: The user's GFF3; new isoforms are added to its genes, its own lines stay as they are.
+        into: The user's GFF3; new isoforms are added to its genes, its own lines stay as they are. The other formats
+            hold its genes with them, old and new.
         skip_genes: Text file of gene IDs; nothing is added to these.
         skip_attributes: `KEY` or `KEY=VALUE`; nothing is added to genes whose line has one of these.
         extend_genes: With `into`, gene lines grow where a new isoform reaches out of them; else UTR ends are cut there.
@@ -34,6 +39,9 @@ class Config:
         both_strands: Keep both genes of a locus without a strand, not the more probable one alone.
         index: An index of `tabix` beside each of GFF3, GTF and BED; their names end in .gz then.
         csq_attributes: IDs and biotypes as `bcftools csq` wants them.
+        names: The annotation that the loci came from; names, products and references of its genes are carried over.
+        submission: Prefix of locus tags as registered with the archive; what NCBI and ENA want is checked and written,
+            and a feature table appears beside `out`.
         rows_in_memory: Predictions sorted at once; the result does not depend on it.
     """
 
@@ -58,6 +66,8 @@ class Config:
     both_strands: bool = False
     index: bool = False
     csq_attributes: bool = False
+    names: Path | None = None
+    submission: str | None = None
     rows_in_memory: int = 20_000
 
     def __post_init__(self) -> None:
@@ -70,12 +80,10 @@ class Config:
             ):
                 if path is not None:
                     raise UsageError(f"{flag} needs the genome", hint="add --fasta GENOME.fa")
-        if self.into is not None and any((self.gtf, self.bed, self.proteins, self.cds, self.cdna, self.sites)):
-            raise UsageError(
-                "--into writes the augmented GFF3 alone", hint="run once more without --into for the other formats"
-            )
-        if self.into is not None and (self.index or self.csq_attributes):
-            raise UsageError("--into keeps your lines as they are", hint="leave --index and --csq-attributes out")
+        if self.into is not None and (self.index or self.csq_attributes or self.submission):
+            flags = "--index, --csq-attributes and --submission"
+            raise UsageError("--into keeps your lines as they are", hint=f"leave {flags} out")
+        self._check_submission()
         if self.index:
             for path in (self.out, self.gtf, self.bed):
                 if path is not None and path.suffix != ".gz":
@@ -88,11 +96,37 @@ class Config:
         if self.max_isoforms < 0 or self.rows_in_memory < 1:
             raise UsageError(f"--max-isoforms {self.max_isoforms} is below 0", hint="0 keeps all isoforms")
 
+    def _check_submission(self) -> None:
+        if self.submission is None:
+            return
+        if self.fasta is None:
+            raise UsageError("--submission needs the genome", hint="add --fasta GENOME.fa")
+        if self.csq_attributes:
+            raise UsageError("--submission and --csq-attributes want different IDs", hint="run twice")
+        if not _LOCUS_TAG_PREFIX.fullmatch(self.submission):
+            raise UsageError(
+                f"--submission {self.submission!r} is no prefix of locus tags",
+                hint="3 to 12 letters and digits, a letter first, as registered with NCBI or ENA",
+            )
+
+    def _beside(self, ending: str) -> Path:
+        name = self.out.name.removesuffix(".gz").removesuffix(".gff3").removesuffix(".gff")
+        return self.out.with_name(name + ending)
+
     @property
     def rejects_path(self) -> Path:
         """`--rejects`, or `<out without suffix>.rejects.tsv`."""
-        name = self.out.name.removesuffix(".gz").removesuffix(".gff3").removesuffix(".gff")
-        return self.rejects or self.out.with_name(f"{name}.rejects.tsv")
+        return self.rejects or self._beside(".rejects.tsv")
+
+    @property
+    def feature_table(self) -> Path | None:
+        """With `submission`, `<out without suffix>.tbl`."""
+        return self._beside(".tbl") if self.submission else None
+
+    @property
+    def submission_checks(self) -> Path | None:
+        """With `submission`, `<out without suffix>.submission.tsv`."""
+        return self._beside(".submission.tsv") if self.submission else None
 
     def parameters(self) -> dict[str, Any]:
         """What goes into the provenance: settings that change the content, no paths."""
@@ -101,6 +135,8 @@ class Config:
             "csq_attributes": self.csq_attributes,
             "skip_attributes": self.skip_attributes,
             "extend_genes": self.extend_genes,
+            "names": self.names is not None,
+            "submission": self.submission,
         }
         return {
             "min_confidence": self.min_confidence,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +18,14 @@ from transgenic_tools.backmap.augment import Rules, augment
 from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.gather import sorted_rows
 from transgenic_tools.backmap.genes import Strands, place_all
+from transgenic_tools.backmap.names import Names
 from transgenic_tools.backmap.origins import differences
+from transgenic_tools.backmap.submission import Submission
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.exports import GeneWriter, SequenceKind, bed_writer, fasta_writer
 from transgenic_tools.io.fasta import Fasta
-from transgenic_tools.io.gff3.writer import Index, create_text, gff3_writer, gtf_writer
+from transgenic_tools.io.gff3.feature_table import table_writer
+from transgenic_tools.io.gff3.writer import DEFAULT_SOURCE, NO_SOURCE, Index, create_text, gff3_writer, gtf_writer
 from transgenic_tools.io.lists import read_ids
 from transgenic_tools.io.rejects import Reject, read_rejects, write_rejects
 from transgenic_tools.io.rows import PredictionRow
@@ -125,18 +128,29 @@ def _open_writers(
     regions: Mapping[str, int],
     fasta: Fasta | None,
 ) -> list[GeneWriter]:
-    """Writers of all that was asked for; their files appear when `together` is left."""
+    """Writers of all that was asked for, but the GFF3 of `--into`; their files appear when `together` is left."""
     # A seqid without a known length may be long: the index of the newer format has room for it.
     longest = max(regions.values(), default=0) if fasta is not None else 1 << 31
     gff: Index | None = ("gff", longest) if config.index else None
-    annotation: GeneWriter = stack.enter_context(
-        gff3_writer(config.out, provenance=provenance, sequence_regions=regions, together=together, index=gff)
-    )
-    writers = [_CsqWriter(annotation) if config.csq_attributes else annotation]
+    writers: list[GeneWriter] = []
+    if config.into is None:
+        annotation = stack.enter_context(
+            gff3_writer(config.out, provenance=provenance, sequence_regions=regions, together=together, index=gff)
+        )
+        writers.append(_CsqWriter(annotation) if config.csq_attributes else annotation)
+    if config.feature_table is not None:
+        writers.append(stack.enter_context(table_writer(config.feature_table, together=together)))
     if config.gtf is not None:
         writers.append(
             stack.enter_context(
-                gtf_writer(config.gtf, provenance=provenance, sequence_regions=regions, together=together, index=gff)
+                gtf_writer(
+                    config.gtf,
+                    provenance=provenance,
+                    sequence_regions=regions,
+                    together=together,
+                    index=gff,
+                    source=DEFAULT_SOURCE if config.into is None else NO_SOURCE,
+                )
             )
         )
     if config.bed is not None:
@@ -151,6 +165,19 @@ def _open_writers(
                 writer = fasta_writer(path, kind=kind, fetch=fasta.fetch, together=together)
                 writers.append(stack.enter_context(writer))
     return writers
+
+
+def _on_sequences(genes: Iterable[Gene], lengths: Mapping[str, int] | None, rejects: list[Reject]) -> Iterator[Gene]:
+    """The user's genes that lie on the genome; the others stand in the GFF3 alone, and the table says so."""
+    for gene in genes:
+        length = None if lengths is None else lengths.get(gene.seqid)
+        if lengths is None or (length is not None and gene.interval.end <= length):
+            yield gene
+        elif length is None:
+            rejects.append(Reject(gene.id, "unknown_seqid", f"{gene.seqid}; not in the other formats", "filtered"))
+        else:
+            detail = f"it ends at {gene.interval.end} of {length}; not in the other formats"
+            rejects.append(Reject(gene.id, "past_contig_end", detail, "filtered"))
 
 
 def _rules(config: Config) -> Rules:
@@ -196,28 +223,42 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         first = next(ordered, None)
         progress(f"{watch.count} predictions in {len(shards)} shards")
         provenance = _provenance(config, watch)
+        placed = _chained(first, ordered)
+        if config.names is not None:
+            placed = map(Names(config.names).named, placed)
+        checks = None if config.submission is None or fasta is None else Submission(config.submission, fasta)
         if config.into is not None:
             added = augment(
                 config.into,
                 config.out,
-                _chained(first, ordered),
+                placed,
                 rejects,
                 provenance=provenance,
                 rules=_rules(config),
                 together=together,
             )
             genes, transcripts, known = added.genes, added.transcripts, added.known
+            written: Iterable[Gene] = _on_sequences(added.annotation, lengths, rejects)
         else:
-            regions = {s: n for s, n in (lengths or {}).items() if s in watch.seqids}
-            writers = _open_writers(stack, together, config, provenance, regions, fasta)
-            for gene in _chained(first, ordered):
+            written = placed if checks is None else checks.through(placed)
+        regions = {s: n for s, n in (lengths or {}).items() if s in watch.seqids}
+        writers = _open_writers(stack, together, config, provenance, regions, fasta)
+        for gene in written if writers else ():
+            if config.into is None:
                 genes, transcripts = genes + 1, transcripts + len(gene.transcripts)
-                for writer in writers:
-                    writer.write(gene)
+            for writer in writers:
+                writer.write(gene)
+        if checks is not None and config.submission_checks is not None:
+            rejects += (finding for finding in checks.findings if finding.action != "flagged")
+            with create_text(config.submission_checks, together=together) as table:
+                write_rejects(checks.findings, table)
         if config.sites is not None:
             sites.write(config.sites, lengths or {}, together)
         write_rejects((*earlier, *rejects), stack.enter_context(create_text(config.rejects_path, together=together)))
-    optional = (config.gtf, config.bed, config.proteins, config.cds, config.cdna, config.sites)
+    optional = (
+        config.gtf, config.bed, config.proteins, config.cds, config.cdna, config.sites, config.feature_table,
+        config.submission_checks,
+    )  # fmt: skip
     return Result(
         out=config.out,
         rejects_path=config.rejects_path,

@@ -78,6 +78,12 @@ def backmap(
     csq_attributes: Annotated[
         bool, typer.Option("--csq-attributes", help="IDs and biotypes as bcftools csq wants them.")
     ] = False,
+    names: Annotated[
+        Path | None, _file("--names", "The annotation of the loci: names, products, Dbxref are carried over.")
+    ] = None,
+    submission: Annotated[
+        str | None, _file("--submission", "Locus tag prefix: check and write what NCBI and ENA want, and a .tbl.")
+    ] = None,
     version: VersionOption = False,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
@@ -92,7 +98,7 @@ def backmap(
         cdna=cdna, sites=sites, rejects=rejects, earlier_rejects=tuple(earlier_rejects or ()),
         min_confidence=min_confidence, max_isoforms=max_isoforms, id_prefix=id_prefix, both_strands=both_strands,
         index=index, csq_attributes=csq_attributes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
-        extend_genes=extend_genes,
+        extend_genes=extend_genes, names=names, submission=submission,
     )  # fmt: skip
     result = run(config, progress=_LOG.info)
     _LOG.info("%s", result.sentence())

@@ -36,6 +36,7 @@ class Transcript:
         score: Probability in [0, 1] where predicted, else None.
         exon_scores: One probability an exon, in the order of `exons`; empty where unknown.
         attributes: Further GFF3 attributes, values in order.
+        cds_attributes: The same of its CDS lines, where there are any.
 
     Raises:
         ValueError: strand unknown, no exons, exons or CDS unsorted or overlapping.
@@ -51,6 +52,7 @@ class Transcript:
     score: float | None = None
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exon_scores: tuple[float, ...] = ()
+    cds_attributes: Mapping[str, tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
         if self.strand not in STRANDS:

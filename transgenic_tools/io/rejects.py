@@ -54,6 +54,11 @@ BACKMAP: Mapping[str, str] = {
     "outside_gene_line": "--into: an exon or the CDS of the new isoform lies out of the user's gene line",
     "known_isoform": "--into: the user's annotation has this isoform; detail names it",
     "marked_gene": "--into: the user marked this gene, nothing is added to it",
+    "refused_intron": "--submission: an intron below 10 bases, which archives refuse",
+    "refused_stop": "--submission: a stop codon inside of the CDS, which archives refuse",
+    "open_start": "--submission: the CDS does not begin with ATG; its 5' end is marked partial",
+    "open_stop": "--submission: the CDS does not end with a stop codon; its 3' end is marked partial",
+    "open_inside": "--submission: a partial end that lies neither at an end of the sequence nor beside a gap",
 }
 #: tg-scan: why a locus that the segment model proposes gets no window.
 SCAN: Mapping[str, str] = {

@@ -109,6 +109,11 @@ REASON_WORDS: Mapping[str, str] = {
     "outside_gene_line": "an exon or the CDS of the new isoform lies out of your gene line",
     "known_isoform": "your annotation has this isoform",
     "marked_gene": "you marked this gene, nothing is added to it",
+    "refused_intron": "an intron below 10 bases, which archives refuse",
+    "refused_stop": "a stop codon inside of the CDS, which archives refuse",
+    "open_start": "the CDS has no ATG, so its 5' end is marked partial",
+    "open_stop": "the CDS has no stop codon, so its 3' end is marked partial",
+    "open_inside": "a partial end where the sequence goes on",
 }
 
 #: Tools in the order in which they are run, with what each does.

@@ -21,7 +21,8 @@ def keyOf(meta, path) {
 
 workflow ANNOTATE {
     take:
-    genomes  // [ id, shards, rejects, fasta, model, into ], into: the user's own GFF3 to be augmented, or an empty list
+    genomes  // [ id, shards, rejects, fasta, model, into, names ], into: the user's own GFF3 to be augmented; names: an
+             // annotation whose names are kept; or empty lists
     settings // typed parameters, by name
 
     main:
@@ -60,7 +61,7 @@ workflow ANNOTATE {
         .groupTuple(sort: { a, b -> a.name <=> b.name })
         .map { key, files -> [id: key.target.id, predictions: files] }
     TG_BACKMAP(
-        joinById(genomes, predicted).map { genome -> [[id: genome.id], genome.predictions, genome.fasta, genome.into, genome.rejects] },
+        joinById(genomes, predicted).map { genome -> [[id: genome.id], genome.predictions, genome.fasta, genome.into, genome.names, genome.rejects] },
         settings.skip_genes ? file(settings.skip_genes, glob: false) : [],
         flags.backmap,
     )

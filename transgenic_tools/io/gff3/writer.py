@@ -24,6 +24,8 @@ from transgenic_tools.genome.phase import segment_phases
 from transgenic_tools.provenance import Provenance, write_aside
 
 DEFAULT_SOURCE = "transgenic_tools"
+#: Of lines that are partly the user's, in formats that no longer say whose they are.
+NO_SOURCE = "."
 SCORE_DECIMALS = 4
 
 #: GFF3 1.26: column 1 keeps these, all else is %-escaped.
@@ -66,6 +68,16 @@ def format_score(score: float | None) -> str:
 def place_text(interval: Interval) -> str:
     """`start-end` as GFF3 counts, for values of attributes."""
     return f"{interval.start + 1}-{interval.end}"
+
+
+def range_attributes(interval: Interval, *, left: bool, right: bool) -> dict[str, tuple[str, ...]]:
+    """How NCBI's GFF3 says that a feature goes on beyond an end; empty where both ends are known."""
+    values = {
+        "partial": ("true",) if left or right else (),
+        "start_range": (".", str(interval.start + 1)) if left else (),
+        "end_range": (str(interval.end), ".") if right else (),
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def moved_line(line: bytes, interval: Interval) -> bytes:
@@ -134,10 +146,23 @@ def _attributes(
     for key, value in (more or {}).items():
         if key not in given:
             pairs.append(f"{key}={escape_attribute(value)}")
-    for key, values in given.items():
-        if key not in _WRITTEN_HERE and values:
-            pairs.append(f"{escape_attribute(key)}={','.join(escape_attribute(value) for value in values)}")
+    pairs += (_attribute(key, values) for key, values in given.items() if key not in _WRITTEN_HERE and values)
     return ";".join(pairs)
+
+
+def _attribute(key: str, values: Sequence[str]) -> str:
+    return f"{escape_attribute(key)}={','.join(escape_attribute(value) for value in values)}"
+
+
+def _of_cds(transcript: Transcript, part: Interval) -> str:
+    """Attributes of one CDS line, after ID and Parent; an open end is said on the line that has it."""
+    left, right = part == transcript.cds[0], part == transcript.cds[-1]
+    elsewhere = {"start_range": not left, "end_range": not right}
+    return "".join(
+        f";{_attribute(key, values)}"
+        for key, values in (transcript.cds_attributes or {}).items()
+        if values and not elsewhere.get(key)
+    )
 
 
 _GFF3_ID = {"exon": "exon{}", "CDS": "cds", "five_prime_UTR": "utr5p{}", "three_prime_UTR": "utr3p{}"}
@@ -156,9 +181,10 @@ def transcript_lines(transcript: Transcript, *, gene_id: str, source: str = DEFA
     for part in _parts(transcript):
         phase = "." if part.phase is None else str(part.phase)
         part_id = _GFF3_ID[part.type].format(part.number)
+        more = _of_cds(transcript, part.interval) if part.type == "CDS" else ""
         lines.append(
             f"{head}\t{part.type}\t{part.interval.start + 1}\t{part.interval.end}\t{format_score(part.score)}\t{strand}"
-            f"\t{phase}\tID={own_id}.{part_id};Parent={own_id}"
+            f"\t{phase}\tID={own_id}.{part_id};Parent={own_id}{more}"
         )
     return lines
 
