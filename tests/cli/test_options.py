@@ -77,7 +77,7 @@ def test_json_is_the_result_in_every_spelling(flags: list[str], tmp_path: Path) 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_command_has_it(tool: str) -> None:
     names = {name for name, parameter in parameters(tool) if "--json" in parameter.opts}
-    commands = set(commands_of(tool)) - {""} if tool == "prep" else {""}
+    commands = set(commands_of(tool)) - {""} if tool in ("prep", "evidence") else {""}
     assert commands <= names
 
 
@@ -102,7 +102,7 @@ def test_a_flag_has_the_default_of_its_config(tool: str) -> None:
     compared = 0
     for command, parameter in parameters(tool):
         wanted = configs_of(tool)
-        if command not in ("", "genes") or parameter.name not in wanted or parameter.default in (None, False):
+        if command not in ("", "genes", "gather") or parameter.name not in wanted or parameter.default in (None, False):
             continue
         default, held = parameter.default, wanted[parameter.name]
         assert (default == held) or (tool, parameter.name) == ("scan", "part"), (tool, parameter.name, default, held)

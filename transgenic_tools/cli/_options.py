@@ -75,6 +75,19 @@ class _Group(typer.core.TyperGroup):
         return super().parse_args(ctx, _with_files(args) if _takes_json(self) else args)
 
 
+def group_with_default(name: str) -> type[_Group]:
+    """A group whose command `name` is meant where the first word names none: `tg-evidence SHEET` for `gather SHEET`."""
+
+    class WithDefault(_Group):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            of_group = {flag for parameter in self.get_params(ctx) for flag in parameter.opts}
+            if args and args[0] not in self.commands and args[0] not in of_group:
+                args = [name, *args]
+            return super().parse_args(ctx, args)
+
+    return WithDefault
+
+
 def _takes_json(command: Any) -> bool:
     return any(parameter.name == "json_summary" and "--json" in parameter.opts for parameter in command.params)
 

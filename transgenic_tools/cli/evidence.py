@@ -1,7 +1,8 @@
-"""tg-evidence: reads, junctions, transcripts and proteins of one genome as one file.
+"""tg-evidence: reads, junctions, transcripts and proteins of one genome as one file; what each condition uses of it.
 
-In: a sheet of evidence files (or one file) and the FASTA. Out: `E.parquet`.
-A surprise: what a file is (BAM, junctions, transcripts ...) is told from its content where the sheet does not say.
+In: a sheet of evidence files (or one file) and the FASTA. Out: `E.parquet`; `tg-evidence usage` tables of its reads.
+A surprise: what a file is (BAM, junctions, transcripts ...) is told from its content where the sheet does not say; and
+`tg-evidence SHEET` is `tg-evidence gather SHEET`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,22 @@ from transgenic_tools.cli._options import (
     ThreadsOption,
     VerboseOption,
     VersionOption,
+    group_with_default,
     new_app,
     say_json,
     set_up_logging,
 )
 
-app = new_app("Gather evidence of splicing into one Parquet file.")
+app = new_app("Gather evidence of splicing into one Parquet file; tell what of it each condition uses (usage).")
+
+
+@app.callback(cls=group_with_default("gather"))
+def about(version: VersionOption = False) -> None:
+    """Gather evidence of splicing into one Parquet file (SHEET); tell what of it each condition uses (usage)."""
 
 
 @app.command()
-def evidence(
+def gather(
     sheet: Annotated[Path, typer.Argument(help="CSV (sample,path,kind,condition,strandness,weight), or one file.")],
     fasta: Annotated[Path, typer.Option("--fasta", "-f", help="The genome.")],
     out: Annotated[Path, typer.Option("--out", help="Parquet file to write.")],
@@ -61,6 +68,29 @@ def evidence(
     )  # fmt: skip
     if not say_json(json_summary, result.to_json()) and not quiet:
         typer.echo(f"{result.junctions} junctions, {result.chains} chains of {len(result.inputs)} inputs in {out}")
+
+
+@app.command()
+def usage(
+    annotation: Annotated[Path, typer.Argument(help="GFF3 or GTF: predictions, or any annotation of the genome.")],
+    evidence: Annotated[Path, typer.Argument(help="Parquet file of tg-evidence for the same genome.")],
+    out: Annotated[Path, typer.Option("--out", help="Table to write: transcript by condition.")] = Path("usage.tsv"),
+    introns: Annotated[Path | None, typer.Option("--introns", help="Table to write: intron by condition.")] = None,
+    json_summary: JsonOption = None,
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Tell how much each condition uses each transcript, and each intron among those it competes with.
+
+    Example: tg-evidence usage genome.gff3 evidence.parquet --out usage.tsv --introns psi.tsv
+    """
+    set_up_logging(verbose, quiet)
+    from transgenic_tools.evidence.usage import UsageConfig, run_usage
+
+    result = run_usage(UsageConfig(annotation=annotation, evidence=evidence, out=out, introns=introns))
+    if not say_json(json_summary, result.to_json()) and not quiet:
+        typer.echo(f"{result.seen} of {result.genes} genes with reads, {len(result.conditions)} conditions in {out}")
 
 
 main = entry_point(app, "tg-evidence")

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.evidence import MINUS, PLUS
@@ -130,7 +131,7 @@ class EvidenceFile:
 
     def of_kind(self, kind: str) -> pa.Table:
         """Rows of one kind, in file order."""
-        return self._table.filter(pa.compute.equal(self._table["kind"], kind))
+        return self._table.filter(pc.equal(self._table["kind"], kind))
 
     def junctions(self) -> dict[tuple[str, Strand], Junctions]:
         """Junctions by sequence and strand, as arrays."""
@@ -203,14 +204,14 @@ class EvidenceOfWindows:
 
     def _places(self, table: pa.Table) -> npt.NDArray[np.int64]:
         """A number for the sequence and strand of each row."""
-        encoded = pa.compute.dictionary_encode(table["seqid"]).combine_chunks()
+        encoded = pc.dictionary_encode(table["seqid"]).combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else pa.array([], table["seqid"].type)
         if not len(encoded):
             return np.zeros(0, dtype=np.int64)
         names = encoded.dictionary.to_pylist()
         numbers = np.array([self._number.setdefault(name, len(self._number)) for name in names])
-        minus = pa.compute.equal(table["strand"], "-").to_numpy()
+        minus = pc.equal(table["strand"], "-").to_numpy()
         return 2 * numbers[encoded.indices.to_numpy()] + minus
 
     def _inside(self, placed: dict[int, _Placed], reading: Reading, locus: Interval) -> _Placed:
