@@ -33,7 +33,8 @@ HOSTILE = (
 def defaults() -> dict[str, Any]:
     """Every parameter as nextflow.config has it, paths of this checkout."""
     found = {name: rule.get("default") for name, rule in schema_params().items()}
-    return {**found, "model": str(nextflow.ROOT / "transgenic_tools" / "assets" / "model")}
+    here = {name: value for name, value in found.items() if isinstance(value, str) and "${projectDir}" in value}
+    return {**found, **{name: value.replace("${projectDir}", str(nextflow.ROOT)) for name, value in here.items()}}
 
 
 def evaluate(cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
