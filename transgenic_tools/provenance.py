@@ -12,18 +12,22 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from transgenic_tools import __version__
-from transgenic_tools.errors import InputOutputError
+from transgenic_tools.errors import InputOutputError, UsageError
 
 FORMAT_VERSION = "1"
+#: Names of open files.
+_OPENED = re.compile(r"/proc/[^/]+/fd/")
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
@@ -92,13 +96,56 @@ def _naming(target: Path) -> Iterator[None]:
         ) from error
 
 
+def is_stream(path: str | Path) -> bool:
+    """Whether this is a pipe, a device, or the name of an open file (`/dev/stdout`): written into, never replaced."""
+    with suppress(OSError, ValueError):
+        mode = os.stat(path).st_mode
+        opened = os.path.dirname(os.path.abspath(path)) in ("/dev", "/dev/fd") or _OPENED.match(os.path.abspath(path))
+        return not stat.S_ISDIR(mode) and (not stat.S_ISREG(mode) or bool(opened))
+    return False
+
+
+def check_outputs(outputs: Mapping[str, Path | None], *, inputs: Iterable[Path | None] = ()) -> None:
+    """No file is written twice, and none that is read is replaced.
+
+    Args:
+        outputs: By flag.
+
+    Raises:
+        UsageError: two flags name one file, or a flag names an input.
+    """
+    taken = {os.path.realpath(path): f"the input {path}" for path in inputs if path is not None}
+    for flag, path in outputs.items():
+        if path is None or is_stream(path):
+            continue
+        place = os.path.realpath(path)
+        if place in taken:
+            raise UsageError(f"{flag} {path} would overwrite {taken[place]}", hint="give each file a name of its own")
+        taken[place] = f"what {flag} writes"
+
+
+@contextmanager
+def _into_stream(target: Path) -> Iterator[Path]:
+    """A temporary file whose bytes are written into a pipe or device once it is whole."""
+    with tempfile.TemporaryDirectory(prefix="transgenic.") as folder:
+        aside = Path(folder) / target.name
+        yield aside
+        with open(aside, "rb") as source, open(target, "wb") as stream:
+            shutil.copyfileobj(source, stream)
+
+
 @contextmanager
 def write_aside(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it on success, remove it on failure.
 
-    It is locked as long as it is written, so that the next run knows it from what a killed one left.
+    It is locked as long as it is written, so that the next run knows it from what a killed one left. Into pipes and
+    devices it is copied instead.
     """
     target = Path(path)
+    if is_stream(target):
+        with _into_stream(target) as aside:
+            yield aside
+        return
     descriptor, aside = _make_locked(target.parent, target.name, folder=False)
     try:
         with _naming(target):

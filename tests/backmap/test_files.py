@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.backmap.builders import gene_sets, make_gene, row_of, shards_of
 from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.run import Result, run
-from transgenic_tools.errors import InputOutputError, UsageError
+from transgenic_tools.errors import BadInputError, InputOutputError, UsageError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io import exports
 from transgenic_tools.io.gff3 import read_annotation
@@ -28,6 +28,23 @@ QUICK = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCh
 
 def backmap(rows: list[Any], directory: Path, *, out: str = "out.gff3", **options: Any) -> Result:
     return run(Config(predictions=(shards_of(rows, directory / "shards"),), out=directory / out, **options))
+
+
+def test_no_output_is_written_over_another_or_over_an_input(tmp_path: Path) -> None:
+    rows = [row_of(make_gene("g", [(100, 200)]))]
+    with pytest.raises(UsageError, match=r"--gtf .* would overwrite what --out writes"):
+        backmap(rows, tmp_path, gtf=tmp_path / "out.gff3")
+    shard = shards_of(rows, tmp_path / "shards")
+    with pytest.raises(UsageError, match="would overwrite the input"):
+        Config(predictions=(shard,), out=shard)
+    with pytest.raises(UsageError, match="--rejects"):
+        Config(predictions=(shard,), out=Path("/dev/stdout"))
+
+
+def test_the_genome_of_another_species_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "g.fa").write_text(">other\nACGT\n")
+    with pytest.raises(BadInputError, match=r"none of the sequences of the predictions \(chr1\)"):
+        backmap([row_of(make_gene("g", [(100, 200)]))], tmp_path, fasta=tmp_path / "g.fa")
 
 
 def two_isoforms() -> Gene:

@@ -181,6 +181,19 @@ def test_no_shared_seqid_is_said(tmp_path: Path, reference: Path) -> None:
     assert "s1" in said
 
 
+def test_a_prediction_without_a_gene_is_said(tmp_path: Path, reference: Path) -> None:
+    (tmp_path / "p.gff3").write_text("##gff-version 3\n")
+    code, said = cli("--reference", reference, "--prediction", tmp_path / "p.gff3", "--json", tmp_path / "o.json")
+    assert (code, "p.gff3: not one gene could be read" in said) == (0, True)
+
+
+def test_no_output_is_written_over_an_input(tmp_path: Path, reference: Path, prediction: Path) -> None:
+    before = reference.read_bytes()
+    code, said = cli("--reference", reference, "--prediction", prediction, "--json", reference)
+    assert (code, "would overwrite" in said) == (EXIT_USAGE, True)
+    assert reference.read_bytes() == before
+
+
 def test_nothing_left_to_compare_is_said(tmp_path: Path, reference: Path, prediction: Path) -> None:
     code, said = cli(
         "--reference", reference, "--prediction", prediction, "--json", tmp_path / "o.json", "--seqid", "nowhere"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.evidence import builders
 from tests.evidence.builders import SEQID, planted, sam_lines, write_bam, write_genome
 from tests.evidence.test_inputs import gathered
-from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.evidence.config import Config
 from transgenic_tools.evidence.run import run
 from transgenic_tools.io.junctions import EvidenceFile
@@ -21,6 +22,27 @@ def written(tmp_path: Path, text: str, name: str = "SJ.out.tab") -> Path:
     path = tmp_path / name
     path.write_text(text)
     return path
+
+
+def test_a_file_of_which_nothing_can_be_used(tmp_path: Path) -> None:
+    """Too few junctions to tell why."""
+    bases, introns = planted()
+    with pytest.raises(BadInputError, match=r"no junction can be used: noncanonical 2"):
+        gathered(tmp_path, written(tmp_path, builders.star(introns[:2], shift=1)), bases)
+    with pytest.raises(UsageError, match="--min-intron"):
+        gathered(tmp_path, written(tmp_path, builders.star(introns)), bases, min_intron=500, max_intron=100)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x1f\x8b\xff\xff" + b"x" * 50, gzip.compress(b"a\tb\n" * 99, mtime=0)[:12] + b"\xff" * 40]
+)
+def test_gzip_that_is_damaged_in_its_first_bytes(data: bytes, tmp_path: Path) -> None:
+    """The first bytes are unzipped to tell the kind."""
+    path = tmp_path / "j.bed.gz"
+    path.write_bytes(data)
+    with pytest.raises(BadInputError, match="damaged") as caught:
+        gathered(tmp_path, path, planted()[0])
+    assert caught.value.path == str(path)
 
 
 @pytest.mark.parametrize("shift", [-1, 1])

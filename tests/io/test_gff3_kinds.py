@@ -17,8 +17,7 @@ from tests.io.gxf import gxf, shape
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io import files
-from transgenic_tools.io.gff3 import Annotation, grid, lines, read_annotation, write_genes
+from transgenic_tools.io.gff3 import Annotation, lines, read_annotation, write_genes
 from transgenic_tools.io.gff3.table import GeneTable, read_gene_table
 from transgenic_tools.provenance import Provenance
 
@@ -440,9 +439,7 @@ def test_strands_in_numbers(tmp_path: Path) -> None:
 
 
 def test_limits_of_an_annotation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = files.Limits(line=2000, attribute=300, name=70)
-    for module in (files, grid, lines):
-        monkeypatch.setattr(module, "LIMITS", small)
+    monkeypatch.setenv("TRANSGENIC_LIMITS", "line=2000,attribute=300,name=70")
     monkeypatch.setattr(lines, "_BLOCK", 512)
     for text, words in (
         ("c\tx\tgene\t1\t9\t.\t+\t.\tID=g;Note=" + "a" * 301 + "\n", "an attribute of"),
@@ -454,3 +451,4 @@ def test_limits_of_an_annotation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(BadInputError, match=words) as caught:
             read_annotation(path)
         assert (caught.value.path, caught.value.line) == (str(path), 2)
+        assert "TRANSGENIC_LIMITS=" in str(caught.value)

@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pysam
@@ -15,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transgenic_tools.errors import BadInputError, MissingInputError, TransgenicError
+from transgenic_tools.errors import BadInputError, MissingInputError, TransgenicError, UsageError
 from transgenic_tools.evaluate.selection import read_homologs
 from transgenic_tools.io import files
 from transgenic_tools.io.aliases import read_aliases
@@ -150,17 +149,32 @@ def test_loci_from_a_pipe_are_refused_at_once(tmp_path: Path) -> None:
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line without an end, and a decompression bomb, end before they fill memory or disk."""
     path = tmp_path / "t"
-    monkeypatch.setattr(files, "LIMITS", replace(files.LIMITS, line=1000, unpacked=1_000_000, ratio=10))
+    monkeypatch.setenv("TRANSGENIC_LIMITS", "line=1000, unpacked=1000000,ratio=10")
     path.write_text("a\n" + "b" * 2000)
     with pytest.raises(BadInputError, match="more than 1,000 bytes") as caught:
         list(text_lines(path))
     assert caught.value.line == 2
+    assert "TRANSGENIC_LIMITS=line=" in str(caught.value)
     path.write_bytes(gzip.compress(b"A\n" * 1_000_000))
     with pytest.raises(BadInputError, match="unpacks to more than"), open_text(path) as handle:
         handle.read()
     path.write_bytes(gzip.compress(os.urandom(250_000).hex().encode()))
     with open_text(path) as handle:
         assert len(handle.read()) == 500_000
+    monkeypatch.setenv("TRANSGENIC_LIMITS", "unpacked=2M,ratio=1")
+    path.write_bytes(gzip.compress(b"A\n" * 1_000_000))
+    with open_text(path) as handle:
+        assert len(handle.read()) == 2_000_000
+
+
+@pytest.mark.parametrize(
+    "text", ["line", "line=", "line=-1", "line=0", "size=3", "line=1T", "line=1e3", "line=1;name=2"]
+)
+def test_limits_that_cannot_be_read_are_wrong_usage(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSGENIC_LIMITS", text)
+    (tmp_path / "t").write_text("a\n")
+    with pytest.raises(UsageError, match="TRANSGENIC_LIMITS"):
+        list(text_lines(tmp_path / "t"))
 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:

@@ -42,6 +42,9 @@ def test_bad_input_ends_with_a_message_and_no_output(
 def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
     assert tg_prep("genes", "--fasta", FASTA, "--outdir", tmp_path).returncode == 2
     assert tg_prep("genes", "--wrong").returncode == 2
+    for sample in ("..", "a b", "a\n", "", "x" * 101):
+        done = tg_prep("genes", "--fasta", FASTA, "--annotation", GFF3, "--outdir", tmp_path, "--sample", sample)
+        assert (done.returncode, "--sample" in done.stderr) == (2, True)
     split = ("--split", "half", "--annotation", GFF3)
     assert tg_prep("genes", "--fasta", FASTA, "--outdir", tmp_path, *split).returncode == 2
 

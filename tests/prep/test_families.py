@@ -12,7 +12,7 @@ from tests.prep.test_split import _coding
 from transgenic_tools.cli.prep import app
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.rows import GeneRow
-from transgenic_tools.io.shards import read_shard, write_gene_shards
+from transgenic_tools.io.shards import read_shard, write_gene_shard, write_gene_shards
 from transgenic_tools.prep.families import Config, protein_of, run
 from transgenic_tools.provenance import Provenance
 
@@ -92,3 +92,13 @@ def test_command(genomes: dict[str, Path], tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert '"families_in_several_genomes": 30' in done.output
     assert len(list((tmp_path / "out" / "b").glob("genes-*.parquet"))) > 1
+
+
+@pytest.mark.parametrize("sample", ["..", ".", "a/b", "../out", "", "a\n", "x" * 101])
+def test_a_sample_that_can_be_no_folder(sample: str, tmp_path: Path) -> None:
+    """Shards of others may hold any name; files are written in a folder of that name."""
+    shard = tmp_path / "in.parquet"
+    write_gene_shard([_row(sample, "g", "MAAAA", random.Random(1))], shard, provenance=Provenance("test"))
+    with pytest.raises(BadInputError, match="no folder's name"):
+        run(Config(shards=(shard,), outdir=tmp_path / "out" / "in"))
+    assert not (tmp_path / "out").exists()

@@ -136,13 +136,29 @@ def test_bad_inputs_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"step": 1, "loss": 2}\nnope\n')
     with pytest.raises(BadInputError, match=r"m\.jsonl:2"):
         read_training(tmp_path / "m.jsonl")
+    for line in ("null", "[1]", '"x"', '{"step": ' + "9" * 5000 + "}"):
+        (tmp_path / "m.jsonl").write_text(f'{{"step": 1, "loss": 2}}\n{line}\n')
+        with pytest.raises(BadInputError, match=r"m\.jsonl:2"):
+            read_training(tmp_path / "m.jsonl")
     with pytest.raises(MissingInputError):
         parse_source(f"s={tmp_path}/none.gff3")
+    with pytest.raises(UsageError, match="names no sample"):
+        parse_source(f"={tmp_path / 'x.tsv'}")
     one = Source("s", tmp_path / "x.tsv")
     with pytest.raises(UsageError, match="two --annotation files for sample 's'"):
         Config(annotations=(one, one), out=tmp_path / "r.html")
     with pytest.raises(UsageError, match="--reference names sample 'q'"):
         Config(annotations=(one,), out=tmp_path / "r.html", references=(Source("q", one.path),))
+
+
+def test_figures_that_are_no_numbers_leave_gaps(tmp_path: Path) -> None:
+    huge = "9" * 400
+    (tmp_path / "m.jsonl").write_text(
+        '{"step": 1, "loss": 2}\n{"step": 2, "loss": NaN}\n{"step": 3, "loss": Infinity}\n'
+        f'{{"step": {huge}, "loss": 3}}\n{{"step": 5, "loss": {huge}}}\n'
+    )
+    (curve,) = read_training(tmp_path / "m.jsonl").curves["loss"]
+    assert (curve.steps, curve.values) == ((1.0, 4.0), (2.0, 3.0))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import UsageError
+from transgenic_tools.provenance import check_outputs, is_stream
 
 #: What NCBI and ENA register.
 _LOCUS_TAG_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9]{2,11}")
@@ -71,6 +72,7 @@ class Config:
     rows_in_memory: int = 20_000
 
     def __post_init__(self) -> None:
+        self._check_paths()
         if self.fasta is None:
             for flag, path in (
                 ("--proteins", self.proteins),
@@ -95,6 +97,20 @@ class Config:
             raise UsageError(f"--min-confidence {self.min_confidence} is not between 0 and 1")
         if self.max_isoforms < 0 or self.rows_in_memory < 1:
             raise UsageError(f"--max-isoforms {self.max_isoforms} is below 0", hint="0 keeps all isoforms")
+
+    def _check_paths(self) -> None:
+        if is_stream(self.out) and (self.rejects is None or self.submission is not None):
+            raise UsageError(
+                f"nothing can lie beside --out {self.out}", hint="add --rejects FILE; with --submission give a file"
+            )
+        check_outputs(
+            {
+                "--out": self.out, "--gtf": self.gtf, "--bed": self.bed, "--proteins": self.proteins,
+                "--cds": self.cds, "--cdna": self.cdna, "--sites": self.sites, "--rejects": self.rejects_path,
+                "--submission": self.feature_table, "--submission's checks": self.submission_checks,
+            },
+            inputs=(*self.predictions, self.fasta, self.names, self.skip_genes, *self.earlier_rejects),
+        )  # fmt: skip
 
     def _check_submission(self) -> None:
         if self.submission is None:

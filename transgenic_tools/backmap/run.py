@@ -21,6 +21,7 @@ from transgenic_tools.backmap.genes import Strands, place_all
 from transgenic_tools.backmap.names import Names
 from transgenic_tools.backmap.origins import differences
 from transgenic_tools.backmap.submission import Submission
+from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.exports import GeneWriter, SequenceKind, bed_writer, fasta_writer
 from transgenic_tools.io.fasta import Fasta
@@ -31,7 +32,7 @@ from transgenic_tools.io.rejects import Reject, read_rejects, write_rejects
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import expand_shards, read_predictions
 from transgenic_tools.io.tracks import SiteTrack
-from transgenic_tools.provenance import Provenance
+from transgenic_tools.provenance import Provenance, is_stream
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +209,9 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         lengths = None if fasta is None else fasta.lengths
         # The first row comes only when all shards have been read, so the header can name models and seqids.
         rows = sorted_rows(
-            watch.through(read_predictions(shards)), rows_in_memory=config.rows_in_memory, spill_beside=config.out
+            watch.through(read_predictions(shards)),
+            rows_in_memory=config.rows_in_memory,
+            spill_beside=config.rejects_path if is_stream(config.out) else config.out,
         )
         ordered = place_all(
             rows,
@@ -222,6 +225,11 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         )
         first = next(ordered, None)
         progress(f"{watch.count} predictions in {len(shards)} shards")
+        if lengths is not None and watch.seqids and watch.seqids.isdisjoint(lengths):
+            raise BadInputError(
+                f"it holds none of the sequences of the predictions ({', '.join(sorted(watch.seqids)[:3])})",
+                path=config.fasta, hint="give the genome that the gene shards were made from",
+            )  # fmt: skip
         provenance = _provenance(config, watch)
         placed = _chained(first, ordered)
         if config.names is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transgenic_tools.errors import UsageError
+from transgenic_tools.provenance import check_outputs
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,16 @@ class Config:
     calibration: bool = False
 
     def __post_init__(self) -> None:
+        check_outputs(
+            {
+                "--json": self.json_path, "--tsv": self.tsv_path, "--genes": self.genes_path,
+                "--transcripts": self.transcripts_path, "--missing-chains": self.missing_chains_path,
+            },
+            inputs=(
+                *self.references, *self.predictions, *self.shards, self.gene_list, self.homologs, self.echo,
+                self.reads, self.fasta,
+            ),
+        )  # fmt: skip
         if not self.references or not self.predictions:
             raise UsageError("a reference and a prediction are needed", hint="give --reference and --prediction")
         if self.reads is not None and self.fasta is None:

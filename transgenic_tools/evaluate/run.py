@@ -175,6 +175,9 @@ def _read(config: Config) -> tuple[list[Side], list[Side], Side | None]:
 def run(config: Config) -> Result:
     """Evaluate every pair and write the outputs."""
     references, predictions, echo = _read(config)
+    for side in predictions:
+        if not side.genes:
+            log.warning("%s: not one gene could be read; is it the right file?", side.path)
     homologs = None if config.homologs is None else read_homologs(config.homologs)
     alignments = None
     if config.reads is not None and config.fasta is not None:

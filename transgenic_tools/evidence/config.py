@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from transgenic_tools.errors import UsageError
+from transgenic_tools.provenance import check_outputs
+
 
 class Kind(StrEnum):
     """Kinds of evidence files, as the sheet names them."""
@@ -76,3 +79,10 @@ class Config:
     min_intron: int = 20
     max_intron: int = 100_000
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        check_outputs({"--out": self.out}, inputs=(self.sheet, self.fasta, self.aliases, self.loci))
+        if self.min_intron > self.max_intron:
+            raise UsageError(
+                f"--min-intron {self.min_intron} is above --max-intron {self.max_intron}", hint="no intron is both"
+            )

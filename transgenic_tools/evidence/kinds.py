@@ -13,7 +13,7 @@ from pathlib import Path
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.evidence.config import Kind
 from transgenic_tools.genome.evidence import SIGN_OF
-from transgenic_tools.io.files import open_text
+from transgenic_tools.io.files import is_pipe, open_text
 
 _GZIP, _HEAD = b"\x1f\x8b", 1 << 12
 #: Lines looked at before a GFF's kind is settled.
@@ -23,13 +23,15 @@ _TRANSCRIPT_TYPES = frozenset(("mrna", "transcript", "exon", "cds"))
 
 
 def is_binary_alignment(path: Path) -> bool:
-    """BAM or CRAM, by the first bytes; False where there is no such file."""
+    """BAM or CRAM, by the first bytes; False where there is no such file, or none that could be read again."""
+    if is_pipe(path):
+        return False
     try:
         with open(path, "rb") as handle:
             head = handle.read(_HEAD)
-    except OSError:
+        unpacked = zlib.decompressobj(wbits=31).decompress(head, 4) if head.startswith(_GZIP) else head
+    except (OSError, zlib.error):
         return False
-    unpacked = zlib.decompressobj(wbits=31).decompress(head, 4) if head.startswith(_GZIP) else head
     return unpacked.startswith((b"BAM\1", b"CRAM"))
 
 

@@ -119,6 +119,10 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
+def _told(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counted.items()))
+
+
 def _renamed(raw: _Raw, aliases: Mapping[str, str]) -> _Raw:
     if not aliases:
         return raw
@@ -252,6 +256,11 @@ class _Gatherer:
         verdict = judge(junctions, signs, source.path)
         junctions, left_out = resolve(junctions, signs[0, 0], noncanonical=config.noncanonical)
         counts = _merged(junctions)
+        if not counts:
+            raise BadInputError(
+                f"no junction can be used: {_told(raw.counted + left_out)}", path=source.path,
+                hint="was another assembly used, or another kind of file? Else leave it out of the sheet",
+            )  # fmt: skip
         chains, lost = _settled_chains(raw.chains, counts)
         counted = raw.counted + left_out + Counter({"chains_left_out": lost} if lost else {})
         summary = InputSummary(

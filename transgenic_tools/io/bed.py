@@ -17,7 +17,8 @@ from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.files import LIMITS, is_pipe, raw_lines, text_lines
+from transgenic_tools.io.files import is_pipe, raw_lines, text_lines
+from transgenic_tools.io.limits import how_to_raise, limits
 
 #: First words of lines that are not records.
 _OTHER_WORDS = frozenset({"track", "browser"})
@@ -59,8 +60,9 @@ def _record(fields: list[str], path: Path, number: int) -> _Record:
             line=number,
             hint="BED is 0-based: 0 <= start < end, in digits alone",
         )
-    if not seqid or len(seqid) > LIMITS.name:
-        raise BadInputError(f"a sequence name of {len(seqid)} letters", path=path, line=number, hint="write its name")
+    if not seqid or len(seqid) > limits().name:
+        hint = f"write its name, {how_to_raise('name')}"
+        raise BadInputError(f"a sequence name of {len(seqid):,} letters", path=path, line=number, hint=hint)
     name = fields[3] if len(fields) > 3 and fields[3] != "." else ""
     strand = fields[5] if len(fields) > 5 else "."
     if strand not in ("+", "-", "."):

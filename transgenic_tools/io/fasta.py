@@ -21,7 +21,8 @@ import numpy as np
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.genome.window import Window
-from transgenic_tools.io.files import LIMITS, LineEnds, is_pipe, open_text, refuse_long_line
+from transgenic_tools.io.files import LineEnds, is_pipe, open_text, refuse_long_line
+from transgenic_tools.io.limits import how_to_raise, limits
 
 #: Small enough that a block stays in the processor's cache while it is looked through.
 _BLOCK = 1 << 18
@@ -189,11 +190,11 @@ class Fasta:
         words = header[1:].decode("utf-8", "replace").split()
         if not words:
             raise BadInputError("a sequence without a name", path=self.path, hint="write a name after '>'")
-        if len(words[0]) > LIMITS.name:
+        if len(words[0]) > limits().name:
             raise BadInputError(
-                f"a sequence name of more than {LIMITS.name:,} letters, {words[0][:40]!r} and so on",
+                f"a sequence name of more than {limits().name:,} letters, {words[0][:40]!r} and so on",
                 path=self.path,
-                hint="check that line ends follow the names",
+                hint=f"check that line ends follow the names, {how_to_raise('name')}",
             )
         if words[0] in self._lengths:
             raise BadInputError(
@@ -263,7 +264,7 @@ def _records(path: Path) -> Iterator[tuple[bytes | None, bytes]]:
             cut = block.rfind(b"\n") + 1
             if cut or block.startswith(b">"):
                 block, rest = block[:cut], block[cut:]
-                if rest.startswith(b">") and len(rest) > LIMITS.line:
+                if rest.startswith(b">") and len(rest) > limits().line:
                     refuse_long_line(path, None)
             else:
                 within_line = within_line or bool(block)

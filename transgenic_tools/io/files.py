@@ -15,12 +15,12 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.io.ahead import Ahead
+from transgenic_tools.io.limits import how_to_raise, limits
 
 _BUFFER = 1 << 18
 _GZIP = b"\x1f\x8b"
@@ -52,28 +52,6 @@ with suppress(ImportError):
 _SWITCH_SECONDS = 0.0005
 #: Files that are being unzipped, for whoever opens them first.
 _begun: dict[Path, Ahead] = {}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What is more than any honest file holds; a file beyond is refused before it fills memory or disk.
-
-    Attributes:
-        line: Bytes of a line; sequence lines of FASTA may be as long as they like.
-        attribute: Bytes of one `key=value` in column 9.
-        name: Bytes of a sequence's name.
-        unpacked, ratio: A compressed file may unpack to `unpacked` bytes, or to `ratio` times its size where that is
-            more: bases shrink to a quarter, annotations to a twentieth, a decompression bomb to a thousandth.
-    """
-
-    line: int = 16 << 20
-    attribute: int = 1 << 20
-    name: int = 4096
-    unpacked: int = 4 << 30
-    ratio: int = 200
-
-
-LIMITS = Limits()
 
 
 class _Joined(io.RawIOBase):
@@ -128,7 +106,7 @@ class _Checked(_Joined):
             raise BadInputError(
                 f"the compressed file unpacks to more than {self._most:,} bytes, which no honest one of its size does",
                 path=self._path,
-                hint="unpack it by hand if it is what you want, and give the plain file",
+                hint=f"unpack it by hand if it is what you want, {how_to_raise('unpacked')}",
             )
         return count
 
@@ -182,12 +160,12 @@ def _opened(path: Path) -> tuple[Any, int | None]:
         magic = handle.read(len(_GZIP))
         if not handle.seekable():
             handle = io.BufferedReader(_Joined(magic, handle), _BUFFER)
-            return (_unzipped(handle), LIMITS.unpacked) if magic == _GZIP else (handle, None)
+            return (_unzipped(handle), limits().unpacked) if magic == _GZIP else (handle, None)
         handle.seek(0)
         if magic != _GZIP:
             return handle, None
         _refuse_cut_bgzf(handle, path)
-        return _unzipped(handle), max(LIMITS.unpacked, LIMITS.ratio * os.fstat(handle.fileno()).st_size)
+        return _unzipped(handle), max(limits().unpacked, limits().ratio * os.fstat(handle.fileno()).st_size)
     except BaseException:
         handle.close()
         raise
@@ -198,7 +176,7 @@ def open_text(path: Path) -> IO[bytes]:
 
     Raises:
         MissingInputError: no such file.
-        BadInputError: here or while reading: damaged, cut short, not text, or more than `LIMITS` allow.
+        BadInputError: here or while reading: damaged, cut short, not text, or more than `limits` allow.
     """
     source: Any = _begun.pop(path, None)
     source, most = _opened(path) if source is None else (source, source.most)
@@ -267,8 +245,9 @@ class LineEnds:
 
 def refuse_long_line(path: Path, line: int | None) -> NoReturn:
     raise BadInputError(
-        f"a line of more than {LIMITS.line:,} bytes", path=path, line=line, hint="check that this is the right file"
-    )
+        f"a line of more than {limits().line:,} bytes", path=path, line=line,
+        hint=f"check that this is the right file, {how_to_raise('line')}",
+    )  # fmt: skip
 
 
 def raw_lines(path: Path) -> Iterator[bytes]:
@@ -277,13 +256,13 @@ def raw_lines(path: Path) -> Iterator[bytes]:
     Raises: as `open_text`; BadInputError where a line is too long.
     """
     pieces: list[bytes] = []
-    size, number, kept = 0, 1, b""
+    size, number, kept, longest = 0, 1, b"", limits().line
     with open_text(path) as handle:
         while chunk := kept + handle.read(_BUFFER):
             kept = b"\r" if chunk.endswith(b"\r") and len(chunk) > len(kept) else b""
             for line in chunk[: len(chunk) - len(kept)].splitlines(keepends=True):
                 size += len(line)
-                if size > LIMITS.line:
+                if size > longest:
                     refuse_long_line(path, number)
                 pieces.append(line)
                 if line.endswith((b"\n", b"\r")):
@@ -306,3 +285,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
                 f"the byte 0x{raw[error.start]:02X} is not UTF-8 text: {raw[:40].decode('latin1')!r}", path=path,
                 line=number, hint="save the file as UTF-8, e.g. `iconv -f LATIN1 -t UTF-8`",
             ) from error  # fmt: skip
+
+
+def whole_text(path: Path) -> str:
+    """A small text file, its lines ended by line feeds. Raises: as `text_lines`."""
+    return "\n".join(line for _, line in text_lines(path))

@@ -10,14 +10,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from transgenic_tools.errors import BadInputError, MissingInputError
-from transgenic_tools.io.files import text_lines
+from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.io.files import whole_text
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,23 @@ def load_schema() -> dict[str, Any]:
     return loaded
 
 
+def _sample_rule() -> dict[str, Any]:
+    rule: dict[str, Any] = load_schema()["items"]["properties"]["sample"]
+    return rule
+
+
+def is_sample_name(name: str) -> bool:
+    """Whether it may stand in a samplesheet: names become names of files and folders."""
+    return re.fullmatch(_sample_rule()["pattern"], name) is not None
+
+
+def check_sample_name(name: str, flag: str) -> None:
+    """Raises UsageError where a flag's value is no name for a sample."""
+    if not is_sample_name(name):
+        rule = _sample_rule()
+        raise UsageError(f"{flag} {name[:120]!r}", hint=f"{rule['errorMessage']} (pattern {rule['pattern']})")
+
+
 def _resolve(value: str, sheet: Path) -> Path:
     path = Path(value)
     if path.is_absolute() or "://" in value:
@@ -49,7 +67,7 @@ def _resolve(value: str, sheet: Path) -> Path:
 
 def _text(sheet: Path) -> str:
     try:
-        return "\n".join(line for _, line in text_lines(sheet))
+        return whole_text(sheet)
     except MissingInputError as error:
         raise MissingInputError("the samplesheet does not exist", path=sheet, hint="check the path") from error
 

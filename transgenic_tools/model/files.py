@@ -7,12 +7,11 @@ A surprise: both loaders read the same two files (config.json, model.safetensors
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -20,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.io.json_text import read_object
 from transgenic_tools.lattice.vocabulary import VOCABULARY_VERSION
 from transgenic_tools.model.config import (
     EmbeddedEncoderConfig,
@@ -94,19 +94,10 @@ def _read_config(directory: Path) -> ModelConfig:
     """The checked config."""
     path = directory / "config.json"
 
-    def no_number(text: str) -> NoReturn:
-        raise ValueError(f"{text} is no number")
-
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"), parse_constant=no_number)
-        if not isinstance(saved, dict):
-            raise ValueError("the JSON is no object")
-        if missing := [
-            part.name for part in fields(ModelConfig) if part.name != "scan" and saved.get(part.name) is None
-        ]:
-            raise ValueError(f"no {', '.join(missing)}")
-    except ValueError as error:
-        raise BadInputError(f"no configuration of a model: {error}", path=path, hint=_AGAIN) from error
+    saved = read_object(path, hint=_AGAIN)
+    missing = [part.name for part in fields(ModelConfig) if part.name != "scan" and saved.get(part.name) is None]
+    if missing:
+        raise BadInputError(f"no configuration of a model: no {', '.join(missing)}", path=path, hint=_AGAIN)
     check_vocabulary(saved["vocabulary_version"], directory)
     try:
         return ModelConfig.from_dict({part.name: saved.get(part.name) for part in fields(ModelConfig)})

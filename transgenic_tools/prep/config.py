@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from transgenic_tools.choices import SHARD_BASES
 from transgenic_tools.errors import UsageError
+from transgenic_tools.io.samplesheet import check_sample_name
 
 ContigEnd = Literal["pad", "clip"]
 Routine = Literal["whole", "cds_overlap", "intron_overlap", "junctions"]
@@ -107,6 +108,7 @@ class Config:
                 "give either --annotation (genes with structure) or --regions (loci alone)",
                 hint="one of the two, not both and not neither",
             )
+        check_sample_name(self.sample, "--sample")
         if self.shard_bases < 1:
             raise UsageError(f"--shard-bases {self.shard_bases}", hint="give 1 or more")
         if self.folds < 0 or self.folds == 1:

@@ -20,6 +20,7 @@ from transgenic_tools import gsf
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.samplesheet import is_sample_name
 from transgenic_tools.io.shards import expand_shards, read_shard, shard_provenance, write_gene_shard
 from transgenic_tools.prep.homology import groups_of_proteins
 from transgenic_tools.prep.split import Split, fold_of, parse_split, split_groups
@@ -117,6 +118,11 @@ def _target(path: Path, taken: set[str]) -> str:
         raise BadInputError(
             f"the shard holds the samples {', '.join(samples) or '(none)'}", path=path, hint="one genome a shard"
         )
+    if not is_sample_name(samples[0]):
+        raise BadInputError(
+            f"the sample is called {samples[0]!r}, which can be no folder's name", path=path,
+            hint="make the shard again, with another --sample",
+        )  # fmt: skip
     name = f"{samples[0]}/{path.name}"
     if name in taken:
         raise BadInputError(f"two shards would be written as {name}", path=path, hint="give them other names")

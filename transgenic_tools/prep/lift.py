@@ -8,7 +8,6 @@ A surprise: the genes of the held-out splits are aligned too, but only to keep t
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,6 +25,7 @@ from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.rejects import LIFT, Reject, write_rejects_file
 from transgenic_tools.io.rows import LIFTED, PARTIAL, GeneRow
+from transgenic_tools.io.samplesheet import check_sample_name
 from transgenic_tools.io.shards import read_shard, write_gene_shards
 from transgenic_tools.prep.lift_align import (
     AlignConfig,
@@ -72,8 +72,7 @@ class LiftConfig:
     def __post_init__(self) -> None:
         if not self.splits:
             raise UsageError("no split to lift", hint="give --split train")
-        if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.sample, re.ASCII):
-            raise UsageError(f"--sample {self.sample!r}", hint="use letters, digits, '_', '.' and '-'")
+        check_sample_name(self.sample, "--sample")
         if self.flank < 0:
             raise UsageError(f"--flank {self.flank}", hint="give 0 or more bases")
         if not 0 < self.align.min_identity <= 1:

@@ -131,6 +131,8 @@ def _decide(
     """Split, fold and codes of each gene."""
     rule = parse_split(config.split) if config.split else None
     groups = source.families(chosen, fasta) if rule is not None and rule.kind == "homology" else None
+    if rule is not None and rule.kind == "block" and rule.seqid not in fasta:
+        log.warning("--split %s: %s has no such sequence, so all of its genes train", config.split, config.fasta.name)
     splits = assign_splits(chosen, rule, sample=config.sample, groups=lambda: groups or {})
     folds = assign_folds(chosen, config.folds, splits, groups)
     codes: dict[str, list[str]] = {}

@@ -23,7 +23,7 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.window import Window, window_around
 from transgenic_tools.io.files import is_pipe, open_text, text_lines
 from transgenic_tools.io.gff3 import read_annotation, write_genes
-from transgenic_tools.provenance import Provenance, write_aside
+from transgenic_tools.provenance import Provenance, check_outputs, write_aside
 
 MAGIC = "#gsf 1"
 COLUMNS = ("gene_id", "seqid", "start", "end", "strand", "window_start", "window_end", "transcripts", "gsf")
@@ -142,7 +142,9 @@ def convert(source: Path, target: Path, *, flank: int = 0) -> Converted:
     Raises:
         MissingInputError: no such file.
         BadInputError: the source cannot be read.
+        UsageError: the target is the source.
     """
+    check_outputs({"--out": target}, inputs=(source,))
     if is_sentences(source):
         genes = list(read_sentences(source))
         provenance = Provenance("tg-prep gsf", {"source": source.name})

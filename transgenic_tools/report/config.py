@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transgenic_tools.errors import MissingInputError, UsageError
+from transgenic_tools.provenance import check_outputs
 
 _SUFFIXES = re.compile(
     r"(\.(gff3?|gtf|gz|bgz|json|tsv|parquet|rejects|prep|evaluation|metrics|jsonl|predictions))+$", re.IGNORECASE
@@ -31,6 +32,7 @@ def parse_source(text: str) -> Source:
 
     Raises:
         MissingInputError: no such file.
+        UsageError: nothing stands before the `=`.
     """
     sample, equals, rest = text.partition("=")
     if not equals or "/" in sample or (Path(text).exists() and not Path(rest).exists()):
@@ -38,6 +40,8 @@ def parse_source(text: str) -> Source:
         sample = _SUFFIXES.sub("", path.name) or path.name
     else:
         path = Path(rest)
+    if not sample:
+        raise UsageError(f"{text!r} names no sample", hint="write SAMPLE=PATH")
     if not path.exists():
         raise MissingInputError("the file does not exist", path=path, hint="give SAMPLE=PATH of a file that exists")
     return Source(sample, path)
@@ -93,6 +97,11 @@ class Config:
     title: str = "transgenic_tools report"
 
     def __post_init__(self) -> None:
+        groups = (
+            self.annotations, self.references, self.evaluations, self.rejects, self.preps, self.generations, self.fasta
+        )  # fmt: skip
+        named = [source.path for group in groups for source in group]
+        check_outputs({"--out": self.out}, inputs=(*named, *self.training, *self.predictions, self.params))
         samples = [source.sample for source in self.annotations]
         twice = sorted({sample for sample in samples if samples.count(sample) > 1})
         if twice:

@@ -7,7 +7,6 @@ A surprise: the deviation is that of a sample (n - 1), and empty for a single fo
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.errors import UsageError
+from transgenic_tools.io.json_text import read_object
 from transgenic_tools.provenance import write_aside
 
 #: Column -> where it stands in the JSON of tg-evaluate.
@@ -37,6 +37,9 @@ HELD_OUT = {
 }
 
 
+_HINT = "give the JSON that tg-evaluate writes, and the directories of tg-train"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fold:
     """One model's figures on one sample, in the order of the columns; None where there is none."""
@@ -44,18 +47,6 @@ class Fold:
     sample: str
     number: int
     figures: tuple[float | None, ...]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingInputError("there is no such file", path=path, hint="check the path") from error
-    except ValueError as error:
-        raise BadInputError("this is no JSON", path=path, hint="give the JSON that tg-evaluate writes") from error
-    if not isinstance(loaded, dict):
-        raise BadInputError("this JSON is no object", path=path, hint="give the JSON that tg-evaluate writes")
-    return loaded
 
 
 def _figure(source: Mapping[str, Any], keys: Sequence[str]) -> float | None:
@@ -77,8 +68,8 @@ def read_fold(path: Path, models: Mapping[str, Path]) -> Fold:
         raise UsageError(f"{path}: the name tells no fold", hint="name evaluations <sample>.fold_<k>.json")
     sample, fold, number = named.groups()
     summary = models[fold] / "training.json" if fold in models else None
-    learned = _read(summary) if summary is not None and summary.exists() else {}
-    tested = _read(path)
+    learned = read_object(summary, hint=_HINT) if summary is not None and summary.exists() else {}
+    tested = read_object(path, hint=_HINT)
     figures = [_figure(tested, keys) for keys in ON_TEST.values()]
     return Fold(
         sample=sample, number=int(number), figures=(*figures, *(_figure(learned, keys) for keys in HELD_OUT.values()))

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transgenic_tools.errors import BadInputError
+from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.genome.site import Site
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.json_text import read_object
 from transgenic_tools.io.shards import expand_shards, prediction_provenance, read_predictions
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.report.config import SEQUENCE_LIMIT, Config, Source
@@ -25,7 +26,7 @@ from transgenic_tools.report.multiqc import write_multiqc
 from transgenic_tools.report.numbers import sample_numbers
 from transgenic_tools.report.page import Report, SampleReport, Stage, render
 from transgenic_tools.report.payload import build_payload
-from transgenic_tools.report.sources import flatten, read_json, read_provenance, read_rejects, read_training
+from transgenic_tools.report.sources import flatten, read_provenance, read_rejects, read_training
 from transgenic_tools.report.words import STAGE_WORDS
 
 SitesBySample = Mapping[str, Mapping[str, tuple[Site, ...]]]
@@ -127,13 +128,16 @@ def _samples(config: Config, loci: Mapping[str, list[Locus]]) -> list[SampleRepo
     evaluations, preps, annotations = map(_by_sample, (config.evaluations, config.preps, config.annotations))
     samples = []
     for sample in config.samples:
-        evaluation = read_json(evaluations[sample]) if sample in evaluations else {}
+        evaluation = read_object(evaluations[sample]) if sample in evaluations else {}
         _check_evaluation(evaluation, evaluations.get(sample))
+        prep = read_object(preps[sample]) if sample in preps else {}
+        if sample in preps and prep.keys().isdisjoint(("genes", "provenance")):
+            raise BadInputError("neither 'genes' nor 'provenance'", path=preps[sample], hint="give tg-prep's prep.json")
         samples.append(
             SampleReport(
                 numbers=sample_numbers(sample, loci.get(sample, [])),
                 evaluation=evaluation,
-                prep=read_json(preps[sample]) if sample in preps else {},
+                prep=prep,
                 rejects=dict(read_rejects(s.path for s in config.rejects if s.sample == sample)),
                 provenance=read_provenance(annotations[sample]) if sample in annotations else {},
                 stages=_stages(config, sample),
@@ -154,7 +158,7 @@ def _stages(config: Config, sample: str) -> tuple[Stage, ...]:
     """What was really run for a sample: of each stage the settings that it wrote into its own result."""
     found: list[Mapping[str, Any]] = []
     for sources in (config.preps, config.evaluations):
-        found += [read_json(one.path).get("provenance") or {} for one in sources if one.sample == sample]
+        found += [read_object(one.path).get("provenance") or {} for one in sources if one.sample == sample]
     found += [read_provenance(one.path) for one in config.annotations if one.sample == sample]
     # Shards are not tied to a sample by name here; those of several samples were made by one command line.
     shards = expand_shards(config.predictions) if config.predictions else ()
@@ -165,7 +169,7 @@ def _stages(config: Config, sample: str) -> tuple[Stage, ...]:
         if one.get("tool")
     ]
     stages += [
-        Stage("tg-generate, as it ran", "", tuple(r for r in flatten(read_json(one.path)) if r[0] != "predictions"))
+        Stage("tg-generate, as it ran", "", tuple(r for r in flatten(read_object(one.path)) if r[0] != "predictions"))
         for one in config.generations
         if one.sample == sample
     ]
@@ -184,10 +188,11 @@ def _run_settings(config: Config) -> list[tuple[str, str]]:
     if config.model is not None:
         settings = config.model / "config.json" if config.model.is_dir() else config.model
         rows.append(("model", config.model.resolve().name))
-        if settings.exists():
-            rows += [(f"model: {key}", value) for key, value in flatten(read_json(settings)) if len(value) < 200]
+        if not settings.exists():
+            raise MissingInputError("no model there: no config.json", path=config.model, hint="give a model directory")
+        rows += [(f"model: {key}", value) for key, value in flatten(read_object(settings)) if len(value) < 200]
     if config.params is not None:
-        rows += list(flatten(read_json(config.params)))
+        rows += list(flatten(read_object(config.params)))
     return rows
 
 

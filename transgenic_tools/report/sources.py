@@ -7,32 +7,17 @@ A surprise: keys that this release does not know are ignored, keys that are miss
 from __future__ import annotations
 
 import csv
-import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.io.files import open_text, text_lines
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        BadInputError: not JSON, or not an object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadInputError(
-            f"this is not JSON ({error})", path=path, hint="give a JSON file of this project"
-        ) from error
-    if not isinstance(value, dict):
-        raise BadInputError("the JSON is no object", path=path, hint="give a JSON file of this project")
-    return value
+from transgenic_tools.io.json_text import parse_object
 
 
 def read_rejects(paths: Iterable[Path]) -> Counter[str]:
@@ -71,6 +56,15 @@ class Training:
     final: Mapping[str, float] = field(default_factory=dict)
 
 
+def is_finite(value: Any) -> bool:
+    """A number that a curve can be drawn through; an integer may be too large for one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    with suppress(OverflowError):
+        return math.isfinite(value)
+    return False
+
+
 _NOT_CURVES = {"step", "epoch", "split"}
 
 
@@ -78,23 +72,21 @@ def read_training(path: Path) -> Training:
     """`metrics.jsonl`: one object a line with `step`, `split` and figures.
 
     Raises:
-        BadInputError: a line is not JSON.
+        BadInputError: a line is no JSON object.
     """
     points: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
     final: dict[str, float] = {}
     for number, line in text_lines(path):
         if not line.strip():
             continue
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise BadInputError(f"not JSON: {error}", path=path, line=number, hint="give metrics.jsonl") from error
+        entry = parse_object(line, path=path, line=number, hint="give metrics.jsonl", not_finite=True)
         split, stage = str(entry.get("split", "train")), str(entry.get("stage", ""))
+        step = float(entry["step"]) if is_finite(entry.get("step")) else float(number)
         for name, value in entry.items():
-            if name in _NOT_CURVES or isinstance(value, bool) or not isinstance(value, int | float):
+            if name in _NOT_CURVES or not is_finite(value):
                 continue
             series = points.setdefault((name, stage), {}).setdefault(split, [])
-            series.append((float(entry.get("step", number)), float(value)))
+            series.append((step, float(value)))
             if split == "validation":
                 final[name] = float(value)
     stages = Counter(name for name, _ in points)
@@ -117,11 +109,9 @@ def read_provenance(path: Path) -> dict[str, Any]:
                 break
             _, found, text = line.partition("# provenance ")
             if found:
-                try:
-                    value = json.loads(text)
-                except json.JSONDecodeError:
-                    break
-                return value if isinstance(value, dict) else {}
+                with suppress(BadInputError):
+                    return parse_object(text, path=path, hint="")
+                break
     return {}
 
 

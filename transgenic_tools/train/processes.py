@@ -7,7 +7,6 @@ process for the only one; so DeepSpeed on a CPU is started with the gloo backend
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from accelerate.utils import DistributedType, InitProcessGroupKwargs, KwargsHand
 from torch import Tensor, nn
 
 from transgenic_tools.errors import BadInputError, MissingInputError, TransgenicError, UsageError
-from transgenic_tools.io.files import text_lines
+from transgenic_tools.io.json_text import read_object
 from transgenic_tools.train.config import Config
 
 
@@ -43,11 +42,8 @@ def read_zero(path: Path) -> dict[str, Any]:
     hint = "conf/deepspeed/zero2.json of the repository is one"
     if not path.exists():
         raise MissingInputError("no such DeepSpeed configuration", path=path, hint=hint)
-    try:
-        settings = json.loads("".join(line for _, line in text_lines(path)))
-    except ValueError as error:
-        raise BadInputError(f"this is not JSON: {error}", path=path, hint=hint) from error
-    if not isinstance(settings, dict) or not isinstance(settings.get("zero_optimization", {}), dict):
+    settings = read_object(path, hint=hint)
+    if not isinstance(settings.get("zero_optimization", {}), dict):
         raise BadInputError("the JSON is no object of settings", path=path, hint=hint)
     return settings
 

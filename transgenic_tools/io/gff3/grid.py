@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.io.files import LIMITS
+from transgenic_tools.io.limits import limits
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -320,7 +320,7 @@ def read_grid(block: Block, table: TypeTable) -> Grid | None:
     view = np.frombuffer(buffer, np.uint8)
     if (
         any((view[column[at].start] == _QUOTE).any() for at in (0, 2, 8))
-        or (stop - column[8].start).max(initial=0) > LIMITS.attribute
+        or (stop - column[8].start).max(initial=0) > limits().attribute
     ):
         return None
     seqids, types = _seqids(buffer, column[0]), _types(buffer, column[2], table)

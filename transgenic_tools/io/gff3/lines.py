@@ -24,7 +24,7 @@ import pyarrow as pa
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.files import LIMITS, LineEnds, open_text, refuse_long_line
+from transgenic_tools.io.files import LineEnds, open_text, refuse_long_line
 from transgenic_tools.io.gff3.attributes import gff3_id, gff3_parents, gtf_first, gtf_value, parse_gtf
 from transgenic_tools.io.gff3.careful import Lost, Named, named_in, utf8, well_formed
 from transgenic_tools.io.gff3.grid import (
@@ -39,6 +39,7 @@ from transgenic_tools.io.gff3.grid import (
     stretches,
 )
 from transgenic_tools.io.gff3.nodes import Nodes, is_gene_type
+from transgenic_tools.io.limits import how_to_raise, limits
 
 Dialect = Literal["gff3", "gtf"]
 
@@ -206,7 +207,7 @@ def _blocks(path: Path, lines: Lines) -> Iterator[Block]:
                 yield Block(buffer, MARGIN, cut)
                 buffer[MARGIN : MARGIN + filled - cut] = buffer[cut:filled]
                 filled = MARGIN + filled - cut
-            if filled - MARGIN > LIMITS.line:
+            if filled - MARGIN > limits().line:
                 refuse_long_line(path, lines.n_lines + 1)
             if not count:
                 return
@@ -519,18 +520,19 @@ class _BlockReader:
     def _check_limits(self, attributes: pa.Array, seqids: list[str], numbers: npt.NDArray[np.int64]) -> None:
         import pyarrow.compute as pc
 
-        for row in np.flatnonzero(pc.binary_length(attributes).to_numpy() > LIMITS.attribute).tolist():
+        most = limits()
+        for row in np.flatnonzero(pc.binary_length(attributes).to_numpy() > most.attribute).tolist():
             longest = max(map(len, attributes[row].as_py().split(";")))
-            if longest > LIMITS.attribute:
+            if longest > most.attribute:
                 raise BadInputError(
-                    f"an attribute of {longest:,} letters; at most {LIMITS.attribute:,} are read", path=self.path,
-                    line=int(numbers[row]), hint="shorten column 9, or check that this is the right file",
+                    f"an attribute of {longest:,} letters; at most {most.attribute:,} are read", path=self.path,
+                    line=int(numbers[row]), hint=f"check that this is the right file, {how_to_raise('attribute')}",
                 )  # fmt: skip
         longest = max(map(len, seqids), default=0)
-        if longest > LIMITS.name:
+        if longest > most.name:
             raise BadInputError(
-                f"a sequence name of {longest:,} letters; at most {LIMITS.name:,} are read", path=self.path,
-                line=int(numbers[0]), hint="check that columns are separated by tabs",
+                f"a sequence name of {longest:,} letters; at most {most.name:,} are read", path=self.path,
+                line=int(numbers[0]), hint=f"check that columns are separated by tabs, {how_to_raise('name')}",
             )  # fmt: skip
 
     def _learn_dialect(self, texts: list[str]) -> None:

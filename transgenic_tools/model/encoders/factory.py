@@ -6,7 +6,6 @@ A surprise: sizes are taken from the config.json beside the weights, so `weights
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from transgenic_tools.errors import BadInputError, MissingInputError, TryAgainError, UsageError
+from transgenic_tools.io.json_text import read_object
 from transgenic_tools.model.config import (
     AutoEncoderConfig,
     EsmEncoderConfig,
@@ -141,7 +141,7 @@ def sizes_from_directory(config: Pretrained, directory: Path) -> Pretrained:
     path = directory / "config.json"
     if not path.is_file():
         return config
-    published = json.loads(path.read_text(encoding="utf-8"))
+    published = read_object(path, hint="give the directory of a published encoder")
     own = set(type(config).__dataclass_fields__)
     sizes = {_SIZES[key]: value for key, value in published.items() if _SIZES.get(key) in own and value is not None}
     return replace(config, **sizes)
