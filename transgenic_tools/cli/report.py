@@ -148,4 +148,31 @@ def folds(
     _LOG.info("%s: %d folds", out, write_folds(evaluations, model or (), out))
 
 
+@app.command()
+def jbrowse(
+    annotation: Annotations = None,
+    fasta: Annotated[list[str] | None, _many("--fasta", "Genome, as SAMPLE=PATH; may be repeated.")] = None,
+    reference: References = None,
+    track: Annotated[
+        list[str] | None, _many("--track", "bigWig, e.g. of tg-backmap --sites, as SAMPLE=PATH; may be repeated.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("jbrowse"),
+    version: VersionOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a folder that JBrowse 2 and IGV open: compressed, indexed files and their settings."""
+    set_up_logging(0, quiet)
+    if not annotation:
+        raise UsageError("nothing to show", hint="give --annotation SAMPLE=PATH and --fasta SAMPLE=GENOME")
+    from transgenic_tools.report.config import parse_sources
+    from transgenic_tools.report.genome_browser import BrowserConfig, write_browser_folder
+
+    config = BrowserConfig(
+        annotations=parse_sources(annotation), fasta=parse_sources(fasta), references=parse_sources(reference),
+        tracks=parse_sources(track), out=out,
+    )  # fmt: skip
+    for path in write_browser_folder(config):
+        _LOG.info("%s", path)
+
+
 main = entry_point(app, "tg-report")
