@@ -17,13 +17,15 @@ from transgenic_tools.io.gff3 import read_annotation
 pytestmark = [pytest.mark.usefixtures("needs_nextflow"), pytest.mark.slow]
 SAMPLE = "athaliana_chr1_slice"
 GOLDEN = Path(__file__).parent / "golden" / "demo.json"
+DEMO = ("-profile", "test", "--gtf", "true", "--proteins", "true", "--evaluation_tables", "true")
+SLICE = nextflow.ROOT / "assets" / "demo" / SAMPLE
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> nextflow.Run:
     if reason := nextflow.missing():
         pytest.skip(reason)
-    return nextflow.run("-profile", "test", launch_dir=tmp_path_factory.mktemp("demo"))
+    return nextflow.run(*DEMO, launch_dir=tmp_path_factory.mktemp("demo"))
 
 
 def summary(run: nextflow.Run) -> dict[str, object]:
@@ -93,17 +95,43 @@ def test_reports_and_versions_are_there(demo: nextflow.Run) -> None:
         assert found[0].read_text().startswith("gene\treason\tdetail")
 
 
+def annotated(outdir: Path, *flags: str) -> dict[str, bytes]:
+    """What tg-annotate writes of the same slice with the settings of the profile, but its log and what lies between."""
+    tool = nextflow.ROOT / ".venv" / "bin" / "python"
+    code = "from transgenic_tools.cli.entry import annotate; annotate()"
+    words = [f"{SLICE}.fa.gz", "--out", str(outdir), "--precision", "fp32", "--device", "cpu", *flags]
+    done = subprocess.run([tool, "-c", code, *words], capture_output=True, text=True, check=False, cwd=nextflow.ROOT)
+    assert done.returncode == 0, done.stderr
+    return published(outdir, without=("work", "annotate.log"))
+
+
+def published(outdir: Path, *, without: tuple[str, ...] = ("pipeline_info",)) -> dict[str, bytes]:
+    """Files of a run by name. `pipeline_info` is Nextflow's own: times, tasks, versions, parameters."""
+    found = {path.relative_to(outdir): path for path in outdir.rglob("*") if path.is_file()}
+    return {str(name): path.read_bytes() for name, path in sorted(found.items()) if name.parts[0] not in without}
+
+
+def same(ours: dict[str, bytes], theirs: dict[str, bytes]) -> None:
+    assert set(ours) == set(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def test_tg_annotate_writes_the_same_bytes(demo: nextflow.Run, tmp_path: Path) -> None:
+    """Every file that the pipeline publishes, and no other."""
+    flags = ("--gtf", "--proteins", "--evaluation-tables", "--shard-bases", "50000")
+    same(annotated(tmp_path / "out", "--annotation", f"{SLICE}.gff3.gz", *flags), published(demo.outdir))
+
+
 def test_resumed_with_other_shards_the_annotation_is_the_same_bytes(demo: nextflow.Run) -> None:
     """A second run does no work; one with larger shards does, and ends at the same bytes."""
-    again = nextflow.run("-profile", "test", "-resume", launch_dir=demo.launch_dir)
+    again = nextflow.run(*DEMO, "-resume", launch_dir=demo.launch_dir)
     assert again.code == 0, again.text
     assert not again.count()
     assert sum(again.count("CACHED").values()) == len(demo.tasks)
 
     before = demo.file(f"annotation/{SAMPLE}.gff3").read_bytes()
     other = nextflow.run(
-        "-profile", "test", "-resume", "--shard_bases", "1000000",
-        launch_dir=demo.launch_dir, outdir=demo.launch_dir / "other",
+        *DEMO, "-resume", "--shard_bases", "1000000", launch_dir=demo.launch_dir, outdir=demo.launch_dir / "other",
     )  # fmt: skip
     assert other.code == 0, other.text
     assert other.count()["TG_GENERATE"] == 1
@@ -122,3 +150,5 @@ def test_the_bare_slice_is_scanned_and_annotated(demo: nextflow.Run) -> None:
     assert figures["base_f1"] > 0.85  # type: ignore[operator]
     assert figures["exon_f1"] > 0.6  # type: ignore[operator]
     assert figures["gene_exact"] > 0.5  # type: ignore[operator]
+    flags = ("--reference", f"{SLICE}.gff3.gz", "--shard-bases", "50000")
+    same(annotated(demo.launch_dir / "tool", *flags), published(bare.outdir))

@@ -24,7 +24,7 @@ from tests.pipeline.test_schema import options_of, schema_params
 PAGES = ("README.md", "docs/usage.md")
 #: Their commands stand in running text.
 TEXT_PAGES = (*PAGES, "docs/output.md", "docs/troubleshooting.md")
-TOOLS = ("prep", "encode", "train", "generate", "backmap", "evaluate", "report")
+TOOLS = ("annotate", "prep", "encode", "train", "generate", "backmap", "evaluate", "report")
 #: Flags of Nextflow, of SLURM and of container engines.
 ELSEWHERE = {"--help", "--version", "--gpus", "--constraint", "--gres", "--me", "--nv", "--device"}
 KINDS = {"run", "pipeline", "setup", "cluster"}

@@ -20,6 +20,10 @@ def prep() -> None:
     _run("prep")
 
 
+def annotate() -> None:
+    _run("annotate")
+
+
 def encode() -> None:
     _run("encode")
 

@@ -11,11 +11,24 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 SECONDS_BETWEEN_LINES = 10.0
+_lines_alone: ContextVar[bool] = ContextVar("_lines_alone", default=False)
+
+
+@contextmanager
+def lines_alone() -> Iterator[None]:
+    """Within it no bar is drawn: somebody else holds the terminal and shows the lines."""
+    before = _lines_alone.set(True)
+    try:
+        yield
+    finally:
+        _lines_alone.reset(before)
 
 
 class Progress:
@@ -79,7 +92,7 @@ def track(
         size: How much of `total` an item is.
         bases: Bases of an item.
     """
-    if not (sys.stderr.isatty() and log.isEnabledFor(logging.INFO)):
+    if _lines_alone.get() or not (sys.stderr.isatty() and log.isEnabledFor(logging.INFO)):
         progress = Progress(log, total=total, last=False)
         for item in items:
             yield item

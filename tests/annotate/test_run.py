@@ -1,0 +1,179 @@
+"""tg-annotate on a small genome: every way in, what a kill costs, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from tests.faults import world
+from tests.scan.test_cli import _SMALL, EAGER
+from transgenic_tools.annotate import run as annotate_run
+from transgenic_tools.annotate.config import Config
+from transgenic_tools.annotate.run import run
+from transgenic_tools.cli.annotate import app
+from transgenic_tools.errors import EXIT_USAGE, MissingInputError, TransgenicError, UsageError
+from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
+from transgenic_tools.scan import run as scan_run
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small and untrained: it finds genes in anything, and writes something into them."""
+    torch.manual_seed(1)
+    directory = tmp_path_factory.mktemp("model")
+    network = TransgenicModel(TransgenicConfig(encoder=_SMALL, decoder={"dim": 16, "heads": 2, "layers": 1}))
+    network.refit(scoring=EAGER, scan=EAGER)
+    network.save_pretrained(directory)
+    return directory
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    world.build(tmp_path)
+    return tmp_path
+
+
+def settings(here: Path, model: Path, **more: Any) -> Config:
+    given = {"fasta": here / "g.fa", "outdir": here / "out", "model": model, "scan_model": model}
+    return Config(**{**given, "precision": "fp32", "device": "cpu", **more})
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """All but what lies between the stages, and the log."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "work" not in path.parts and path.name != "annotate.log"
+    }
+
+
+def test_a_bare_genome_by_shares_gives_the_bytes_of_one(
+    here: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(settings(here, model, outdir=here / "one", further=frozenset({"proteins"}), reference=here / "a.gff3"))
+    monkeypatch.setattr(annotate_run, "_SHARE", 500)
+    run(settings(here, model, outdir=here / "many", further=frozenset({"proteins"}), reference=here / "a.gff3"))
+    assert len(list((here / "many" / "work" / "scan").iterdir())) > 9
+    one, many = results(here / "one"), results(here / "many")
+    assert one == many
+    assert {"annotation/g.gff3", "annotation/g.loci.bed", "annotation/g.pep.fa", "annotation/g.rejects.tsv",
+            "evaluation/g.json", "evaluation/g.tsv", "report/report.html"} <= set(one)  # fmt: skip
+    assert one["annotation/g.loci.bed"].count(b"\n") > 1
+    assert read_annotation(whole.annotation).genes
+
+
+def test_an_annotation_gives_loci_and_the_reference(here: Path, model: Path) -> None:
+    result = run(settings(here, model, annotation=here / "a.gff3", sample="one", evaluation_tables=True))
+    assert result.evaluation is not None
+    assert json.loads(result.evaluation.read_text())["n"]["reference_genes"] == 10
+    assert {"prep/one/prep.json", "prep/one/rejects.tsv", "evaluation/one.genes.tsv"} <= set(results(here / "out"))
+
+
+def test_regions_alone_are_not_evaluated(here: Path, model: Path) -> None:
+    result = run(settings(here, model, regions=here / "r.bed"))
+    assert result.evaluation is None
+    assert not (here / "out" / "evaluation").exists()
+    assert result.report.exists()
+
+
+def test_augment_keeps_the_users_lines(here: Path, model: Path) -> None:
+    result = run(settings(here, model, annotation=here / "a.gff3", augment=True))
+    lines = result.annotation.read_text().splitlines()
+    assert [line for line in (here / "a.gff3").read_text().splitlines() if line not in lines] == []
+
+
+def test_a_run_that_ended_early_goes_on(here: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluation fails; the next run does what was not done, and its files are those of a run in one piece."""
+    import transgenic_tools.evaluate.run as evaluation
+    import transgenic_tools.generate.run as generation
+
+    whole = settings(here, model, outdir=here / "whole", reference=here / "a.gff3")
+    run(whole)
+    again = dataclasses.replace(whole, outdir=here / "again")
+    with monkeypatch.context() as broken:
+        broken.setattr(evaluation, "run", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(again)
+    assert not (here / "again" / "report").exists()
+
+    def no_more(*_: Any) -> Any:
+        raise AssertionError("it was done already")
+
+    monkeypatch.setattr(generation, "run", no_more)
+    monkeypatch.setattr(scan_run, "run", no_more)
+    run(again)
+    assert results(here / "again") == results(here / "whole")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"annotation": "a.gff3", "regions": "r.bed"}, "--reference"),
+        ({"augment": True}, "--annotation"),
+        ({"keep_names": True}, "--reference"),
+        ({"augment": True, "annotation": "a.gff3", "csq_attributes": True}, "--csq-attributes"),
+        ({"min_gene_confidence": 1.5}, "--min-gene-confidence 1.5"),
+        ({"extend_genes": True}, "--augment"),
+        ({"reads": "r.fq"}, "--reference"),
+        ({"sample": "a/b"}, "--sample"),
+        ({"fasta": Path("-.fa")}, "--sample"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(here: Path, model: Path, more: dict[str, Any], said: str) -> None:
+    paths = {
+        name: here / value if name in ("annotation", "regions", "reads") else value for name, value in more.items()
+    }
+    with pytest.raises(UsageError, match=said):
+        settings(here, model, **paths)
+
+
+def test_a_missing_file_is_named_before_anything_is_done(here: Path, model: Path) -> None:
+    with pytest.raises(MissingInputError, match=r"none\.gff3"):
+        run(settings(here, model, reference=here / "none.gff3"))
+    assert not (here / "out").exists()
+
+
+def test_what_a_later_stage_would_refuse_is_refused_at_once(here: Path, model: Path) -> None:
+    with pytest.raises(UsageError, match="--submission '1'"):
+        run(settings(here, model, submission="1"))
+    assert not (here / "out").exists()
+
+
+def test_names_of_genomes() -> None:
+    for file, name in {"g.fa": "g", "a.b.fasta.gz": "a.b", "x.fna.bgz": "x", "plain": "plain"}.items():
+        assert Config(fasta=Path(file), outdir=Path("o")).name == name
+
+
+def test_the_command_line(here: Path, model: Path) -> None:
+    words = (
+        f"{here / 'g.fa'} -r {here / 'r.bed'} -o {here / 'out'} -m {model} --device cpu --precision fp32 --bed --json"
+    )
+    root, handlers = logging.getLogger(), list(logging.getLogger().handlers)
+    try:
+        done = CliRunner().invoke(app, words.split())
+        assert done.exit_code == 0, done.output
+        told = json.loads(done.stdout.splitlines()[-1])
+        log = (here / "out" / "annotate.log").read_text()
+        again = CliRunner().invoke(app, [*words.split(), "-q"])
+    finally:
+        root.handlers = handlers
+    assert told["annotation"] == str(here / "out" / "annotation" / "g.gff3")
+    assert str(here / "out" / "annotation" / "g.bed") in told["files"]
+    for number, stage in enumerate(("prep", "generate", "backmap", "report"), start=1):
+        assert f"INFO [{number}/4] {stage}\n" in log
+    assert again.exit_code == 0
+    assert json.loads(again.stdout.splitlines()[-1]) == told
+
+
+def test_wrong_usage_has_its_exit_code(here: Path) -> None:
+    done = CliRunner().invoke(app, [str(here / "g.fa"), "--augment", "-o", str(here / "out")])
+    assert isinstance(done.exception, TransgenicError)
+    assert done.exception.exit_code == EXIT_USAGE

@@ -1,0 +1,275 @@
+"""tg-annotate: a genome to its annotation, all stages in one process, in the order of the pipeline.
+
+In: `Config`. Out: the tree of the pipeline (docs/output.md), and `work/` with what goes between the stages.
+A surprise: nothing is computed here; each stage gets the settings that the pipeline would give it, so the files are the
+same to the byte, and a step whose inputs and settings have not changed is not done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.annotate.config import ENDINGS, Config, Further
+from transgenic_tools.annotate.journal import Journal, one_run_at_a_time
+from transgenic_tools.backmap.config import Config as BackmapConfig
+from transgenic_tools.errors import MissingInputError
+from transgenic_tools.provenance import write_aside
+from transgenic_tools.scan.config import Config as ScanConfig
+
+logger = logging.getLogger("tg-annotate")
+#: Bases of a share of a scan, which is what a killed one loses at most; their number changes nothing in the result.
+_SHARE, _MOST_SHARES = 10_000_000, 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Where things are.
+
+    Attributes:
+        evaluation: JSON of the evaluation, None without a reference.
+    """
+
+    sample: str
+    annotation: Path
+    report: Path
+    evaluation: Path | None = None
+    files: tuple[Path, ...] = ()
+
+    def sentence(self) -> str:
+        """Where to look first."""
+        figures = "" if self.evaluation is None else f"\nfigures     {self.evaluation}"
+        return f"annotation  {self.annotation}\nreport      {self.report}{figures}"
+
+    def summary(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "sample": self.sample,
+            "annotation": str(self.annotation),
+            "evaluation": None if self.evaluation is None else str(self.evaluation),
+            "report": str(self.report),
+            "files": [str(path) for path in self.files],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loci:
+    """What a scan or a preparation leaves for the stages after it."""
+
+    shards: tuple[Path, ...]
+    rejects: tuple[Path, ...]
+    summary: Path | None = None
+
+
+class _Run:
+    """One run: the settings, where things go, and what is done."""
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.out, self.work = config, config.outdir, config.outdir / "work"
+        self.journal = Journal(config.outdir, self.work / "finished.json")
+        self._at = 0
+
+    def begin(self, stage: str) -> None:
+        """Say which stage comes now."""
+        self._at += 1
+        logger.info("[%d/%d] %s", self._at, len(self.config.stages), stage, extra={"stage": stage})
+
+    # -- loci ----------------------------------------------------------------------------------------------------------
+
+    def scan(self) -> _Loci:
+        """Loci of a bare genome, share by share."""
+        from transgenic_tools.model.files import default_scan_dir
+
+        self.begin("scan")
+        config, of = self.config, _shares(self.config.fasta)
+        shards, rejects, beds = list[Path](), list[Path](), list[Path]()
+        for number in range(of):
+            label = f"{number + 1:0{len(str(of))}}of{of}"
+            settings = ScanConfig(
+                fasta=config.fasta, outdir=self.work / "scan" / label, model=config.scan_model or default_scan_dir(),
+                sample=config.name, skip_seqids=tuple(config.skip_seqids), part=(number, of),
+                min_score=config.scan_min_score, complete_only=config.complete_only, shard_bases=config.shard_bases,
+                threads=config.threads,
+            )  # fmt: skip
+            written = self.journal.once(f"scan {label}", settings, partial(_scan, settings))
+            shards += [path for path in written if path.suffix == ".parquet"]
+            rejects += [path for path in written if path.name == "rejects.tsv"]
+            beds += [path for path in written if path.name == "loci.bed"]
+        with write_aside(self.out / "annotation" / f"{config.name}.loci.bed") as aside, aside.open("wb") as whole:
+            for bed in beds:
+                whole.write(bed.read_bytes())
+        return _Loci(shards=tuple(shards), rejects=tuple(rejects))
+
+    def prep(self) -> _Loci:
+        """Loci of an annotation, or of regions."""
+        from transgenic_tools.prep.config import Config as PrepConfig
+        from transgenic_tools.prep.run import run
+
+        self.begin("prep")
+        config, folder = self.config, self.work / "shards"
+        settings = PrepConfig(
+            fasta=config.fasta, outdir=folder, annotation=config.annotation, regions=config.regions,
+            sample=config.name, aliases=config.aliases, shard_bases=config.shard_bases, threads=config.threads,
+        )  # fmt: skip
+        written = self.journal.once(
+            "prep", settings, lambda: [*run(settings).shards, folder / "prep.json", folder / "rejects.tsv"]
+        )
+        tables = {path.name: path for path in written if path.suffix != ".parquet"}
+        for name, path in tables.items():
+            _copy(path, self.out / "prep" / config.name / name)
+        shards = tuple(path for path in written if path.suffix == ".parquet")
+        return _Loci(shards=shards, rejects=(tables["rejects.tsv"],), summary=tables["prep.json"])
+
+    # -- what lies in them ---------------------------------------------------------------------------------------------
+
+    def generate(self, loci: _Loci) -> tuple[Path, ...]:
+        """Prediction shards."""
+        from transgenic_tools.generate.config import Config as GenerateConfig
+        from transgenic_tools.generate.run import run
+        from transgenic_tools.model.files import default_model_dir
+
+        self.begin("generate")
+        config = self.config
+        settings = GenerateConfig(
+            shards=loci.shards, model=config.model or default_model_dir(), outdir=self.work / "predictions",
+            decoding=config.search, device=config.device, precision=config.precision, batch_bases=config.batch_bases,
+            complete=config.augment, max_length=config.max_window, threads=config.threads,
+        )  # fmt: skip
+        return tuple(self.journal.once("generate", settings, lambda: run(settings).predictions))
+
+    def backmap_settings(self, loci: _Loci, predictions: tuple[Path, ...]) -> BackmapConfig:
+        """Settings of the backmapping; they are made before anything is done, too: a UsageError comes at once."""
+        config, folder = self.config, self.out / "annotation"
+
+        def beside(name: Further) -> Path | None:
+            return folder / f"{config.name}.{ENDINGS[name]}" if name in config.further else None
+
+        return BackmapConfig(
+            predictions=predictions, out=folder / f"{config.name}.gff3", fasta=config.fasta,
+            into=config.annotation if config.augment else None, rejects=folder / f"{config.name}.rejects.tsv",
+            earlier_rejects=loci.rejects, min_confidence=config.min_gene_confidence, id_prefix=config.id_prefix,
+            both_strands=config.both_strands, csq_attributes=config.csq_attributes, names=config.names,
+            submission=config.submission, extend_genes=config.extend_genes, gtf=beside("gtf"), bed=beside("bed"),
+            proteins=beside("proteins"), cds=beside("cds"), cdna=beside("cdna"), sites=beside("sites"),
+        )  # fmt: skip
+
+    def backmap(self, loci: _Loci, predictions: tuple[Path, ...]) -> list[Path]:
+        """The annotation, its rejects, and what else was asked for."""
+        from transgenic_tools.backmap.run import run
+
+        self.begin("backmap")
+        settings = self.backmap_settings(loci, predictions)
+
+        def work() -> list[Path]:
+            result = run(settings, progress=logger.info)
+            logger.info("%s", result.sentence())
+            return [settings.out, settings.rejects_path, *result.files[1:]]
+
+        return self.journal.once("backmap", settings, work)
+
+    # -- what it is worth ----------------------------------------------------------------------------------------------
+
+    def evaluate(self, annotation: Path, reference: Path) -> Path:
+        """Figures against a reference."""
+        from transgenic_tools.evaluate.config import Config as EvaluateConfig
+        from transgenic_tools.evaluate.run import run
+
+        self.begin("evaluate")
+        config, folder = self.config, self.out / "evaluation"
+
+        def table(end: str, wanted: bool = True) -> Path | None:
+            return folder / f"{config.name}.{end}" if wanted else None
+
+        settings = EvaluateConfig(
+            references=(reference,), predictions=(annotation,), json_path=folder / f"{config.name}.json",
+            tsv_path=table("tsv"), genes_path=table("genes.tsv", config.evaluation_tables),
+            transcripts_path=table("transcripts.tsv", config.evaluation_tables), reads=config.reads, fasta=config.fasta,
+        )  # fmt: skip
+
+        def work() -> list[Path]:
+            run(settings)
+            written = (settings.json_path, settings.tsv_path, settings.genes_path, settings.transcripts_path)
+            return [path for path in written if path is not None]
+
+        return self.journal.once("evaluate", settings, work)[0]
+
+    def report(self, loci: _Loci, written: Sequence[Path], evaluation: Path | None) -> Path:
+        """The page."""
+        from transgenic_tools.report.config import Config as ReportConfig
+        from transgenic_tools.report.config import Source
+        from transgenic_tools.report.run import run
+
+        self.begin("report")
+        config, folder = self.config, self.out / "report"
+
+        def of(path: Path | None) -> tuple[Source, ...]:
+            return () if path is None else (Source(config.name, path),)
+
+        settings = ReportConfig(
+            annotations=of(written[0]), references=of(config.compared_with), evaluations=of(evaluation),
+            preps=of(loci.summary), rejects=of(written[1]), augmented=config.augment, title=config.title,
+            out=folder / "report.html", multiqc=folder / "multiqc",
+        )  # fmt: skip
+
+        def work() -> list[Path]:
+            result = run(settings, progress=logger.info)
+            return [result.out, *result.multiqc]
+
+        return self.journal.once("report", settings, work)[0]
+
+
+def _shares(fasta: Path) -> int:
+    """By the size of the file, so that nothing is read for it."""
+    bases = fasta.stat().st_size * (4 if fasta.suffix in (".gz", ".bgz") else 1)
+    return max(1, min(_MOST_SHARES, bases // _SHARE))
+
+
+def _scan(settings: ScanConfig) -> list[Path]:
+    import torch
+
+    from transgenic_tools.scan.run import run
+
+    torch.set_num_threads(settings.threads)
+    run(settings)
+    return [
+        *sorted(settings.outdir.glob("genes*.parquet")),
+        settings.outdir / "rejects.tsv",
+        settings.outdir / "loci.bed",
+    ]
+
+
+def _copy(source: Path, target: Path) -> None:
+    with write_aside(target) as aside:
+        shutil.copyfile(source, aside)
+
+
+def _check(config: Config) -> None:
+    """Raises MissingInputError before anything is done that a missing file would waste."""
+    loci = (config.annotation, config.regions, config.aliases)
+    for path in (config.fasta, *loci, config.reference, config.reads, config.model, config.scan_model):
+        if path is not None and not path.exists():
+            raise MissingInputError("no such file", path=path, hint="check the path")
+
+
+def run(config: Config) -> Result:
+    """Annotate a genome; what is done already from the same inputs and settings is kept.
+
+    Raises:
+        MissingInputError, BadInputError, OutOfMemoryError: as the stages do.
+        TryAgainError: another run writes there.
+    """
+    _check(config)
+    _Run(config).backmap_settings(_Loci(shards=(), rejects=()), ())
+    with one_run_at_a_time(config.outdir / "work"):
+        here = _Run(config)
+        loci = here.scan() if config.scans else here.prep()
+        written = here.backmap(loci, here.generate(loci))
+        reference = config.compared_with
+        evaluation = None if reference is None else here.evaluate(written[0], reference)
+        report = here.report(loci, written, evaluation)
+    return Result(sample=config.name, annotation=written[0], report=report, evaluation=evaluation, files=tuple(written))
