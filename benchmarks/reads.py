@@ -26,6 +26,10 @@ Floats = npt.NDArray[np.float64]
 class Library:
     """What is sequenced; rates are shares.
 
+    The spread of expression is that of TAIR's junctions of eleven tissues (77 genes of the first 304,277 bases of
+    chromosome 1): over tissues, the median of mean count by median count is 3.9, what a log-normal of sigma 1.65 has;
+    counts of one gene differ between tissues by a sigma of 0.83; 9 % of the genes have no read in a tissue.
+
     Attributes:
         conditions: Each gets an equal part of the reads.
         gene_sigma, transcript_sigma: Of the natural logarithm of a gene's and an isoform's expression.
@@ -39,11 +43,11 @@ class Library:
     """
 
     conditions: tuple[str, ...] = ("t1", "t2", "t3", "t4")
-    gene_sigma: float = 1.5
-    transcript_sigma: float = 1.2
+    gene_sigma: float = 1.0
+    transcript_sigma: float = 1.0
     gene_change: float = 0.8
-    transcript_change: float = 0.5
-    silent: float = 0.1
+    transcript_change: float = 0.4
+    silent: float = 0.05
     retained: float = 0.02
     misspliced: float = 0.007
     reach: int = 100

@@ -159,6 +159,8 @@ LEFT_OUT = {
         "--generation": "the device stands in the trace", "--fasta": "sequences of a gene; tg-report alone",
         "--predictions": "shards are too large to be gathered",
         "--params": "pipeline_info has them", "--model": "pipeline_info has its path",
+        "--evidence": "the samplesheet's column evidence is refused so far",
+        "--usage": "the samplesheet's column evidence is refused so far",
     },
     "report folds": {},
     "prep split": {},

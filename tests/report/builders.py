@@ -8,7 +8,10 @@ from pathlib import Path
 
 from tests.backmap.builders import TEST, make_gene, row_of, shards_of
 from transgenic_tools.genome.gene import Gene
+from transgenic_tools.genome.interval import Strand
 from transgenic_tools.io.gff3 import write_genes
+from transgenic_tools.io.junctions import EvidenceRow, InputInfo, write_evidence
+from transgenic_tools.io.usage import TranscriptUsage, write_transcript_usage
 from transgenic_tools.report.config import Config, Source
 
 
@@ -94,3 +97,40 @@ def write_inputs(directory: Path, count: int = 40) -> Config:
         out=directory / "report.html",
         multiqc=directory / "multiqc",
     )
+
+
+def with_reads(config: Config, directory: Path) -> Config:
+    """The same report with reads of two conditions across introns of gene000 (with a rival) and gene001."""
+    inputs = [InputInfo(name=n, kind="star_junctions", condition=c, weight=1.0, sha256="") for n, c in READS_OF]
+    places: list[tuple[int, int, Strand, tuple[int, ...], tuple[int, ...]]] = [
+        (1_100, 1_180, "+", (1,), (3,)),  # of no isoform
+        (1_100, 1_200, "+", (0, 1, 2), (1_000, 200, 34)),
+        (1_100, 1_230, "+", (2,), (7,)),  # of the second isoform of the reference alone
+        (2_100, 2_200, "-", (0,), (5,)),
+        (2_100, 2_200, "+", (0,), (99,)),  # of the other strand
+    ]
+    rows = [
+        EvidenceRow(kind="junction", seqid="chr1", start=a, end=b, strand=s, introns=(), inputs=i, counts=n)
+        for a, b, s, i, n in places
+    ]
+    write_evidence(directory / "e.parquet", rows, inputs=inputs, provenance=TEST)
+    unknown = float("nan")
+    usage = [
+        TranscriptUsage(
+            gene_id="gene000", transcript_id="gene000.t1", introns=1, determined=True, shares=(0.75, unknown),
+            reads=(3.0, 0.0),
+        ),
+        TranscriptUsage(
+            gene_id="gene001", transcript_id="gene001.t1", introns=1, determined=False, shares=(0.5, 0.5), reads=(1, 1)
+        ),
+    ]  # fmt: skip
+    write_transcript_usage(directory / "usage.tsv", ("leaf", "root"), usage)
+    return replace(
+        config,
+        evidence=(Source("ath", directory / "e.parquet"),),
+        usage=(Source("ath", directory / "usage.tsv"),),
+        out=directory / "reads.html",
+    )
+
+
+READS_OF = (("leaf1", "leaf"), ("leaf2", "leaf"), ("root1", "root"))

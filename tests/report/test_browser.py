@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.builders import write_inputs
+from tests.report.builders import with_reads, write_inputs
 from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.report.run import run
 
@@ -258,6 +258,53 @@ def test_text_stands_out_in_both_themes(page: Any) -> None:
         page.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
         contrasts = page.execute_script(script)
         assert {name: value for name, value in contrasts.items() if value < 4.5} == {}
+
+
+@pytest.fixture(scope="module")
+def report_with_reads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("reads")
+    return run(with_reads(write_inputs(directory, count=12), directory)).out
+
+
+def test_reads_are_arcs_that_follow_the_chosen_condition(driver: Any, report_with_reads: Path) -> None:
+    driver.get("about:blank")
+    driver.get(report_with_reads.as_uri() + "#locus/ath/gene000")
+    WebDriverWait(driver, 20).until(lambda d: d.execute_script("return document.body.dataset.ready") == "true")
+
+    def arcs() -> dict[str, str]:
+        script = """return [...document.querySelectorAll('#stage g.arc')]
+            .map(g => [g.querySelector('title').textContent, g.className.baseVal])"""
+        return dict(driver.execute_script(script))
+
+    def counts() -> set[str]:
+        return set(
+            driver.execute_script("return [...document.querySelectorAll('#stage .count')].map(t => t.textContent)")
+        )
+
+    assert arcs() == {
+        "intron 1,101–1,180, spliced by no isoform; reads: leaf 3, root 0": "arc unused",
+        "intron 1,101–1,200, spliced by predicted; reads: leaf 1,200, root 34": "arc predicted",
+        "intron 1,101–1,230, spliced by only reference; reads: leaf 0, root 7": "arc reference",
+    }
+    assert "1,234" in counts()
+    driver.find_element(By.CSS_SELECTOR, "#condition option[value='1']").click()
+    WebDriverWait(driver, 10).until(lambda d: len(arcs()) == 2)
+    assert "34" in counts()
+    head = [cell.text for cell in driver.find_elements(By.CSS_SELECTOR, "#isoforms thead th")]
+    assert head[-2:] == ["leaf", "root"]
+    cells = [cell.text for cell in driver.find_elements(By.CSS_SELECTOR, "#isoforms tbody tr:last-child td")]
+    assert cells[-2:] == ["75 %", "–"]
+    driver.execute_script("location.hash = '#locus/ath/gene001'")
+    WebDriverWait(driver, 10).until(lambda d: _text(d, "locus-title") == "gene001")
+    cells = [cell.text for cell in driver.find_elements(By.CSS_SELECTOR, "#isoforms tbody tr:last-child td")]
+    assert cells[-2:] == ["50 % ?", "50 % ?"]
+    assert "no read in view" in _text(driver, "stage")  # the choice of the root stays
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_without_evidence_there_is_no_choice_of_reads(page: Any) -> None:
+    assert not page.find_element(By.ID, "reads").is_displayed()
+    assert "Reads across introns" not in _text(page, "stage")
 
 
 def test_nothing_is_requested_from_outside(page: Any) -> None:

@@ -15,12 +15,15 @@ from pathlib import Path
 import pytest
 
 from tests.backmap.builders import TEST, make_gene, row_of
-from tests.report.builders import evaluation, predicted_genes, reference_genes, write_inputs
+from tests.report.builders import evaluation, predicted_genes, reference_genes, with_reads, write_inputs
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.genome.site import Site, SiteKind
 from transgenic_tools.io.gff3 import write_genes
+from transgenic_tools.io.junctions import EvidenceRow, InputInfo, write_evidence
 from transgenic_tools.report.charts import nice_top
 from transgenic_tools.report.config import Config, Source, parse_source
+from transgenic_tools.report.evidence import Conditions, with_arcs
+from transgenic_tools.report.evidence import with_reads as with_reads_of
 from transgenic_tools.report.loci import Status, build_loci, sites_of
 from transgenic_tools.report.numbers import bin_labels, sample_numbers, shares
 from transgenic_tools.report.one_gene import PictureRequest, draw_gene, find_locus
@@ -89,6 +92,63 @@ def test_payload_unpacks_to_the_loci() -> None:
     ]
     assert predicted[0][:4] == ["gene401.t1", 890, 0, 0]
     assert sites == []
+
+
+def test_reads_of_a_locus_are_pooled_by_condition_and_shares_follow_the_rows(tmp_path: Path) -> None:
+    config = with_reads(write_inputs(tmp_path, 3), tmp_path)
+    loci, conditions = with_reads_of(
+        load_loci(config), {"ath": tmp_path / "e.parquet"}, {"ath": tmp_path / "usage.tsv"}
+    )
+    assert conditions == Conditions({"ath": ("leaf", "root")}, {"ath": ("leaf", "root")})
+    payload = build_payload(loci["ath"], conditions)
+    assert unpack(payload.index)["arcConditions"] == [["leaf", "root"]]
+    first, second, third = unpack(payload.blocks[0])
+    assert first[4] == [[100, 80, [3, 0]], [100, 100, [1200, 34]], [100, 130, [0, 7]]]
+    assert first[5] == [None, None, [[750, None], 1]]  # two isoforms of the reference, one predicted
+    assert second[4] == [[100, 100, [5, 0]]]
+    assert second[5][1] == [[500, 500], 0]
+    assert third[4] == []
+
+
+def test_of_very_many_junctions_the_strongest_are_shown(tmp_path: Path) -> None:
+    inputs = [InputInfo(name="a", kind="star_junctions", condition=None, weight=1.0, sha256="")]
+    rows = [
+        EvidenceRow(
+            kind="junction",
+            seqid="chr1",
+            start=1_000,
+            end=1_100 + n,
+            strand="+",
+            introns=(),
+            inputs=(0,),
+            counts=(n + 1,),
+        )
+        for n in range(200)
+    ]
+    write_evidence(tmp_path / "e.parquet", rows, inputs=inputs, provenance=TEST)
+    _, (locus,) = with_arcs(build_loci("s", [make_gene("a", [(1_000, 1_400)])]), tmp_path / "e.parquet")
+    assert locus.arcs is not None
+    assert [arc.reads[0] for arc in locus.arcs] == list(range(141, 201))
+
+
+def test_evidence_of_another_genome_is_an_error(tmp_path: Path) -> None:
+    config = with_reads(write_inputs(tmp_path, 2), tmp_path)
+    with pytest.raises(BadInputError, match="'other' and 'chr1'"):
+        with_arcs(
+            build_loci("s", [replace(make_gene("a", [(0, 9)]), seqid="other", transcripts=())]), config.evidence[0].path
+        )
+
+
+def test_without_evidence_nothing_speaks_of_reads(tmp_path: Path) -> None:
+    bare = run(write_inputs(tmp_path, 3)).out.read_text()
+    full = run(with_reads(write_inputs(tmp_path, 3), tmp_path)).out.read_text()
+    for text in ("reads across an intron", "An <b>arc</b>"):
+        assert text not in bare
+        assert text in full
+    index = unpack(bare.split('id="index">')[1].split("<")[0])
+    assert not {"arcConditions", "usageConditions"} & set(index)
+    (block,) = re.findall(r'id="block-\d+">(.*?)<', bare)
+    assert {len(values) for values in unpack(block)} == {4}
 
 
 def test_loci_follow_source_gene_then_overlap() -> None:

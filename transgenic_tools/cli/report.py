@@ -68,6 +68,12 @@ def report(
     fasta: Annotated[
         list[str] | None, _many("--fasta", "Genome, as SAMPLE=PATH: the page then shows and saves sequences.")
     ] = None,
+    evidence: Annotated[
+        list[str] | None, _many("--evidence", "Parquet of tg-evidence, as SAMPLE=PATH: loci show reads across introns.")
+    ] = None,
+    usage: Annotated[
+        list[str] | None, _many("--usage", "usage.tsv of tg-evidence usage, as SAMPLE=PATH: shares by condition.")
+    ] = None,
     augmented: Annotated[
         bool, typer.Option("--augmented", help="The annotations are of tg-backmap --into: show what was added.")
     ] = False,
@@ -95,7 +101,8 @@ def report(
         annotations=parse_sources(annotation), out=out, references=parse_sources(reference),
         evaluations=parse_sources(evaluation), rejects=parse_sources(rejects), preps=parse_sources(prep),
         training=tuple(training or ()), predictions=tuple(predictions or ()), generations=parse_sources(generation),
-        fasta=parse_sources(fasta), augmented=augmented, params=params, model=model, multiqc=multiqc,
+        fasta=parse_sources(fasta), evidence=parse_sources(evidence), usage=parse_sources(usage),
+        augmented=augmented, params=params, model=model, multiqc=multiqc,
         paired_only=paired_only, title=title,
     )  # fmt: skip
     result = run(config, progress=_LOG.info)

@@ -21,7 +21,7 @@ from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Strand
 from transgenic_tools.genome.usage import determined, expected_reads, intron_shares, shares
 from transgenic_tools.io.gff3 import read_annotation
-from transgenic_tools.io.junctions import EvidenceFile
+from transgenic_tools.io.junctions import EvidenceFile, by_condition
 from transgenic_tools.io.usage import IntronUsage, TranscriptUsage, write_intron_usage, write_transcript_usage
 
 Floats = npt.NDArray[np.float64]
@@ -97,16 +97,16 @@ class _Counts:
         }
 
 
-def _by_condition(file: EvidenceFile) -> tuple[tuple[str, ...], dict[tuple[str, Strand], _Counts]]:
-    """Conditions in the order of the inputs; an input without one stands for itself."""
-    names = [source.condition or source.name for source in file.inputs]
-    conditions = tuple(dict.fromkeys(names))
-    pool = np.array([[name == condition for condition in conditions] for name in names], dtype=np.float64)
-    counts = {}
-    for key, junctions in file.junctions().items():
-        places = [Interval(a, b) for a, b in zip(junctions.start.tolist(), junctions.end.tolist(), strict=True)]
-        counts[key] = _Counts(places, junctions.reads.astype(np.float64) @ pool)
-    return conditions, counts
+def _counts(file: EvidenceFile) -> tuple[tuple[str, ...], dict[tuple[str, Strand], _Counts]]:
+    """Conditions, and the reads of each strand of each sequence."""
+    conditions, groups = by_condition(file)
+    return conditions, {
+        key: _Counts(
+            [Interval(a, b) for a, b in zip(group.start.tolist(), group.end.tolist(), strict=True)],
+            group.reads.astype(np.float64),
+        )
+        for key, group in groups.items()
+    }
 
 
 def transcript_usage(gene: Gene, counts: _Counts) -> list[TranscriptUsage]:
@@ -158,7 +158,7 @@ def run_usage(config: UsageConfig) -> UsageResult:
         MissingInputError, BadInputError: a file is missing or damaged, or the two share no sequence name.
     """
     genes = read_annotation(config.annotation).genes
-    conditions, counts = _by_condition(EvidenceFile(config.evidence))
+    conditions, counts = _counts(EvidenceFile(config.evidence))
     known = {seqid for seqid, _ in counts}
     if genes and known and not known & {gene.seqid for gene in genes}:
         raise BadInputError(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,6 +153,17 @@ class EvidenceFile:
                 if own.any():
                     found[name, sign] = Junctions(start=start[own], end=end[own], reads=reads[own])
         return found
+
+
+def by_condition(file: EvidenceFile) -> tuple[tuple[str, ...], dict[tuple[str, Strand], Junctions]]:
+    """Reads pooled by condition, unweighted: conditions in the order of the inputs, and (J, conditions) reads.
+
+    An input without a condition stands for itself, under its name.
+    """
+    names = [source.condition or source.name for source in file.inputs]
+    conditions = tuple(dict.fromkeys(names))
+    pool = np.array([[name == condition for condition in conditions] for name in names], dtype=np.float32)
+    return conditions, {key: replace(group, reads=group.reads @ pool) for key, group in file.junctions().items()}
 
 
 class _Placed(NamedTuple):

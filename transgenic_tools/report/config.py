@@ -15,7 +15,8 @@ from transgenic_tools.errors import MissingInputError, UsageError
 from transgenic_tools.provenance import check_outputs
 
 _SUFFIXES = re.compile(
-    r"(\.(gff3?|gtf|gz|bgz|json|tsv|parquet|rejects|prep|evaluation|metrics|jsonl|predictions))+$", re.IGNORECASE
+    r"(\.(gff3?|gtf|gz|bgz|json|tsv|parquet|rejects|prep|evaluation|metrics|jsonl|predictions|evidence|usage))+$",
+    re.IGNORECASE,
 )
 
 
@@ -70,6 +71,8 @@ class Config:
         predictions: Prediction shards or directories of them, for the site probabilities and what was run.
         generations: What `tg-generate --json` printed, by sample, for the device.
         fasta: Genome of a sample; its loci carry their bases then, up to `SEQUENCE_LIMIT` in all.
+        evidence: Parquet of tg-evidence, by sample; loci then show the reads across introns.
+        usage: `usage.tsv` of tg-evidence usage, by sample; isoforms then show their shares by condition.
         augmented: The annotations hold the user's own isoforms and added ones, which are told apart and compared.
         params: JSON of the pipeline's parameters.
         model: Model directory, for its `config.json`.
@@ -89,6 +92,8 @@ class Config:
     predictions: tuple[Path, ...] = ()
     generations: tuple[Source, ...] = ()
     fasta: tuple[Source, ...] = ()
+    evidence: tuple[Source, ...] = ()
+    usage: tuple[Source, ...] = ()
     augmented: bool = False
     params: Path | None = None
     model: Path | None = None
@@ -106,7 +111,12 @@ class Config:
         twice = sorted({sample for sample in samples if samples.count(sample) > 1})
         if twice:
             raise UsageError(f"two --annotation files for sample {twice[0]!r}", hint="write SAMPLE=PATH for each")
-        for flag, sources in (("--reference", self.references), ("--evaluation", self.evaluations)):
+        for flag, sources in (
+            ("--reference", self.references),
+            ("--evaluation", self.evaluations),
+            ("--evidence", self.evidence),
+            ("--usage", self.usage),
+        ):
             names = [source.sample for source in sources]
             if len(set(names)) < len(names):
                 raise UsageError(f"two {flag} files for one sample", hint="write SAMPLE=PATH for each")

@@ -26,6 +26,7 @@ class Geometry:
     cds: int = 16
     utr: int = 9
     track: int = 64
+    arcs: int = 96
     bottom: int = 10
 
 

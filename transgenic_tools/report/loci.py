@@ -40,6 +40,23 @@ STATUS_WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """An intron that reads show; `reads` has a place a condition."""
+
+    start: int
+    end: int
+    reads: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What conditions use of a transcript, a place each (NaN: no read); `determined` as in `io.usage`."""
+
+    values: tuple[float, ...]
+    determined: bool
+
+
 @dataclass(frozen=True)
 class Locus:
     """A place with its reference and predicted transcripts.
@@ -49,6 +66,8 @@ class Locus:
         start, end: Cover everything that is drawn.
         confidence: Of the prediction, in [0, 1].
         augmented: The predicted isoforms are those added to the user's own.
+        arcs: On its strand, by place; None without evidence.
+        usage: By transcript ID; None without a table of usage.
         sequence: Bases from `start` to `end` on the plus strand; empty without a genome.
     """
 
@@ -65,6 +84,8 @@ class Locus:
     sites: tuple[Site, ...] = ()
     sequence: str = ""
     augmented: bool = False
+    arcs: tuple[Arc, ...] | None = None
+    usage: Mapping[str, Shares] | None = None
 
     @property
     def status(self) -> Status:

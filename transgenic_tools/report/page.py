@@ -70,13 +70,14 @@ class SampleReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything on the page."""
+    """Everything on the page; `with_reads`: some loci show what reads say."""
 
     title: str
     samples: Sequence[SampleReport]
     payload: Payload
     training: Sequence[Training] = ()
     run: Sequence[tuple[str, str]] = ()
+    with_reads: bool = False
 
 
 def _e(value: object) -> str:
@@ -537,6 +538,8 @@ def _browser(report: Report) -> str:
     column = "Ref / pred" if sides[0] == "Reference" else "Own / new"
     for mark, text in (("@REFERENCE@", sides[0].lower()), ("@PREDICTED@", sides[1].lower()), ("@COLUMN@", column)):
         body = body.replace(mark, text)
+    for mark, text in (("@ARC_LEGEND@", _ARC_LEGEND), ("@READS_SAID@", _READS_SAID)):
+        body = body.replace(mark, text if report.with_reads else "")
     lead = (
         "Search for a gene, an isoform or a place, choose a row, and compare your isoforms with those added. "
         "Drawn to scale; differences from the nearest of yours stand out."
@@ -545,6 +548,17 @@ def _browser(report: Report) -> str:
         "Drawn to scale; differences from the nearest reference isoform stand out."
     )
     return _section("loci", "Loci", body, lead=lead)
+
+
+_ARC_LEGEND = (
+    '<li><span class="key arc"></span>reads across an intron</li>'
+    '<li><span class="key arc unused"></span>an intron of no isoform</li>'
+)
+_READS_SAID = (
+    "<p>An <b>arc</b> is an intron that reads show, its number the reads across it: wider with more of them, dashed "
+    "where no isoform here splices so. The <b>share</b> of an isoform in a condition is its part of the gene's reads "
+    "across introns, as tg-evidence usage found it; with a question mark, reads cannot tell it from others.</p>"
+)
 
 
 def _sides(report: Report) -> tuple[str, str]:

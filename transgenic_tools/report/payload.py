@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from typing import Any
 
 from transgenic_tools.genome.interval import Intervals
 from transgenic_tools.report.compare import Row
-from transgenic_tools.report.loci import Locus
+from transgenic_tools.report.evidence import Conditions
+from transgenic_tools.report.loci import Locus, Shares
 
 LOCI_PER_BLOCK = 200
 
@@ -63,23 +65,44 @@ def row_values(row: Row, origin: int) -> list[Any]:
 
 
 def locus_values(locus: Locus) -> list[Any]:
-    """[reference rows, predicted rows, [offset, site kind, thousandths ...], bases or ""]."""
+    """[reference rows, predicted rows, [offset, site kind, thousandths ...], bases or ""], and where there is evidence
+
+    [offset, length, [reads a condition] ...] and, for each row, [[share a condition], determined] or null.
+    """
     origin = locus.start
     sites = [v for s in locus.sites for v in (s.position - origin, int(s.kind), round(s.probability * 1000))]
-    return [
+    values: list[Any] = [
         [row_values(row, origin) for row in locus.reference_rows()],
         [row_values(row, origin) for row in locus.predicted_rows()],
         sites,
         locus.sequence,
     ]
+    if locus.arcs is not None or locus.usage is not None:
+        values.append([[arc.start - origin, arc.end - arc.start, list(arc.reads)] for arc in locus.arcs or ()])
+        values.append([_shares((locus.usage or {}).get(t.id)) for t in (*locus.reference, *locus.predicted)])
+    return values
 
 
-def _index(loci: Sequence[Locus]) -> dict[str, Any]:
+def _shares(shares: Shares | None) -> list[Any] | None:
+    """Per mille a condition, null for no read; and whether they are determined."""
+    if shares is None:
+        return None
+    return [[None if math.isnan(v) else round(v * 1000) for v in shares.values], int(shares.determined)]
+
+
+def _index(loci: Sequence[Locus], conditions: Conditions) -> dict[str, Any]:
     samples = list(dict.fromkeys(locus.sample for locus in loci))
     seqids = list(dict.fromkeys(locus.seqid for locus in loci))
     sample_number = {name: number for number, name in enumerate(samples)}
     seqid_number = {name: number for number, name in enumerate(seqids)}
+    # without evidence the page is as it was
+    reads = {
+        name: [list(by_sample.get(sample, ())) for sample in samples]
+        for name, by_sample in (("arcConditions", conditions.arcs), ("usageConditions", conditions.usage))
+        if by_sample
+    }
     return {
+        **reads,
         "samples": samples,
         "seqids": seqids,
         "perBlock": LOCI_PER_BLOCK,
@@ -103,6 +126,6 @@ def _blocks(loci: Sequence[Locus]) -> Iterable[str]:
         yield pack([locus_values(locus) for locus in loci[first : first + LOCI_PER_BLOCK]])
 
 
-def build_payload(loci: Sequence[Locus]) -> Payload:
+def build_payload(loci: Sequence[Locus], conditions: Conditions | None = None) -> Payload:
     """Index and blocks, in the order of `loci`."""
-    return Payload(pack(_index(loci)), tuple(_blocks(loci)), len(loci))
+    return Payload(pack(_index(loci, conditions or Conditions())), tuple(_blocks(loci)), len(loci))

@@ -21,6 +21,7 @@ from transgenic_tools.io.json_text import read_object
 from transgenic_tools.io.shards import expand_shards, prediction_provenance, read_predictions
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.report.config import SEQUENCE_LIMIT, Config, Source
+from transgenic_tools.report.evidence import with_reads
 from transgenic_tools.report.loci import Locus, build_loci, sites_of, split_added
 from transgenic_tools.report.multiqc import write_multiqc
 from transgenic_tools.report.numbers import sample_numbers
@@ -202,16 +203,19 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
     Raises:
         MissingInputError, BadInputError: a file is missing or is not what it should be.
     """
-    loci = load_loci(config, progress=progress)
+    loci, conditions = with_reads(
+        load_loci(config, progress=progress), _by_sample(config.evidence), _by_sample(config.usage)
+    )
     samples = _samples(config, loci)
     everything = [locus for one in loci.values() for locus in one]
     page = render(
         Report(
             title=config.title,
             samples=samples,
-            payload=build_payload(everything),
+            payload=build_payload(everything, conditions),
             training=[read_training(path) for path in config.training],
             run=_run_settings(config),
+            with_reads=bool(config.evidence or config.usage),
         )
     )
     with write_aside(config.out) as aside:

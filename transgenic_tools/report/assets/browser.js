@@ -184,11 +184,15 @@
       rows: [...data[0].map((row) => isoform(row, false, strand)), ...data[1].map((row) => isoform(row, true, strand))],
       reference: data[0].length,
       sites: pairs(data[2], 3).map(([at, kind, p]) => ({ at, kind, p })),
+      arcs: (data[4] || []).map(([start, length, reads]) => ({ start, end: start + length, reads })),
+      arcConditions: (index.arcConditions || [])[index.sample[i]] || [],
+      usage: data[5] || [], usageConditions: (index.usageConditions || [])[index.sample[i]] || [],
       confidence: index.confidence[i], sequence: data[3] || "",
       neighbours: neighbours(i),
     };
     $("fasta").hidden = !locus.sequence;
     selected = null;
+    conditions();
     fit();
     $("locus-title").textContent = locus.id + (locus.name ? " (" + locus.name + ")" : "");
     const sure = locus.confidence === null ? "" : " · confidence " + percent(locus.confidence);
@@ -357,6 +361,10 @@
         shape("text", { x: width - geo.right - 120 + n * 64, y: y - geo.track - geo.heading + 16, class: "tick" }, key).textContent = name;
       });
     }
+    if (locus.arcConditions.length) {
+      heading("Reads across introns" + (shownCondition() < 0 ? "" : ", " + locus.arcConditions[shownCondition()]));
+      y = arcs(svg, y, x, cut, width);
+    }
     const height = y + geo.bottom;
     svg.setAttribute("height", height);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -367,14 +375,91 @@
     }
   }
 
+  // --- reads --------------------------------------------------------------------------------------------------------
+
+  // The choice among conditions, where the sample has several; a choice outlives the locus.
+  function conditions() {
+    const names = locus.arcConditions, choice = $("condition");
+    $("reads").hidden = names.length < 2;
+    if ([...choice.options].slice(1).map((o) => o.textContent).join("\n") === names.join("\n")) return;
+    choice.replaceChildren(...["all together", ...names].map((name, n) => {
+      const option = make("option", name);
+      option.value = n - 1;
+      return option;
+    }));
+  }
+
+  function shownCondition() {
+    const chosen = Number($("condition").value || -1);
+    return chosen < locus.arcConditions.length ? chosen : -1;
+  }
+
+  function arcReads(arc) {
+    const n = shownCondition();
+    return n < 0 ? arc.reads.reduce((sum, value) => sum + value, 0) : arc.reads[n];
+  }
+
+  // Who splices there: isoforms of the second set, of the first alone, or none.
+  function arcSide(arc) {
+    const users = locus.rows.filter((iso) => iso.introns.some((i) => i.start === arc.start && i.end === arc.end));
+    return users.some((iso) => iso.predicted) ? "predicted" : users.length ? "reference" : "unused";
+  }
+
+  function arcs(svg, y, x, cut, width) {
+    const shownArcs = locus.arcs.map((arc) => ({ ...arc, n: arcReads(arc) })).filter((arc) => arc.n > 0 && arc.start < view.end && arc.end > view.start);
+    shape("line", { x1: geo.left, x2: width - geo.right, y1: y, y2: y, class: "grid" }, svg);
+    if (!shownArcs.length) {
+      shape("text", { x: geo.left, y: y + 18, class: "tick" }, svg).textContent = "no read in view";
+      return y + 30;
+    }
+    const longest = Math.max(...shownArcs.map((arc) => arc.end - arc.start));
+    const taken = [];
+    // weak ones first, so that strong ones lie on top; labels the other way round, strong ones first
+    for (const arc of shownArcs.sort((a, b) => a.n - b.n)) {
+      const left = cut(x(arc.start)), right = cut(x(arc.end));
+      arc.depth = 14 + (geo.arcs - 38) * Math.sqrt((arc.end - arc.start) / longest);
+      arc.middle = (left + right) / 2;
+      const side = arcSide(arc);
+      const mark = shape("g", { class: "arc " + side }, svg);
+      // a cubic whose handles lie at 4/3 of the depth reaches just that
+      const low = y + (arc.depth * 4) / 3;
+      shape("path", { d: `M${left} ${y}C${left} ${low} ${right} ${low} ${right} ${y}`, "stroke-width": Math.min(6, 1 + 1.4 * Math.log10(arc.n)).toFixed(1) }, mark);
+      const each = locus.arcConditions.map((name, n) => `${name} ${human(arc.reads[n])}`).join(", ");
+      const users = { predicted: words.sides[1], reference: "only " + words.sides[0].toLowerCase(), unused: "no isoform" }[side].toLowerCase();
+      shape("title", {}, mark).textContent = `intron ${human(locus.start + arc.start + 1)}–${human(locus.start + arc.end)}, spliced by ${users}; reads: ${each}`;
+    }
+    for (const arc of shownArcs.reverse()) {
+      const text = human(arc.n), half = text.length * 3.2 + 2, at = y + arc.depth + 11;
+      if (arc.middle - half < 0 || arc.middle + half > width) continue;
+      if (taken.some((one) => Math.abs(one.x - arc.middle) < one.half + half && Math.abs(one.y - at) < 11)) continue;
+      taken.push({ x: arc.middle, y: at, half });
+      shape("text", { x: arc.middle, y: at, class: "tick count", "text-anchor": "middle" }, svg).textContent = text;
+    }
+    return y + geo.arcs;
+  }
+
+  // Cells of the table: the isoform's share in each condition, the darker the larger.
+  function shareCells(r) {
+    const usage = locus.usage[r];
+    return locus.usageConditions.map((name, n) => {
+      const share = usage ? usage[0][n] : null;
+      const cell = make("td", share === null ? "–" : percent(share) + (usage[1] ? "" : " ?"), "num share");
+      if (share !== null) cell.style.setProperty("--share", share / 10 + "%");
+      cell.title = share === null ? "no read of this gene, or an isoform without introns"
+        : usage[1] ? `of the gene's reads in ${name}` : "isoforms with the same introns, or mixtures of others, explain the reads as well: an even part";
+      return cell;
+    });
+  }
+
   function table() {
     const box = make("div", undefined, "scroll");
     const grid = make("table");
     const caption = make("caption", "Isoforms of " + locus.id, "sr");
     const head = make("tr");
-    for (const [text, css] of [["Isoform", ""], ["Set", ""], ["Exons", "num"], ["CDS", "num"], ["Relation", ""], ["Prob.", "num"]]) {
+    for (const [text, css] of [["Isoform", ""], ["Set", ""], ["Exons", "num"], ["CDS", "num"], ["Relation", ""], ["Prob.", "num"], ...locus.usageConditions.map((name) => [name, "num used"])]) {
       const cell = make("th", text, css);
       cell.scope = "col";
+      if (css === "num used") cell.title = "Share of the isoform among the gene's, from reads across introns in " + text;
       if (text === "Prob.") cell.title = "Probability that the coding sequence of this isoform is exact, to the base";
       head.append(cell);
     }
@@ -391,7 +476,7 @@
       name.append(button);
       row.append(name, make("td", words.sides[iso.predicted ? 1 : 0].toLowerCase()), make("td", human(iso.exons.length), "num"),
         make("td", human(iso.coding), "num"), make("td", iso.predicted ? words.match[iso.match] || "–" : "–"),
-        make("td", percent(iso.score), "num"));
+        make("td", percent(iso.score), "num"), ...shareCells(r));
       body.append(row);
     });
     grid.append(caption, top, body);
@@ -539,6 +624,7 @@
     });
     for (const id of ["status", "order"]) $(id).addEventListener("change", filter);
     $("sample").addEventListener("change", follow);
+    $("condition").addEventListener("change", () => { if (locus) draw(); });
     $("previous").addEventListener("click", () => { page -= 1; list(); });
     $("next").addEventListener("click", () => { page += 1; list(); });
     $("rows").addEventListener("click", (event) => {
