@@ -21,6 +21,7 @@ from transgenic_tools.lattice.segments import (
     best_path,
     closed_runs,
     gates_of,
+    path_features,
 )
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
 
@@ -90,8 +91,9 @@ def test_best_path_and_sums_are_those_of_all_paths(bases: str, seed: int) -> Non
     log_sum = math.log(sum(math.exp(score) for _, score in every))
     posterior = Posterior(stretch, SCORING)
     assert posterior.log_sum == pytest.approx(log_sum, rel=1e-9)
-    outside = sum(math.exp(score - log_sum) for states, score in every if not any(states[2:5]))
-    assert posterior.no_gene(2, 5) == pytest.approx(outside, rel=1e-6)
+    features = path_features(np.array(best[0], dtype=np.uint8), stretch)
+    ends = CUT * ((best[0][0] > 0) + (best[0][-1] > 0))
+    assert float(features @ pack_weights(SCORING)) + ends == pytest.approx(best[1], rel=1e-9)
     coding = (State.CODING_1, State.CODING_2, State.CODING_3)
     shares = [sum(math.exp(s - log_sum) for states, s in every if states[i] in coding) for i in range(len(bases))]
     assert posterior.state_probability(coding) == pytest.approx(np.array(shares), abs=1e-7)
@@ -120,7 +122,21 @@ def test_expected_features_are_the_gradient_of_the_sum() -> None:
 def test_no_gene_lies_in_a_closed_stretch() -> None:
     stretch = stretch_of("ATGAAATAACCC", closed=(4, 6))
     assert not best_path(stretch, SCORING)[4:6].any()
-    assert Posterior(stretch, SCORING).no_gene(4, 6) == pytest.approx(1.0)
+    genic = [state for state in State if state != State.OUTSIDE]
+    assert Posterior(stretch, SCORING).state_probability(tuple(genic))[4:6] == pytest.approx(0.0)
+
+
+def test_a_path_that_the_sequence_forbids_is_named_with_its_base() -> None:
+    stretch = stretch_of("ATGTAACC")
+    path = np.array([3, 4, 5, 3, 4, 5, 0, 0], dtype=np.uint8)
+    assert path_features(path, stretch) @ pack_weights(SCORING) < 0
+    with pytest.raises(ValueError, match="from CODING_3 to CODING_1 at base 6"):
+        path_features(np.array([3, 4, 5, 3, 4, 5, 3, 4], dtype=np.uint8), stretch)
+    with pytest.raises(ValueError, match="from INTRON_1 to OUTSIDE at base 1"):
+        path_features(np.array([6, 0, 0, 0, 0, 0, 0, 0], dtype=np.uint8), stretch)
+    part = stretch.part(slice(2, 5))
+    assert np.array_equal(part.sites, stretch.sites[:, 2:5])
+    assert np.array_equal(part.gates, stretch.gates[2:5])
 
 
 def test_runs_of_unknown_bases_are_closed_from_the_given_length_on() -> None:

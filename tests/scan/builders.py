@@ -15,10 +15,12 @@ from transgenic_tools.genome.interval import Interval, Strand, clip
 from transgenic_tools.genome.sequence import encode, reverse_complement
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES, Content, Site
+from transgenic_tools.search.loci import Judge
 from transgenic_tools.search.tiles import BothStrands
 
 #: Weights under which planted genes are found: a site is worth what a likely one is.
 SCORING = ScoringConfig(site_bias=(-2.0, -1.0, -1.0, -1.0, -1.0, -2.0), content_weight=0.1)
+JUDGE = Judge(scoring=SCORING, calibration={})
 _CODONS = ["GCT", "GAA", "CTC", "AAG", "CCA", "TTC", "GGA", "ACC"]
 
 

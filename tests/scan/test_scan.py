@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.scan.builders import SCORING, Genome, Planted
+from tests.scan.builders import JUDGE, Genome, Planted
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.scan import run as scan_run
 from transgenic_tools.scan.config import Config
-from transgenic_tools.scan.propose import Locus
 from transgenic_tools.scan.run import Scanned, Scanner, locus_id, pieces_of, row_of, share, together, window_of
 from transgenic_tools.search import tiles
+from transgenic_tools.search.loci import Locus
 from transgenic_tools.search.tiles import BothStrands, TileReader, tile_of
 
 PATCH = 18
@@ -27,7 +27,7 @@ def scanned(genome: Genome, path: Path, **settings: object) -> list[tuple[str, S
     fasta_path = genome.write(path / "g.fa")
     config = Config(fasta=fasta_path, outdir=path, **settings)  # type: ignore[arg-type]
     with Fasta(fasta_path) as fasta:
-        scanner = Scanner(config, fasta, lambda some: map(genome.read, some), patch=PATCH, scoring=SCORING)
+        scanner = Scanner(config, fasta, lambda some: map(genome.read, some), patch=PATCH, judge=JUDGE)
         pieces = [piece for name in fasta.names for piece in pieces_of(name, fasta.lengths[name])]
         groups = together(share(pieces, *config.part), most=1_000)
         return [(piece.seqid, part) for group in groups for piece, part in scanner.scan(group)]
@@ -105,11 +105,11 @@ def test_a_sequence_read_in_tiles_of_any_size_has_the_same_scores(monkeypatch: p
 
 
 def test_tiles_begin_at_patches_and_cover_a_sequence_once() -> None:
-    inner = [tile_of(number, 200_001, PATCH).inner for number in range(4)]
+    inner = [tile_of(number, 400_001, PATCH).inner for number in range(4)]
     assert inner[0].start == 0
-    assert inner[-1].end == 200_001
+    assert inner[-1].end == 400_001
     assert all(left.end == right.start for left, right in itertools.pairwise(inner))
-    assert all(tile_of(number, 200_001, PATCH).read.start % PATCH == 0 for number in range(4))
+    assert all(tile_of(number, 400_001, PATCH).read.start % PATCH == 0 for number in range(4))
 
 
 def test_genes_that_the_end_of_a_sequence_cuts_are_flagged_or_left_out(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,18 @@ from transgenic_tools.lattice.scoring import pack_weights
 from transgenic_tools.lattice.segments import State, best_path, path_features
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.genomes import Placed, Territory
-from transgenic_tools.train.scan_scoring import Gold, coding_ends, exact_ends, fit_scan, gold_stretches, sharpen
+from transgenic_tools.train.scan_scoring import (
+    Gold,
+    calibrate_loci,
+    coding_ends,
+    exact_ends,
+    fit_scan,
+    given_regions,
+    gold_stretches,
+    proposed_loci,
+    sharpen,
+    strand_path,
+)
 
 FLANK = 100
 
@@ -68,6 +80,43 @@ def test_a_gene_that_cannot_be_written_is_closed_off(tmp_path: Path) -> None:
     assert forward.genes == 1
     place = genome.genes[0].interval
     assert forward.stretch.closed[place.start : place.end].all()
+
+
+def test_a_gene_that_overlaps_one_that_is_not_to_be_learned_is_closed_off_whole() -> None:
+    genome = Genome()
+    genome.add("a", 2_000, [(300, "+"), (1_000, "+")])
+    territory = territory_of(genome)
+    hidden = replace(territory.genes("a")[0], start=100, end=680, known=False)  # 480 bases behind its own end
+    torn = Territory(territory.codes, {("a", "+"): [*territory.genes("a"), _moved(hidden, 250)]}, territory.parts)
+    path, unknown, places = strand_path(torn, "a", "+", Interval(0, 2_000))
+    assert [Interval(*place) for place in places] == [genome.genes[1].interval]
+    first = genome.genes[0].interval
+    assert unknown[first.start : first.end].all()
+    assert not path[first.start : first.end].any()
+
+
+def _moved(gene: Placed, bases: int) -> Placed:
+    return replace(gene, start=gene.start + bases, end=gene.end + bases, locus=gene.locus.shift(bases))
+
+
+def test_loci_and_regions_are_told_by_what_their_genes_are_worth() -> None:
+    genome = Genome()
+    genome.add("a", 20_000, [(1_000 + 1_500 * i, "+" if i % 2 else "-") for i in range(12)])
+    golds = list(gold_stretches(territory_of(genome), genome.scores["a"], "a", Interval(0, 20_000)))
+    loci = proposed_loci(golds, SCORING)
+    assert (loci.right.all(), len(loci.right), loci.genes) == (True, 12, 12)
+    regions = given_regions(golds, SCORING)
+    assert regions.genes == 12
+    assert (~regions.right).sum() > 12
+    assert regions.features[regions.right, 0].min() > 2 > 0 > regions.features[~regions.right, 0].max()
+    pieces = replace(regions, fold=np.arange(len(regions.right)) % 4)
+    weights, curve = calibrate_loci(pieces)
+    assert weights[0] > 0
+    assert curve["calibration_error"] < 0.1
+    at_half = next(row for row in curve["curve"] if row["threshold"] == 0.5)
+    assert (at_half["recall"], at_half["precision"], at_half["false_kept"]) == (1.0, 1.0, 0.0)
+    everything = curve["curve"][0]
+    assert (everything["kept"], everything["false_kept"]) == (len(regions.right), 1.0)
 
 
 def test_ends_are_first_and_last_coding_bases() -> None:

@@ -49,7 +49,8 @@ def scan(
     part: Annotated[str, typer.Option(help="Share of the work, as 2/8.")] = "1/1",
     flank: Annotated[int, typer.Option(min=0, help="Bases of a window beside its locus.")] = Config.flank,
     min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out loci less probable than this.")
+        float,
+        typer.Option("--min-score", "--min-confidence", min=0, max=1, help="Leave out loci less probable than this."),
     ] = Config.min_score,
     min_coding: Annotated[int, typer.Option(min=0, help="Leave out loci with fewer coding bases.")] = Config.min_coding,
     longest_gap: Annotated[

@@ -1,7 +1,7 @@
 """Where genes lie on one strand: a small model of segments, base by base.
 
-In: site logits and content log-probabilities of a stretch, 5' to 3' on the strand. Out: the best path of states, the
-log-sum of all paths, and the probability that a stretch holds no gene.
+In: site logits and content log-probabilities of a stretch, 5' to 3' on the strand. Out: the best path of states, and
+the log-sum of all paths.
 Dims: L bases, T transitions, W weights.
 A surprise: it knows the reading frame of contiguous codons but neither lengths nor codons that an intron splits: it
 says where a gene is, the lattice says what it is. A stretch may begin and end in any state, since contigs do.
@@ -136,6 +136,24 @@ class Stretch:
     contents: npt.NDArray[np.float32]
     gates: npt.NDArray[np.uint8]
     closed: npt.NDArray[np.bool_]
+
+    def part(self, bases: slice) -> Stretch:
+        """Some bases of it, as views."""
+        return Stretch(
+            sites=self.sites[:, bases], contents=self.contents[:, bases], gates=self.gates[bases],
+            closed=self.closed[bases],
+        )  # fmt: skip
+
+
+def gene_runs(path: States) -> list[tuple[int, int]]:
+    """Maximal runs `[start, end)` of a path (L,) that lie inside a gene."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], path != State.OUTSIDE, [False]]).astype(np.int8)))
+    return [(start, end) for start, end in edges.reshape(-1, 2).tolist()]
+
+
+def coding_places(path: States) -> npt.NDArray[np.int64]:
+    """Where the states of a path (L,) are coding ones."""
+    return np.flatnonzero((path >= State.CODING_1) & (path <= State.CODING_3))
 
 
 def gates_of(codes: npt.NDArray[np.uint8], genetic_code: GeneticCode = STANDARD) -> npt.NDArray[np.uint8]:
@@ -308,7 +326,10 @@ def best_path(stretch: Stretch, scoring: ScoringConfig) -> States:
     return _best_path(stretch.sites, stretch.contents, stretch.gates, stretch.closed, pack_weights(scoring))
 
 
-_BY_STATES = {(int(t.source), int(t.target)): t for t in TRANSITIONS}
+#: Number of the transition between two states, `_NONE` where there is none, and what each asks of the sequence.
+_BETWEEN_STATES = np.full((N_STATES, N_STATES), _NONE)
+_BETWEEN_STATES[_SOURCE, _TARGET] = np.arange(len(TRANSITIONS))
+_GATE = np.array([t.gate for t in TRANSITIONS], dtype=np.uint8)
 
 
 def path_features(path: States, stretch: Stretch) -> Floats:
@@ -320,15 +341,17 @@ def path_features(path: States, stretch: Stretch) -> Floats:
     features = np.zeros(N_WEIGHTS)
     features[CONTENT] = stretch.contents[CONTENT_OF_STATE[path], np.arange(len(path))].sum(dtype=np.float64)
     codons = (path[1:] == State.CODING_1) & (path[:-1] == State.CODING_3)  # which must not follow a stop codon
-    for i in (np.flatnonzero((path[1:] != path[:-1]) | codons) + 1).tolist():
-        step = _BY_STATES.get((int(path[i - 1]), int(path[i])))
-        if step is None or (int(stretch.gates[i]) & step.gate) != step.gate:
-            raise ValueError(f"no way from {State(path[i - 1]).name} to {State(path[i]).name} at base {i}")
-        if step.site >= 0:
-            features[step.site] += stretch.sites[step.site, i - step.behind]
-            features[N_SITES + step.site] += 1.0
-            if step.utr >= 0:
-                features[step.utr] += 1.0
+    into = np.flatnonzero((path[1:] != path[:-1]) | codons) + 1
+    steps = _BETWEEN_STATES[path[into - 1], path[into]]
+    forbidden = (steps == _NONE) | ((stretch.gates[into] & _GATE[steps]) != _GATE[steps])
+    if forbidden.any():
+        i = int(into[np.argmax(forbidden)])
+        raise ValueError(f"no way from {State(path[i - 1]).name} to {State(path[i]).name} at base {i}")
+    into, steps = into[_SITE[steps] >= 0], steps[_SITE[steps] >= 0]
+    sites = _SITE[steps]
+    np.add.at(features, sites, stretch.sites[sites, into - _BEHIND[steps]])
+    np.add.at(features, N_SITES + sites, 1.0)
+    np.add.at(features, _UTR[steps][_UTR[steps] >= 0], 1.0)
     return features
 
 
@@ -345,19 +368,11 @@ class Posterior:
         self._arrays = arrays
         self.alpha, self.log_sum = _forward(*arrays)
         self.beta = _backward(*arrays)
-        outside = self.weights[CONTENT] * stretch.contents[Content.OUTSIDE].astype(np.float64)
-        self._outside = np.concatenate([[0.0], np.cumsum(outside)])
 
     def state_probability(self, states: tuple[State, ...]) -> Floats:
         """Probability (L,) that a base is in one of the states."""
         chosen = list(states)
         return np.exp(self.alpha[:, chosen] + self.beta[:, chosen] - self.log_sum).sum(1)
-
-    def no_gene(self, start: int, end: int) -> float:
-        """Probability that `[start, end)` lies outside of every gene of this strand."""
-        inside = self._outside[end] - self._outside[start + 1]
-        at = self.alpha[start, State.OUTSIDE] + inside + self.beta[end - 1, State.OUTSIDE] - self.log_sum
-        return float(min(1.0, np.exp(at)))
 
     def expected(self) -> Floats:
         """Expected features (W,)."""

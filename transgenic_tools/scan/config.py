@@ -41,7 +41,7 @@ class Config:
     skip_seqids: Sequence[str] = ()
     part: tuple[int, int] = (0, 1)
     flank: int = 300
-    min_score: float = 0.1
+    min_score: float = 0.4
     min_coding: int = 90
     longest_gap: int = 100
     complete_only: bool = False

@@ -31,12 +31,11 @@ from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rejects import HEADER, Reject
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import write_gene_shards
-from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.model.config import StrandEncoderConfig
 from transgenic_tools.model.files import default_scan_dir, load_network, model_hash
 from transgenic_tools.provenance import Provenance, write_aside
 from transgenic_tools.scan.config import OVERLAP, PIECE, Config
-from transgenic_tools.scan.propose import Locus, loci_of_piece
+from transgenic_tools.search.loci import Judge, Locus
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.tiles import TILE, BothStrands, TileReader, both_strands
 
@@ -130,10 +129,11 @@ class Scanner:
     Args:
         read: From base codes of some stretches to their scores.
         patch: Bases that the network joins.
+        judge: Finds loci in scores.
     """
 
-    def __init__(self, config: Config, fasta: Fasta, read: Read, *, patch: int, scoring: ScoringConfig) -> None:
-        self.config, self.fasta, self.read, self.patch, self.scoring = config, fasta, read, patch, scoring
+    def __init__(self, config: Config, fasta: Fasta, read: Read, *, patch: int, judge: Judge) -> None:
+        self.config, self.fasta, self.read, self.patch, self.judge = config, fasta, read, patch, judge
         self._reader: tuple[str, TileReader] | None = None
 
     def _codes(self, seqid: str, part: Interval) -> npt.NDArray[np.uint8]:
@@ -163,14 +163,8 @@ class Scanner:
 
     def _loci(self, piece: Piece, codes: npt.NDArray[np.uint8], scores: BothStrands) -> Scanned:
         """Loci of a piece; it owns those whose middle lies in its core."""
-        loci = loci_of_piece(
-            codes,
-            scores,
-            self.scoring,
-            offset=piece.whole.start,
-            at_ends=(piece.whole.start == 0, piece.whole.end == piece.length),
-            longest_gap=self.config.longest_gap,
-        )
+        at_ends = (piece.whole.start == 0, piece.whole.end == piece.length)
+        loci = self.judge.loci(codes, scores, offset=piece.whole.start, at_ends=at_ends)
         reasons = [self._reason(locus) for locus in loci]
         own = [piece.core.start <= (i.start + i.end) // 2 < piece.core.end for i in (locus.interval for locus in loci)]
         judged = list(zip(loci, reasons, own, strict=True))
@@ -342,7 +336,8 @@ def run(config: Config) -> Result:
         _warn(fasta, names)
         pieces = [piece for name in names for piece in pieces_of(name, fasta.lengths[name])]
         chosen = share(pieces, *config.part)
-        scanner = Scanner(config, fasta, read, patch=network.settings.encoder.patch, scoring=scoring)
+        judge = Judge(scoring=scoring, calibration=network.settings.calibration, longest_gap=config.longest_gap)
+        scanner = Scanner(config, fasta, read, patch=network.settings.encoder.patch, judge=judge)
         with _tables(config.outdir) as tables:
             write_gene_shards(
                 _rows(scanner, chosen, tables),

@@ -66,7 +66,8 @@ def _logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x))
 
 
-def _calibrated(calibration: Mapping[str, Sequence[float]], name: str, values: Sequence[float], raw: float) -> float:
+def calibrated(calibration: Mapping[str, Sequence[float]], name: str, values: Sequence[float], raw: float) -> float:
+    """What the regression of that name says of some values; `raw`, clipped, where the model has none."""
     weights = calibration.get(name)
     if weights is None:
         return min(max(raw, _FLOOR), 1 - _FLOOR)
@@ -107,9 +108,9 @@ def score(found: Found, gene: GeneSearch, ordinal: int, calibration: Mapping[str
     graph = gene.sites.graph
     boundaries = boundary_probabilities(found, graph)
     raw = math.exp(found.log_probability) * found.more
-    whole = _calibrated(calibration, calibration_name(ordinal), transcript_features(found, gene, ordinal), raw)
-    exons = tuple(_calibrated(calibration, "exon", [logit(p)], p) for p in exon_probabilities(boundaries))
-    sites = [(kind, _calibrated(calibration, "site", [logit(p)], p)) for kind, p in boundaries]
+    whole = calibrated(calibration, calibration_name(ordinal), transcript_features(found, gene, ordinal), raw)
+    exons = tuple(calibrated(calibration, "exon", [logit(p)], p) for p in exon_probabilities(boundaries))
+    sites = [(kind, calibrated(calibration, "site", [logit(p)], p)) for kind, p in boundaries]
     donors = tuple(p for kind, p in sites if SITE_OF_KIND[kind] == Site.DONOR)
     acceptors = tuple(p for kind, p in sites if kind in ACCEPTOR_KINDS)
     return Scores(transcript=whole, exons=exons, donors=donors, acceptors=acceptors)

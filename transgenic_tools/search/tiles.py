@@ -19,10 +19,11 @@ from transgenic_tools.model.head import BaseScores
 
 Codes = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
-#: Bases of a tile that count, and bases read beside them on either side, rounded up to whole patches.
-TILE, MARGIN = 60_000, 4_500
-#: Tiles whose scores are kept: those of one piece with its overlaps.
-KEPT = 24
+#: Bases of a tile that count, and bases read beside them on either side, rounded up to whole patches: together with
+#: patches of 18 bases they fill a padded length (`fast.pack`), and the margins cost a twentieth.
+TILE, MARGIN = 123_000, 3_000
+#: Tiles whose scores are kept: those of two pieces' common bases, and the one that is read.
+KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +98,16 @@ class TileReader:
 
     def stretch(self, stretch: Interval) -> BothStrands:
         """Scores of `[start, end)`."""
-        parts = []
+        sites = np.empty((2, N_SITES, len(stretch)), dtype=np.float32)
+        contents = np.empty((2, N_CONTENTS, len(stretch)), dtype=np.float32)
         for number, tile in tiles_over(stretch, self.length, self.patch):
             scores = self._tile(number, tile)
             shared = tile.inner.intersect(stretch)
             assert shared is not None
             own = slice(shared.start - tile.inner.start, shared.end - tile.inner.start)
-            parts.append((scores.sites[..., own], scores.contents[..., own]))
-        return BothStrands(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True)))
+            there = slice(shared.start - stretch.start, shared.end - stretch.start)
+            sites[..., there], contents[..., there] = scores.sites[..., own], scores.contents[..., own]
+        return BothStrands(sites, contents)
 
 
 def both_strands(forward: BaseScores, reverse: BaseScores) -> BothStrands:

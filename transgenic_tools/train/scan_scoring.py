@@ -1,8 +1,8 @@
-"""Fit the weights of the segment model that finds loci, on held-out stretches of training genomes.
+"""Fit the segment model that finds loci, and how probable its loci are, on held-out stretches of training genomes.
 
 In: a model directory whose encoder reads both strands, and a sheet of genomes with validation stretches. Out: the same
-model with a part `scan` in its config.
-Usage: python -m transgenic_tools.train.scan_scoring MODEL --sheet genomes.yaml --outdir MODEL [--bases 1000000]
+model with a part `scan` and the calibrations `locus` and `region` in its config; curves as JSON.
+Usage: python -m transgenic_tools.train.scan_scoring MODEL --sheet genomes.yaml --outdir MODEL > curves.json
 A surprise: a gene's path is that of its transcript with the longest CDS; a gene that the segment model cannot write (an
 intron inside a stop codon, AT-AG ...) is closed off together with its place.
 """
@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import logging
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +33,17 @@ from transgenic_tools.lattice.segments import (
     Stretch,
     best_path,
     closed_runs,
+    coding_places,
     gates_of,
+    gene_runs,
     path_features,
 )
 from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.model.files import load_model
+from transgenic_tools.search.loci import LOCUS, REGION, Judge
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.tiles import BothStrands, TileReader, both_strands
+from transgenic_tools.train.calibration import expected_calibration_error, logistic_regression
 from transgenic_tools.train.genomes import Territory, read_sheet, read_source
 from transgenic_tools.train.scoring import descend
 
@@ -45,9 +52,15 @@ Floats = npt.NDArray[np.float64]
 #: Where the fit begins: contents are over-confident sums, and a gene needs many sites.
 START = ScoringConfig(site_bias=(-2.0, -1.0, -1.0, -1.0, -1.0, -2.0), content_weight=0.02)
 #: What `sharpen` tries.
-_CONTENTS, _SHARPNESSES, _BONUSES = (0.002, 0.005, 0.01, 0.02), (1.0, 1.5, 2.0, 2.5, 3.0), (0.0, 2.0, 4.0, 6.0)
+_CONTENTS, _SHARPNESSES, _BONUSES = (0.002, 0.005, 0.01, 0.02, 0.035), (1.0, 1.5, 2.0, 2.5, 3.0), (0.0, 2.0, 4.0, 6.0)
 #: Runs of unknown bases that hold no gene, as in a scan.
 GAP = 100
+#: Bases beside the coding part of a gene, or of a place without a gene, in a region as somebody may give it.
+_BESIDE = (150, 800)
+#: Regions without a gene on their strand for each one with a gene.
+_EMPTY = 2
+#: Thresholds of the curves.
+THRESHOLDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
@@ -65,10 +78,9 @@ class Gold:
 
 def coding_ends(path: States) -> frozenset[tuple[int, int]]:
     """First and last coding base of every gene of a path."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], path != State.OUTSIDE, [False]]).astype(np.int8)))
     found = set()
-    for start, end in edges.reshape(-1, 2).tolist():
-        coding = start + np.flatnonzero((path[start:end] >= State.CODING_1) & (path[start:end] <= State.CODING_3))
+    for start, end in gene_runs(path):
+        coding = start + coding_places(path[start:end])
         if len(coding):
             found.add((int(coding[0]), int(coding[-1])))
     return frozenset(found)
@@ -122,22 +134,20 @@ def strand_path(
             continue
         path[there] = gene_states(transcript)[there.start - low : there.stop - low]
         places.append((there.start, there.stop))
+    known = [place for place in places if not unknown[slice(*place)].any()]
+    for place in places:
+        if place not in known:  # what sticks out of the gene that it overlaps would be a torn gene
+            unknown[slice(*place)] = True
     path[unknown] = State.OUTSIDE
-    return path, unknown, [place for place in places if not unknown[slice(*place)].any()]
+    return path, unknown, known
 
 
 def _closed_off(path: States, stretch: Stretch, places: Sequence[tuple[int, int]]) -> Floats:
     """Features of the path; genes that it cannot write are closed off in place."""
     for low, high in places:
         around = slice(max(low - 1, 0), min(high + 1, len(path)))
-        part = Stretch(
-            sites=stretch.sites[:, around],
-            contents=stretch.contents[:, around],
-            gates=stretch.gates[around],
-            closed=stretch.closed[around],
-        )
         try:
-            path_features(path[around], part)
+            path_features(path[around], stretch.part(around))
         except ValueError:
             path[low:high] = State.OUTSIDE
             stretch.closed[low:high] = True
@@ -220,6 +230,98 @@ def sharpen(golds: Sequence[Gold], fitted: ScoringConfig) -> tuple[ScoringConfig
     return best, best_ends
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Some places that were looked at.
+
+    Attributes:
+        features: (N, F), see `search.loci.FEATURES`.
+        right: (N,) whether a gene of the strand is there.
+        fold: (N,) the piece of the genome that a place was taken from.
+        genes: How many there are to be found in all, so that recall can be told.
+    """
+
+    features: Floats
+    right: npt.NDArray[np.bool_]
+    fold: npt.NDArray[np.int64]
+    genes: int
+
+
+def proposed_loci(golds: Sequence[Gold], scoring: ScoringConfig) -> Judged:
+    """Loci that a scan proposes; one is right where its coding part overlaps that of a gene."""
+    judge = Judge(scoring=scoring, calibration={})
+    features, right, fold = [], [], []
+    for number, gold in enumerate(golds):
+        for locus in judge.loci_of_strand(gold.stretch, "+"):
+            features.append(locus.features)
+            right.append(any(first < locus.coding.end and locus.coding.start <= last for first, last in gold.coding))
+            fold.append(number // 2)  # both strands of a piece
+    return Judged(np.array(features), np.array(right), np.array(fold), sum(gold.genes for gold in golds))
+
+
+def _regions_of(gold: Gold, rng: random.Random) -> Iterator[tuple[slice, bool]]:
+    """Regions around each gene, and as large ones that hold no part of a gene of this strand."""
+    length = len(gold.stretch.gates)
+    taken = gold.stretch.closed.copy()
+    for first, last in gold.coding:
+        taken[first : last + 1] = True
+    for first, last in sorted(gold.coding):
+        region = slice(max(0, first - rng.randint(*_BESIDE)), min(length, last + 1 + rng.randint(*_BESIDE)))
+        yield region, True
+        size = region.stop - region.start
+        for _ in range(_EMPTY):
+            for _ in range(50):
+                start = rng.randrange(max(1, length - size))
+                if not taken[max(0, start - _BESIDE[0]) : start + size + _BESIDE[0]].any():
+                    yield slice(start, start + size), False
+                    break
+
+
+def given_regions(golds: Sequence[Gold], scoring: ScoringConfig, *, seed: int = 1) -> Judged:
+    """Regions as somebody may give them, with and without a gene; the best gene that each could hold."""
+    rng, judge = random.Random(seed), Judge(scoring=scoring, calibration={})
+    features, right, fold = [], [], []
+    for number, gold in enumerate(golds):
+        for region, holds in _regions_of(gold, rng):
+            features.append(judge.best_of_region(gold.stretch.part(region)))
+            right.append(holds)
+            fold.append(number // 2)
+    return Judged(np.array(features), np.array(right), np.array(fold), sum(right))
+
+
+def calibrate_loci(judged: Judged) -> tuple[list[float], dict[str, Any]]:
+    """Weights of the regression, and what they do: recall and precision by threshold, calibration error.
+
+    Each piece of the genome is judged by weights that were fitted on the others; the weights given are of all.
+    """
+    p = np.empty(len(judged.right))
+    for fold in np.unique(judged.fold):
+        own = judged.fold == fold
+        p[own] = _probability(
+            judged.features[own], logistic_regression(judged.features[~own], judged.right[~own], ridge=1.0)
+        )
+    rows = []
+    for threshold in THRESHOLDS:
+        kept = p >= threshold
+        right = int((kept & judged.right).sum())
+        rows.append(
+            {
+                "threshold": threshold,
+                "kept": int(kept.sum()),
+                "recall": round(right / max(judged.genes, 1), 4),
+                "precision": round(right / max(int(kept.sum()), 1), 4),
+                "false_kept": round(float((kept & ~judged.right).sum() / max((~judged.right).sum(), 1)), 4),
+            }
+        )
+    error = expected_calibration_error(p, judged.right)
+    curve = {"looked_at": len(p), "genes": judged.genes, "calibration_error": round(error, 4), "curve": rows}
+    return logistic_regression(judged.features, judged.right, ridge=1.0), curve
+
+
+def _probability(features: Floats, weights: Sequence[float]) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(features @ weights[:-1] + weights[-1], -30, 30))))
+
+
 def held_out(reader: Reader, sheet: Path, *, patch: int, bases: int, piece: int = 250_000) -> list[Gold]:
     """Validation stretches of all genomes of a sheet, `bases` of each genome at most, in pieces."""
 
@@ -248,17 +350,24 @@ def main() -> None:
     parser.add_argument("--outdir", type=Path, required=True)
     parser.add_argument("--bases", type=int, default=1_000_000)
     parser.add_argument("--iterations", type=int, default=80)
+    parser.add_argument("--keep-weights", action="store_true", help="fit the calibrations alone")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     model, _ = load_model(given.model)
     model.eval()
     encoder = model.settings.encoder
     golds = held_out(Reader(model), given.sheet, patch=getattr(encoder, "patch", 1), bases=given.bases)
-    scan, before, after = fit_scan(golds, iterations=given.iterations)
-    logger.info("scan fitted on %d genes: %.3f -> %.3f nats a gene", sum(g.genes for g in golds), before, after)
-    scan, ends = sharpen(golds, scan)
-    logger.info("sharpened: F2 of genes with both ends of the CDS exact %.3f, %s", ends, scan)
-    model.refit(scan=scan)
+    scan = model.settings.scan
+    if scan is None or not given.keep_weights:
+        scan, before, after = fit_scan(golds, iterations=given.iterations)
+        logger.info("scan fitted on %d genes: %.3f -> %.3f nats a gene", sum(g.genes for g in golds), before, after)
+        scan, ends = sharpen(golds, scan)
+        logger.info("sharpened: F2 of genes with both ends of the CDS exact %.3f, %s", ends, scan)
+    calibration, curves = dict(model.settings.calibration), {}
+    for name, judged in ((LOCUS, proposed_loci(golds, scan)), (REGION, given_regions(golds, scan))):
+        calibration[name], curves[name] = calibrate_loci(judged)
+    print(json.dumps(curves, indent=1))
+    model.refit(scan=scan, calibration=calibration)
     model.save_pretrained(given.outdir)
 
 
