@@ -25,7 +25,7 @@ test: ## everything that CI checks, numeric tests twice: unit, property, golden,
 	@$(PYTHON) -m pytest -m "not all_engines and not faults" -n $(WORKERS) --dist loadgroup --durations=15 $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory test-avx2
 
-test-faults: setup ## 20 kills of tools, full disks, limits, and the fuzzer's 300 cases
+test-faults: setup ## 28 kills of tools, full disks, limits, and the fuzzer's 300 cases
 	@$(PYTHON) -m pytest tests/faults $(PYTEST_ARGS)
 
 fuzz: setup ## thousands of damaged inputs for all tools; make fuzz CASES=20000

@@ -12,5 +12,7 @@ Device = Literal["auto", "cpu", "cuda"]
 #: Of reading; `auto` is bf16 on CPUs that multiply it natively, else fp32.
 Precision = Literal["auto", "fp32", "bf16"]
 TrainingPrecision = Literal["fp32", "bf16"]
+#: Of genes; a shard may say none.
+Split = Literal["train", "validation", "test"]
 #: Bases of windows in one shard: some 6,000 genes, one task of the pipeline.
 SHARD_BASES = 20_000_000

@@ -30,7 +30,7 @@ from transgenic_tools.cli._errors import run_app
 CODES = {value for name, value in vars(errors).items() if name.startswith("EXIT_")} - {errors.EXIT_INTERNAL}
 #: Seconds of this process that a case on a few kilobases may take.
 _MOST_CPU = 30.0
-_BINARY = (".gz", ".parquet", ".safetensors")
+_BINARY = (".gz", ".parquet", ".bam")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ class Command:
     tool: str
     words: str
     inputs: tuple[str, ...]
-    torch: bool = False
 
 
 COMMANDS = (
@@ -55,6 +54,14 @@ COMMANDS = (
     Command("prep", "inspect genes.parquet --gene chrA.g0", ("genes.parquet",)),
     Command("prep", "split genes.parquet -o out", ("genes.parquet",)),
     Command("evidence", "e.csv -f g.fa --out out.parquet", ("e.csv", "g.fa", "j.bed")),
+    Command("evidence", "j.bed.gz -f g.fa.gz --out out.parquet", ("j.bed.gz", "g.fa.gz")),
+    Command(
+        "evidence",
+        "e2.csv -f g.fa --out out.parquet --aliases alias.tsv --loci r.bed",
+        ("e2.csv", "sj.tab", "r.bam", "i.gff3", "alias.tsv", "r.bed"),
+    ),
+    Command("scan", "g.fa -o out --model scan -t 1", ("g.fa", "scan/config.json")),
+    Command("scan", "g.fa.gz -o out --model scan -t 1 --part 2/2", ("g.fa.gz",)),
     Command("backmap", "pred.parquet --out out.gff3", ("pred.parquet",)),
     Command(
         "backmap",

@@ -25,6 +25,7 @@ WRITERS = {
     "evaluate": "-r a.gff3 -p p.gff3 --json {out}/out.json --tsv {out}/out.tsv",
     "report": "--annotation one=a.gff3 --out {out}/out.html",
     "evidence": "e.csv -f g.fa --out {out}/out.parquet",
+    "scan": "g.fa -o {out}/scan --model scan -t 1",
 }
 
 
@@ -78,7 +79,7 @@ def test_no_room_on_the_disk(name: str, folder: Path, room: int) -> None:
     assert files_of(folder) == before
 
 
-@pytest.mark.parametrize("name", ["prep", "backmap", "evaluate"])
+@pytest.mark.parametrize("name", ["prep", "backmap", "evaluate", "evidence", "scan"])
 def test_an_older_result_stays_whole_where_a_new_one_finds_no_room(name: str, folder: Path) -> None:
     assert run(name, folder)[0] == EXIT_OK
     before = files_of(folder)

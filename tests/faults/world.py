@@ -1,7 +1,8 @@
 """A small world of every kind of file that a tool reads: two sequences, ten genes, made from one seed.
 
 In: an empty folder. Out: files by the names that `tests.faults.cases` uses.
-A surprise: predictions are the annotation with scores, so nothing here needs torch.
+A surprise: predictions are the annotation with scores; the one network here, of a scan, is untrained and finds genes in
+anything, so that there is something to write.
 """
 
 from __future__ import annotations
@@ -112,6 +113,38 @@ def _prediction(row: GeneRow) -> PredictionRow:
     )  # fmt: skip
 
 
+def _introns(genes: list[Planted]) -> list[tuple[Planted, int, int]]:
+    return [(g, left[1], right[0]) for g in genes for left, right in zip(g.cds, g.cds[1:], strict=False)]
+
+
+def _write_alignments(path: Path, lengths: dict[str, int], genes: list[Planted]) -> None:
+    """A spliced read over each intron, as BAM."""
+    import pysam
+
+    header = {"HD": {"VN": "1.6"}, "SQ": [{"SN": name, "LN": length} for name, length in lengths.items()]}
+    with pysam.AlignmentFile(str(path), "wb", header=header) as out:
+        for number, (gene, start, end) in enumerate(_introns(genes)):
+            read = pysam.AlignedSegment(out.header)
+            read.query_name, read.flag, read.mapping_quality = f"r{number}", 0, 60
+            read.reference_name, read.reference_start = gene.seqid, start - 10
+            read.cigarstring = f"10M{end - start}N10M"
+            read.set_tag("XS", gene.strand)
+            out.write(read)
+
+
+def _write_scan_model(folder: Path) -> None:
+    import torch
+
+    from transgenic_tools.lattice.config import ScoringConfig
+    from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
+
+    torch.manual_seed(1)
+    encoder = {"name": "strands", "stem": 4, "channels": 4, "dim": 16, "blocks": 1, "heads": 2, "attention_every": 1}
+    network = TransgenicModel(TransgenicConfig(encoder=encoder, decoder={"dim": 16, "heads": 2, "layers": 1}))
+    network.refit(scan=ScoringConfig(site_bias=(4.0, 6.0, 4.0, 4.0, 6.0, 4.0), content_weight=0.0))
+    network.save_pretrained(folder)
+
+
 def _zip(path: Path) -> None:
     path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
 
@@ -136,15 +169,19 @@ def build(folder: Path, seed: int = 1) -> None:
     (folder / "homologs.tsv").write_text("gene_id\thas_homolog\n" + "".join(f"{g.name}\tyes\n" for g in genes))
     (folder / "s.csv").write_text("sample,fasta,annotation,regions,reads\none,g.fa,a.gff3,,\ntwo,g.fa,,r.bed,\n")
     (folder / "genes.tsv").write_text("")
-    (folder / "j.bed").write_text(
-        "".join(
-            f"{g.seqid}\t{left[1]}\t{right[0]}\tj\t9\t{g.strand}\n"
-            for g in genes
-            for left, right in zip(g.cds, g.cds[1:], strict=False)
-        )
+    introns = _introns(genes)
+    (folder / "j.bed").write_text("".join(f"{g.seqid}\t{a}\t{b}\tj\t9\t{g.strand}\n" for g, a, b in introns))
+    (folder / "sj.tab").write_text(
+        "".join(f"{g.seqid}\t{a + 1}\t{b}\t{1 + (g.strand == '-')}\t1\t0\t7\t0\t30\n" for g, a, b in introns)
     )
+    (folder / "i.gff3").write_text(
+        "".join(f"{g.seqid}\tt\tintron\t{a + 1}\t{b}\t5\t{g.strand}\t.\tID=i{a}\n" for g, a, b in introns)
+    )
+    _write_alignments(folder / "r.bam", {name: len(text) for name, text in sequences.items()}, genes)
+    (folder / "e2.csv").write_text("sample,path,condition,weight\ns,sj.tab,leaf,0.5\nb,r.bam,root,\ni,i.gff3,,2\n")
+    _write_scan_model(folder / "scan")
     (folder / "e.csv").write_text("sample,path,kind,condition,strandness,weight\ng,j.bed,junction_bed,leaf,,\n")
-    for name in ("g.fa", "a.gff3", "r.bed"):
+    for name in ("g.fa", "a.gff3", "r.bed", "j.bed"):
         _zip(folder / name)
     prepare(
         PrepConfig(fasta=folder / "g.fa", annotation=folder / "a.gff3", outdir=folder / "shards", sample="one",

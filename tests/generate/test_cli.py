@@ -51,6 +51,7 @@ def test_predictions_are_written_once_and_reused(small_shard: Path, tmp_path: Pa
         (["--model", "no-such-model"], EXIT_NO_INPUT, "no config.json"),
         (["--num-beams", "0"], EXIT_USAGE, "--num-beams 0"),
         (["--decoding", "fancy"], EXIT_USAGE, "fancy"),
+        (["--split", "test2"], EXIT_USAGE, "test2"),
     ],
 )
 def test_what_is_wrong_is_said(small_shard: Path, tmp_path: Path, flags: list[str], code: int, word: str) -> None:

@@ -43,6 +43,29 @@ def genome(tmp_path: Path) -> Path:
     return path
 
 
+def test_shards_of_another_division_do_not_stay_beside_the_new_ones(tmp_path: Path, genome: Path, model: Path) -> None:
+    """A folder of shards is read whole, so every gene would be there twice."""
+    out = tmp_path / "out"
+
+    def shards() -> set[str]:
+        return {path.name for path in out.glob("*.parquet")}
+
+    for part in ((0, 2), (1, 2)):
+        run(Config(fasta=genome, outdir=out, model=model, part=part))
+    assert shards() == {"genes-1of2-00000.parquet", "genes-2of2-00000.parquet"}
+    run(Config(fasta=genome, outdir=out, model=model))
+    assert shards() == {"genes-00000.parquet"}
+    (out / "genes-mine.parquet").write_bytes(b"")
+    run(Config(fasta=genome, outdir=out, model=model, part=(0, 12)))
+    assert shards() == {"genes-01of12-00000.parquet", "genes-mine.parquet"}
+
+
+def test_settings_that_are_none(tmp_path: Path) -> None:
+    for wrong in ({"min_score": float("nan")}, {"sample": ".."}, {"sample": "a/b"}):
+        with pytest.raises(UsageError):
+            Config(fasta=tmp_path, outdir=tmp_path, **wrong)  # type: ignore[arg-type]
+
+
 def files(outdir: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(outdir.iterdir())}
 

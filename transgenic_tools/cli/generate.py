@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from transgenic_tools.choices import Device, Precision
+from transgenic_tools.choices import Device, Precision, Split
 from transgenic_tools.cli._errors import entry_point
 from transgenic_tools.cli._options import (
     JsonOption,
@@ -61,7 +61,7 @@ def generate(
     complete: Annotated[
         bool, typer.Option("--complete", help="Known transcripts in the shards are the prompt; write further ones.")
     ] = False,
-    split: Annotated[str | None, typer.Option(help="Only genes of this split (train, validation, test).")] = None,
+    split: Annotated[Split | None, typer.Option(help="Only genes of this split.")] = None,
     device: Annotated[Device, typer.Option(help="auto takes CUDA where there is one.")] = Config.device,
     precision: Annotated[
         Precision, typer.Option(help="auto takes bf16 on CPUs made for it; fp32 gives the same on every processor.")

@@ -258,7 +258,7 @@ class _Gatherer:
         counts = _merged(junctions)
         if not counts:
             raise BadInputError(
-                f"no junction can be used: {_told(raw.counted + left_out)}", path=source.path,
+                f"no junction can be used with {config.fasta.name}: {_told(raw.counted + left_out)}", path=source.path,
                 hint="was another assembly used, or another kind of file? Else leave it out of the sheet",
             )  # fmt: skip
         chains, lost = _settled_chains(raw.chains, counts)

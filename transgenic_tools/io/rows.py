@@ -10,7 +10,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import get_args
 
+from transgenic_tools.choices import Split
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import STRANDS, Interval, Strand
@@ -172,7 +174,7 @@ def predicted_gene(prediction: PredictionRow, source: GeneRow, *, min_score: flo
 
 # -- what a row promises (docs/formats.md has the same list) -----------------------------------------------------------
 
-_SPLITS = (None, "train", "validation", "test")
+_SPLITS = (None, *get_args(Split))
 
 
 def gene_fault(row: GeneRow) -> str | None:

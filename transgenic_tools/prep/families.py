@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools import gsf
+from transgenic_tools.choices import Split
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.samplesheet import is_sample_name
 from transgenic_tools.io.shards import expand_shards, read_shard, shard_provenance, write_gene_shard
 from transgenic_tools.prep.homology import groups_of_proteins
-from transgenic_tools.prep.split import Split, fold_of, parse_split, split_groups
+from transgenic_tools.prep.split import fold_of, parse_split, split_groups
 from transgenic_tools.provenance import Provenance, folder_aside
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from transgenic_tools import gsf
+from transgenic_tools.choices import Split
 from transgenic_tools.genome.checks import Finding, check_transcript, ordered_codes
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.io.fasta import Fasta
@@ -25,7 +26,6 @@ from transgenic_tools.io.shards import gene_table
 from transgenic_tools.prep.config import Config, FilterConfig
 from transgenic_tools.prep.plain import Ready, ready
 from transgenic_tools.prep.routines import shorten
-from transgenic_tools.prep.split import Split
 from transgenic_tools.prep.windows import edges_of, window_of
 
 #: Plain genes that are prepared at once, and the bases of their windows.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from transgenic_tools.choices import Split
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.fasta import Fasta
@@ -21,7 +22,6 @@ from transgenic_tools.prep.choose import rename_seqids
 from transgenic_tools.prep.config import Config
 from transgenic_tools.prep.ends import clip_genes
 from transgenic_tools.prep.rows import Chunk, TableTask, Task, chunk_of, prepare, prepare_table, suits_table
-from transgenic_tools.prep.split import Split
 
 #: Genes handed to a worker at once.
 CHUNK = 128

@@ -17,15 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from transgenic_tools.choices import Split
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.hashing import uniform_hash
 from transgenic_tools.io.gff3.table import Entry
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SPLITS: tuple[Split, ...] = get_args(Split)
 DEFAULT_SHARES = (75.0, 10.0, 15.0)
 _HINT = (
     "write fraction, fraction:80/10/10, block:SEQID:23000000:24000000, seqid:validation=S1;test=S2, "

@@ -7,11 +7,17 @@ was shared out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from transgenic_tools.choices import SHARD_BASES
+from transgenic_tools.errors import UsageError
+from transgenic_tools.io.samplesheet import check_sample_name
+
+#: Names of shards; the group is the number of shares, none for a whole genome.
+SHARD = re.compile(r"genes(?:-[0-9]+of([0-9]+))?-[0-9]{5}\.parquet", re.ASCII)
 
 #: Bases of a piece in which loci are found together, and bases beside it on either side: longer than nearly every gene.
 PIECE, OVERLAP = 1_000_000, 100_000
@@ -47,3 +53,19 @@ class Config:
     complete_only: bool = False
     shard_bases: int = SHARD_BASES
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        check_sample_name(self.sample, "--sample")
+        if not 0 <= self.min_score <= 1:  # NaN is neither
+            raise UsageError(f"--min-score {self.min_score} is no probability", hint="give a number from 0 to 1")
+
+    @property
+    def stem(self) -> str:
+        """Of the shards: those of a share carry its number, so that the shares of a genome can lie in one folder."""
+        number, of = self.part
+        return "genes" if of == 1 else f"genes-{number + 1:0{len(str(of))}}of{of}"
+
+    def is_of_another_division(self, shard: str) -> bool:
+        """Whether a shard of this name was written by a run that shared the genome out in another way."""
+        found = SHARD.fullmatch(shard)
+        return found is not None and int(found[1] or 1) != self.part[1]

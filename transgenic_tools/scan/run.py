@@ -238,10 +238,12 @@ class _Tables:
         self.rejects.write(Reject(locus_id(seqid, locus), reason, detail).line() + "\n")
 
 
-def _stem(config: Config) -> str:
-    """Of the shards: those of a share carry its number, so that the shares of a genome can lie in one folder."""
-    number, of = config.part
-    return "genes" if of == 1 else f"genes-{number + 1:0{len(str(of))}}of{of}"
+def _clear_others(config: Config) -> None:
+    """Remove shards of an earlier run that shared the genome out in another way: beside these genes would be double."""
+    for shard in config.outdir.glob("genes-*.parquet"):
+        if config.is_of_another_division(shard.name):
+            logger.warning("%s is of an earlier run with other shares and is removed", shard)
+            shard.unlink()
 
 
 @contextmanager
@@ -344,8 +346,9 @@ def run(config: Config) -> Result:
                 config.outdir,
                 provenance=Provenance("tg-scan", parameters),
                 shard_bases=config.shard_bases,
-                stem=_stem(config),
+                stem=config.stem,
             )
+            _clear_others(config)
         result = Result(
             outdir=config.outdir,
             sequences=len(dict.fromkeys(piece.seqid for piece in chosen)),
