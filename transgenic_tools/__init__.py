@@ -2,7 +2,43 @@
 
 FASTA + GFF3 -> locus -> gene shard -> encoding -> model -> gene sentence (GSF) -> GFF3.
 
-Importing this package loads neither torch nor pyarrow; import the stage that you need.
+    import transgenic_tools as tg
+    model = tg.load()
+    genes = model.annotate("genome.fa")
+
+A surprise: importing this package loads neither torch nor pyarrow; `load` does. Where transformers has been, or is
+later imported, its `AutoModel` knows our models.
 """
 
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from transgenic_tools import automodel
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "load"]
+
+
+def load(model: str | os.PathLike[str] | None = None, **settings: Any) -> Any:
+    """A model for `annotate`, the embedded one by default; see docs/python.md.
+
+    Args:
+        model: Model directory.
+        settings: scan_model (directory), device (auto, cpu, cuda), precision (auto, fp32, bf16), threads (1), decoding
+            (beam, greedy, sample, viterbi), num_beams (4), max_isoforms (6), min_confidence (0.35),
+            min_gene_confidence (0) and seed (1), as the flags of `tg-annotate`.
+
+    Returns:
+        A `transgenic_tools.annotate.model.Model`.
+
+    Raises:
+        MissingInputError: no model there.
+        UsageError: a setting out of range, or CUDA where there is none.
+    """
+    return importlib.import_module("transgenic_tools.annotate.model").load(model, **settings)
+
+
+automodel.wait_for_transformers()

@@ -9,36 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from typer.testing import CliRunner
 
-from tests.faults import world
-from tests.scan.test_cli import _SMALL, EAGER
 from transgenic_tools.annotate import run as annotate_run
 from transgenic_tools.annotate.config import Config
 from transgenic_tools.annotate.run import run
 from transgenic_tools.cli.annotate import app
 from transgenic_tools.errors import EXIT_USAGE, MissingInputError, TransgenicError, UsageError
 from transgenic_tools.io.gff3 import read_annotation
-from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.scan import run as scan_run
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small and untrained: it finds genes in anything, and writes something into them."""
-    torch.manual_seed(1)
-    directory = tmp_path_factory.mktemp("model")
-    network = TransgenicModel(TransgenicConfig(encoder=_SMALL, decoder={"dim": 16, "heads": 2, "layers": 1}))
-    network.refit(scoring=EAGER, scan=EAGER)
-    network.save_pretrained(directory)
-    return directory
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    world.build(tmp_path)
-    return tmp_path
 
 
 def settings(here: Path, model: Path, **more: Any) -> Config:

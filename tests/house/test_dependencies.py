@@ -77,7 +77,7 @@ def requirements(*extras: str) -> dict[str, str]:
 
 
 def test_every_import_is_declared() -> None:
-    assert imported() <= set(requirements("reads", "deepspeed"))
+    assert imported() <= set(requirements("reads", "deepspeed", "notebook"))
 
 
 def test_every_dependency_is_imported() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transgenic_tools.annotate.config import ENDINGS, Config, Further
 from transgenic_tools.annotate.journal import Journal, one_run_at_a_time
@@ -21,6 +21,9 @@ from transgenic_tools.backmap.config import Config as BackmapConfig
 from transgenic_tools.errors import MissingInputError
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.scan.config import Config as ScanConfig
+
+if TYPE_CHECKING:
+    from transgenic_tools.search.reader import Reader
 
 logger = logging.getLogger("tg-annotate")
 #: Bases of a share of a scan, which is what a killed one loses at most; their number changes nothing in the result.
@@ -69,8 +72,9 @@ class _Loci:
 class _Run:
     """One run: the settings, where things go, and what is done."""
 
-    def __init__(self, config: Config) -> None:
-        self.config, self.out, self.work = config, config.outdir, config.outdir / "work"
+    def __init__(self, config: Config, loaded: tuple[Reader, Path] | None = None) -> None:
+        self.config, self.loaded = config, loaded
+        self.out, self.work = config.outdir, config.outdir / "work"
         self.journal = Journal(config.outdir, self.work / "finished.json")
         self._at = 0
 
@@ -140,7 +144,7 @@ class _Run:
             decoding=config.search, device=config.device, precision=config.precision, batch_bases=config.batch_bases,
             complete=config.augment, max_length=config.max_window, threads=config.threads,
         )  # fmt: skip
-        return tuple(self.journal.once("generate", settings, lambda: run(settings).predictions))
+        return tuple(self.journal.once("generate", settings, lambda: run(settings, loaded=self.loaded).predictions))
 
     def backmap_settings(self, loci: _Loci, predictions: tuple[Path, ...]) -> BackmapConfig:
         """Settings of the backmapping; they are made before anything is done, too: a UsageError comes at once."""
@@ -254,6 +258,14 @@ def _check(config: Config) -> None:
     for path in (config.fasta, *loci, config.reference, config.reads, config.model, config.scan_model):
         if path is not None and not path.exists():
             raise MissingInputError("no such file", path=path, hint="check the path")
+
+
+def annotate_alone(config: Config, *, loaded: tuple[Reader, Path]) -> Path:
+    """The GFF3 without evaluation and report, with a model that is loaded already (and its directory)."""
+    _check(config)
+    here = _Run(config, loaded)
+    loci = here.scan() if config.scans else here.prep()
+    return here.backmap(loci, here.generate(loci))[0]
 
 
 def run(config: Config) -> Result:

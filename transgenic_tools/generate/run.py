@@ -137,8 +137,8 @@ def load(config: Config) -> tuple[Reader, Path]:
     return Reader(model, precision=config.precision, genetic_code=config.genetic_code), path
 
 
-def run(config: Config) -> Result:
-    """Predict every shard."""
+def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
+    """Predict every shard; `loaded` is what `load` gave for the same model, device and precision."""
     shards = expand_shards(config.shards)
     targets = [prediction_path(shard, config.outdir) for shard in shards]
     if len(set(targets)) < len(targets):
@@ -147,7 +147,7 @@ def run(config: Config) -> Result:
         if not shard.exists():
             raise MissingInputError("no such shard", path=shard, hint="make shards with tg-prep genes")
     genes = sum(count_genes(shard, split=config.split) for shard in shards)
-    reader, model_dir = load(config)
+    reader, model_dir = loaded or load(config)
     device, precision = reader.device, reader.precision
     if device.type == "cpu":
         logger.info("device cpu, %d thread(s), %s; no GPU is used", config.threads, precision)

@@ -67,7 +67,9 @@ class _BedWriter:
         self.sorted.add(gene.seqid, gene.interval.start, lines)
 
 
-class _FastaWriter:
+class FastaWriter:
+    """One record a transcript that has such a sequence."""
+
     def __init__(self, handle: IO[str], kind: SequenceKind, fetch: Fetch) -> None:
         self._handle = handle
         self._kind: SequenceKind = kind
@@ -108,4 +110,4 @@ def fasta_writer(
         together: As for `create_text`.
     """
     with create_text(path, together=together) as handle:
-        yield _FastaWriter(handle, kind, fetch)
+        yield FastaWriter(handle, kind, fetch)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.model.config import ModelConfig
@@ -89,3 +89,7 @@ class TransgenicModel(Network, PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         """Weights are initialised by the parts themselves."""
+
+
+AutoConfig.register(TransgenicConfig.model_type, TransgenicConfig, exist_ok=True)
+AutoModel.register(TransgenicConfig, TransgenicModel, exist_ok=True)

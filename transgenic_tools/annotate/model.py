@@ -1,0 +1,165 @@
+"""The package from Python: a model that annotates sequences and FASTA files.
+
+In: DNA as text, by name, or a FASTA file. Out: `Genes`.
+A surprise: the stages run as in `tg-annotate`, through files in a temporary folder, so the answer is the same; only the
+network of the isoforms stays loaded between calls.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transgenic_tools.annotate.config import Config
+from transgenic_tools.annotate.genes import Gene, Genes
+from transgenic_tools.annotate.run import annotate_alone
+from transgenic_tools.choices import Device, Precision
+from transgenic_tools.errors import UsageError
+from transgenic_tools.generate.config import Config as GenerateConfig
+from transgenic_tools.genome.gene import Gene as GeneRecord
+from transgenic_tools.genome.gene import Transcript as TranscriptRecord
+from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.report.loci import build_loci
+from transgenic_tools.search.config import Decoding, DecodingConfig
+
+if TYPE_CHECKING:
+    from transgenic_tools.search.reader import Reader
+
+_DNA = re.compile(r"[ACGTUNRYSWKMBDHVacgtunryswkmbdhv\s]+")
+_NAME = re.compile(r"\S+")
+#: seqid, start, end, and the strand where it is known; 0-based half-open.
+Region = tuple[str, int, int] | tuple[str, int, int, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model with the settings of its search; `transgenic_tools.load` makes one.
+
+    Attributes:
+        reader: The network on its device.
+        directory: Where it came from.
+        settings: Of `tg-annotate`, but for what `annotate` is given.
+    """
+
+    reader: Reader
+    directory: Path
+    settings: Config
+
+    def annotate(
+        self,
+        genome: str | Path | Mapping[str, str],
+        *,
+        annotation: str | Path | None = None,
+        regions: str | Path | Iterable[Region] | None = None,
+        name: str = "sequence",
+    ) -> Genes:
+        """All isoforms of all genes.
+
+        Args:
+            genome: Bases as text, several by name, or a FASTA file (a path, or text that is no DNA).
+            annotation: Known genes, GFF3 or GTF: their loci are read, and each gene has them as `known`.
+            regions: Loci alone: a BED file, or tuples of seqid, start, end (0-based half-open) and, if known, strand.
+                With neither of the two the genome is scanned for loci.
+            name: Of a sequence that is given as text.
+
+        Raises:
+            UsageError, BadInputError, MissingInputError: as the tools do; the message says what to do.
+        """
+        with tempfile.TemporaryDirectory(prefix="transgenic.") as folder:
+            work = Path(folder)
+            config = replace(
+                self.settings,
+                fasta=_as_fasta(genome, name, work),
+                outdir=work / "out",
+                annotation=None if annotation is None else Path(annotation),
+                regions=_as_regions(regions, work),
+                sample="sequence",
+            )
+            written = annotate_alone(config, loaded=(self.reader, self.directory))
+            lines = written.read_text(encoding="utf-8").splitlines()
+            records = read_annotation(written).genes if any(not line.startswith("#") for line in lines) else ()
+            known = _known(records, config.annotation)
+            with Fasta(config.fasta, stage_dir=work) as fasta:
+                genes = [
+                    # The reader concludes a biotype from the CDS; the file does not say it.
+                    Gene(replace(one, biotype=None), fasta.fetch(one.seqid, *_ends(one)), known.get(one.id, ()))
+                    for one in records
+                ]
+        return Genes(genes, header=[line for line in lines if line.startswith("#")])
+
+
+def load(
+    model: str | Path | None = None,
+    *,
+    scan_model: str | Path | None = None,
+    device: Device = Config.device,
+    precision: Precision = Config.precision,
+    threads: int = Config.threads,
+    decoding: Decoding = DecodingConfig.decoding,
+    num_beams: int = DecodingConfig.num_beams,
+    max_isoforms: int = DecodingConfig.max_isoforms,
+    min_confidence: float = DecodingConfig.min_confidence,
+    min_gene_confidence: float = Config.min_gene_confidence,
+    seed: int = DecodingConfig.seed,
+) -> Model:
+    """See `transgenic_tools.load`."""
+    from transgenic_tools.generate.run import load as load_reader
+
+    search = DecodingConfig(
+        decoding=decoding, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence, seed=seed
+    )
+    named = None if model is None else Path(model)
+    reader, directory = load_reader(
+        GenerateConfig(shards=(), outdir=Path(), model=named, device=device, precision=precision)
+    )
+    settings = Config(
+        fasta=Path("none.fa"), outdir=Path(), model=directory, device=device, precision=precision, threads=threads,
+        scan_model=None if scan_model is None else Path(scan_model), search=search,
+        min_gene_confidence=min_gene_confidence,
+    )  # fmt: skip
+    return Model(reader=reader, directory=directory, settings=settings)
+
+
+def _ends(gene: GeneRecord) -> tuple[int, int]:
+    return gene.interval.start, gene.interval.end
+
+
+def _as_fasta(genome: str | Path | Mapping[str, str], name: str, work: Path) -> Path:
+    if isinstance(genome, Path) or (isinstance(genome, str) and not _DNA.fullmatch(genome)):
+        return Path(genome)
+    sequences = genome if isinstance(genome, Mapping) else {name: genome}
+    path = work / "sequence.fa"
+    with path.open("w", encoding="utf-8") as handle:
+        for one, bases in sequences.items():
+            if not _NAME.fullmatch(one):
+                raise UsageError(f"{one!r} cannot be the name of a sequence", hint="give one word")
+            handle.write(f">{one}\n{bases}\n")
+    return path
+
+
+def _as_regions(regions: str | Path | Iterable[Region] | None, work: Path) -> Path | None:
+    if regions is None or isinstance(regions, str | Path):
+        return None if regions is None else Path(regions)
+    path = work / "regions.bed"
+    with path.open("w", encoding="utf-8") as handle:
+        for number, (seqid, start, end, *strand) in enumerate(regions, start=1):
+            columns = (seqid, start, end, *((f"locus{number}", 0, strand[0]) if strand else ()))
+            handle.write("\t".join(map(str, columns)) + "\n")
+    return path
+
+
+def _known(records: tuple[GeneRecord, ...], annotation: Path | None) -> dict[str, tuple[TranscriptRecord, ...]]:
+    """Known isoforms by the ID of the gene that was written for them."""
+    if annotation is None or not records:
+        return {}
+    found = {}
+    owners = {one.id: gene.id for gene in records for one in gene.transcripts}
+    for locus in build_loci("", records, read_annotation(annotation).genes, paired_only=True):
+        for one in locus.predicted:
+            found[owners[one.id]] = locus.reference
+    return found
