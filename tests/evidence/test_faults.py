@@ -147,6 +147,24 @@ def test_the_same_reads_twice(tmp_path: Path) -> None:
         gathered(tmp_path, sheet, bases)
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"path,kind\n\xe9.tab,\n", "not UTF-8"),
+        (b"path,kind\n" + b"x" * 200_000 + b",\n", "no CSV: field larger"),
+        (b"x" * 200_000 + b",path\na,b\n", "cannot tell what kind"),
+        (b"path,kind\n.,\n", "'.': a directory or a pipe, not a file"),
+        (b"path,kind\nnone.tab,\n", "'none.tab': there is no such file"),
+    ],
+)
+def test_sheets_that_are_none(data: bytes, words: str, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_bytes(data)
+    with pytest.raises(BadInputError, match=words) as caught:
+        gathered(tmp_path, sheet, planted()[0])
+    assert caught.value.path == str(sheet)
+
+
 def test_all_faults_of_a_sheet_at_once(tmp_path: Path) -> None:
     bases, introns = planted()
     written(tmp_path, builders.star(introns), "a.tab")

@@ -62,10 +62,20 @@ def test_faults(folder: Path, text: str, words: str) -> None:
 
 
 def test_blanks_and_dollars_in_paths(folder: Path) -> None:
-    """They are part of the name, and nothing is put in for them."""
-    (folder / "my $HOME genome.fa").write_text("x")
-    (folder / "s.csv").write_text("sample,fasta,annotation\nx,my $HOME genome.fa,a.gff3\n")
-    assert read_samplesheet(folder / "s.csv")[0].fasta == folder / "my $HOME genome.fa"
+    """Blanks are part of the name; what the pipeline refuses is refused here too, and nothing is put in for it."""
+    (folder / "my own genome.fa").write_text("x")
+    (folder / "s.csv").write_text("sample,fasta,annotation\nx,my own genome.fa,a.gff3\n")
+    assert read_samplesheet(folder / "s.csv")[0].fasta == folder / "my own genome.fa"
+    for name, signs in (
+        ("my $HOME.fa", "$"),
+        ("a[1].fa", "[ ]"),
+        ("a*?.fa", "* ?"),
+        ("a{b}.fa", "{ }"),
+        ("a#~.fa", "# ~"),
+    ):
+        (folder / name).write_text("x")
+        said = _faults(folder, f"sample,fasta,annotation\nx,{name},a.gff3\n")
+        assert f"line 2, column 'fasta': '{name}': its full path holds {signs}, which" in said
 
 
 def test_columns_that_nothing_reads_yet_may_stand_there_empty(folder: Path) -> None:

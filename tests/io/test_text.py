@@ -16,15 +16,19 @@ from hypothesis import strategies as st
 
 from transgenic_tools.errors import BadInputError, MissingInputError, TransgenicError, UsageError
 from transgenic_tools.evaluate.selection import read_homologs
+from transgenic_tools.evidence.sheet import read_sheet
 from transgenic_tools.io import files
 from transgenic_tools.io.aliases import read_aliases
 from transgenic_tools.io.bed import read_loci
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.files import LineEnds, open_text, raw_lines, text_lines
 from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.io.lists import read_ids
 from transgenic_tools.io.samplesheet import read_samplesheet
+from transgenic_tools.io.shards import count_genes
 from transgenic_tools.prep.sentences import read_sentences
+from transgenic_tools.report.config import parse_source
 
 GFF3 = "chr1\tx\tgene\t1\t9\t.\t+\t.\tID=g1\nchr1\tx\tCDS\t1\t9\t.\t+\t0\tParent=g1\n"
 
@@ -140,10 +144,15 @@ def test_pipes_are_read(name: str, packed: bool, tmp_path: Path) -> None:
     writer.join()
 
 
-def test_loci_from_a_pipe_are_refused_at_once(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "r.bed")
-    with pytest.raises(BadInputError, match="pipe"):
-        read_loci(tmp_path / "r.bed")
+@pytest.mark.parametrize(
+    "read", [read_loci, read_sheet, EvidenceFile, count_genes, lambda path: parse_source(f"s={path}")]
+)
+def test_what_is_read_more_than_once_takes_no_pipe(read: Callable[[Path], object], tmp_path: Path) -> None:
+    """At once: nobody writes into this one."""
+    os.mkfifo(tmp_path / "p")
+    with pytest.raises(BadInputError, match="this is a pipe, and it is read more than once") as caught:
+        read(tmp_path / "p")
+    assert caught.value.path == str(tmp_path / "p")
 
 
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

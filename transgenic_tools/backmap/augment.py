@@ -19,7 +19,7 @@ from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Intervals, clip, gaps, span
 from transgenic_tools.genome.splicing import nearest, transcript_differences
-from transgenic_tools.io.files import is_pipe, raw_lines
+from transgenic_tools.io.files import raw_lines, refuse_pipe
 from transgenic_tools.io.gff3.layout import GeneLines, Layout, layout_of
 from transgenic_tools.io.gff3.reader import annotation_of, read_mended
 from transgenic_tools.io.gff3.writer import create_text, moved_line, place_text, sort_key, transcript_lines
@@ -153,8 +153,7 @@ def augment(
     Raises:
         BadInputError: the annotation is GTF, or unusable.
     """
-    if is_pipe(user):
-        raise BadInputError("it is read more than once", path=user, hint="write the annotation to a file first")
+    refuse_pipe(user)
     lines = read_mended(user)
     annotation = annotation_of(user, lines)
     if annotation.dialect != "gff3":

@@ -92,7 +92,7 @@ def kind_of(path: Path) -> Kind:
     if "intron" in types:
         return Kind.INTRON_GFF
     raise BadInputError(
-        "cannot tell what kind of evidence this is" if lines else "the file is empty",
+        "cannot tell what kind of evidence this is" if head.strip() else "the file is empty",
         path=path,
         hint=f"name it in the sheet's column 'kind': {', '.join(Kind)}",
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.evidence.config import Kind, Source, Strandness
 from transgenic_tools.evidence.kinds import is_binary_alignment
-from transgenic_tools.io.files import open_text
+from transgenic_tools.io.files import open_text, refuse_pipe, whole_text
 
 COLUMNS = ("sample", "path", "kind", "condition", "strandness", "weight")
 _MOST_WEIGHT = 1_000.0
@@ -71,7 +72,8 @@ def _source(values: dict[str, str], line: int, sheet: Path, faults: _Faults) -> 
         return None
     path = _place(values["path"], sheet)
     if not path.is_file():
-        faults.add(line, "path", f"{values['path']!r}: there is no such file")
+        what = "a directory or a pipe, not a file" if path.exists() else "there is no such file"
+        faults.add(line, "path", f"{values['path']!r}: {what}")
     return Source(
         path=path,
         name=values.get("sample") or path.name,
@@ -88,8 +90,21 @@ def _header(path: Path) -> list[str] | None:
         return None
     with open_text(path) as handle:
         first = handle.readline(1 << 16).decode("utf-8-sig", "replace")
-    columns = [cell.strip() for cell in next(csv.reader([first.rstrip("\r\n")]), [])]
+    columns = [cell.strip(' "') for cell in first.rstrip("\r\n").split(",")]
     return columns if "path" in columns else None
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Cells below the header, with the number of the last line that they stand in."""
+    reader = csv.reader(whole_text(path).splitlines())
+    try:
+        next(reader, None)
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise BadInputError(
+            f"no CSV: {error}", path=path, line=reader.line_num, hint="save the sheet as CSV, with commas, UTF-8"
+        ) from error
 
 
 def read_sheet(path: Path) -> tuple[Source, ...]:
@@ -99,6 +114,7 @@ def read_sheet(path: Path) -> tuple[Source, ...]:
         MissingInputError: no such file.
         BadInputError: lists all faults.
     """
+    refuse_pipe(path)
     columns = _header(path)
     if columns is None:
         return (Source(path=path, name=path.name),)
@@ -111,11 +127,7 @@ def read_sheet(path: Path) -> tuple[Source, ...]:
     faults.raise_any()
     sources: list[Source] = []
     lines: dict[str, int] = {}
-    with open_text(path) as handle:
-        text = handle.read().decode("utf-8-sig", "replace")
-    reader = csv.reader(text.splitlines())
-    next(reader, None)
-    for line, cells in enumerate(reader, start=2):
+    for line, cells in _records(path):
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) > len(columns):

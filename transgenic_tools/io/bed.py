@@ -17,7 +17,7 @@ from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.files import is_pipe, raw_lines, text_lines
+from transgenic_tools.io.files import raw_lines, refuse_pipe, text_lines
 from transgenic_tools.io.limits import how_to_raise, limits
 
 #: First words of lines that are not records.
@@ -128,10 +128,7 @@ def read_loci(path: str | Path) -> tuple[tuple[Gene, ...], tuple[Finding, ...]]:
         BadInputError: a line is no BED record, or the file holds none; a pipe, which could be read once only.
     """
     path = Path(path)
-    if is_pipe(path):
-        raise BadInputError(
-            "loci are read twice, so they cannot come from a pipe", path=path, hint="write them to a file first"
-        )
+    refuse_pipe(path)
     if _is_gxf(path):
         from transgenic_tools.io.gff3 import read_annotation
 

@@ -195,6 +195,12 @@ def is_pipe(path: Path) -> bool:
         return False
 
 
+def refuse_pipe(path: Path) -> None:
+    """Raises BadInputError for what can be read once only, where that is not enough."""
+    if is_pipe(path):
+        raise BadInputError("this is a pipe, and it is read more than once", path=path, hint="write it to a file first")
+
+
 @contextmanager
 def unzipped_ahead(paths: Iterable[Path]) -> Iterator[None]:
     """Unzip files in threads, beside whatever is done until `open_text` opens them, and while they are read.

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transgenic_tools.errors import BadInputError, MissingInputError
+from transgenic_tools.io.files import refuse_pipe
 from transgenic_tools.provenance import FORMAT_VERSION
 
 _MAGIC = b"PAR1"
@@ -122,7 +123,7 @@ class ParquetInput:
 
     Raises:
         MissingInputError: there is no such file.
-        BadInputError: damaged, of another kind or version, or with other columns than the kind's.
+        BadInputError: a pipe, damaged, of another kind or version, or with other columns than the kind's.
     """
 
     def __init__(self, path: str | Path, kind: Kind) -> None:
@@ -131,6 +132,7 @@ class ParquetInput:
             raise BadInputError("this is a directory, not a file", path=path, hint=f"give a file made by {kind.maker}")
         if not self.path.exists():
             raise MissingInputError("the file does not exist", path=path, hint=f"make it with {kind.maker}")
+        refuse_pipe(self.path)
         self._check_footer()
         with _named(self.path, "the footer", kind.hint):
             self._file = pq.ParquetFile(self.path, page_checksum_verification=True)

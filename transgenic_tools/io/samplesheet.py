@@ -20,6 +20,9 @@ from typing import Any
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.io.files import whole_text
 
+#: What Nextflow's own scripts do not quote; `schema.nf` has the same.
+_SIGNS = re.compile(r"[$*?\[\]{}#~\\]")
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -121,8 +124,20 @@ class _Checker:
                 f"{rule['errorMessage']} (pattern {rule['pattern']})" if "pattern" in rule else rule["errorMessage"]
             )
             self.fault(line, column, f"{value!r}: {allowed}")
-        elif rule.get("exists") and "://" not in value and not _resolve(value, self.sheet).is_file():
-            self.fault(line, column, f"{value!r}: there is no such file")
+        elif rule.get("exists") and "://" not in value and (fault := _path_fault(_resolve(value, self.sheet))):
+            self.fault(line, column, f"{value!r}: {fault}")
+
+
+def _path_fault(path: Path) -> str | None:
+    if not path.is_file():
+        return "there is no such file"
+    signs = dict.fromkeys(_SIGNS.findall(str(path.absolute())))
+    if not signs:
+        return None
+    return (
+        f"its full path holds {' '.join(signs)}, which a shell of the pipeline reads as a command; rename it, or link "
+        "to it under another name"
+    )
 
 
 def _records(sheet: Path) -> Iterator[tuple[int, list[str]]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transgenic_tools.errors import MissingInputError, UsageError
+from transgenic_tools.io.files import refuse_pipe
 from transgenic_tools.provenance import check_outputs
 
 _SUFFIXES = re.compile(
@@ -33,6 +34,7 @@ def parse_source(text: str) -> Source:
 
     Raises:
         MissingInputError: no such file.
+        BadInputError: a pipe.
         UsageError: nothing stands before the `=`.
     """
     sample, equals, rest = text.partition("=")
@@ -45,6 +47,7 @@ def parse_source(text: str) -> Source:
         raise UsageError(f"{text!r} names no sample", hint="write SAMPLE=PATH")
     if not path.exists():
         raise MissingInputError("the file does not exist", path=path, hint="give SAMPLE=PATH of a file that exists")
+    refuse_pipe(path)
     return Source(sample, path)
 
 
