@@ -21,12 +21,14 @@ from tests import progress
 from tests.model.tiny import DECODERS, ENCODERS
 from tests.train.builders import shards
 from transgenic_tools.cli.train import app
-from transgenic_tools.errors import BadInputError, OutOfMemoryError, UsageError
+from transgenic_tools.errors import BadInputError, MissingInputError, OutOfMemoryError, UsageError
+from transgenic_tools.model.presets import load_preset
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.logs import Means
 from transgenic_tools.train.pipeline import preflight
 from transgenic_tools.train.processes import make_accelerator
+from transgenic_tools.train.recipe import recipe_from_preset
 from transgenic_tools.train.run import Trainer, run
 from transgenic_tools.train.start import build_model, load_examples
 
@@ -59,6 +61,32 @@ def assert_equal_weights(one: Path, other: Path, *, atol: float = 0.0) -> None:
 
 def records(directory: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("learning_rate", float("nan")), ("learning_rate", float("inf")), ("learning_rate", -1.0), ("ema", 1.0),
+        ("ema", float("nan")), ("seed", -1), ("seed", 1 << 32), ("clip", 0.0), ("warmup", 1.5), ("fold", 0),
+    ],
+)  # fmt: skip
+def test_settings_out_of_range_are_wrong_usage(name: str, value: float, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')}"):
+        config((), tmp_path, **{name: value})
+
+
+def test_training_that_diverges_stops_and_leaves_no_model(data: tuple[Path, ...], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="diverged"):
+        run(config(data, tmp_path / "m", learning_rate=1e30, clip=1e30, save_every=1))
+    assert not (tmp_path / "m" / "model.safetensors").exists() or all(
+        torch.isfinite(tensor).all() for tensor in weights_of(tmp_path / "m").values()
+    )
+
+
+def test_a_model_to_start_from_that_is_not_there(data: tuple[Path, ...], tmp_path: Path) -> None:
+    """Not asked for on a network."""
+    with pytest.raises(MissingInputError, match=r"none: no config\.json"):
+        build_model(config(data, tmp_path, init=tmp_path / "none"))
 
 
 def test_loss_falls_and_perplexity_is_logged_per_epoch(data: tuple[Path, ...], tmp_path: Path) -> None:
@@ -230,6 +258,18 @@ def test_all_stages_by_command_line_in_one_and_resumed(data: tuple[Path, ...], t
     again = CliRunner().invoke(app, command)
     assert again.exit_code == 0, again.output
     assert all(torch.equal(before[k], v) for k, v in weights_of(tmp_path / "model").items())
+
+
+def test_a_preset_with_a_part_that_no_model_has(tmp_path: Path) -> None:
+    """A typing error would train another network in silence."""
+    with pytest.raises(UsageError, match=r"no part \['decodr'\]"):
+        recipe_from_preset({"decodr": {}}, shards=(), outdir=tmp_path, overrides={}, stage_steps={})
+
+
+def test_a_preset_that_is_too_deep(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("[" * 5000 + "]" * 5000)
+    with pytest.raises(BadInputError, match=r"p\.yaml"):
+        load_preset(str(tmp_path / "p.yaml"))
 
 
 def test_a_model_must_be_named(data: tuple[Path, ...], tmp_path: Path) -> None:

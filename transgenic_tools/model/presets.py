@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.io.files import whole_text
 
 PRESETS = Path(__file__).resolve().parents[1] / "assets" / "presets"
 
@@ -35,8 +36,8 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> dict[str, dict[str,
     if not path.is_file():
         raise UsageError(f"no preset {name!r}", hint=f"choose one of {', '.join(preset_names())}, or give a YAML file")
     try:
-        parts = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        parts = yaml.safe_load(whole_text(path)) or {}
+    except (yaml.YAMLError, RecursionError) as error:
         raise BadInputError(f"not YAML: {error}", path=path, hint=f"compare with {PRESETS / 'mini.yaml'}") from error
     if not isinstance(parts, dict) or not all(isinstance(part, dict) for part in parts.values()):
         raise BadInputError(

@@ -6,11 +6,13 @@ A surprise: lengths are counted in optimiser steps, not epochs, so a run has the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from transgenic_tools.choices import Device, TrainingPrecision
+from transgenic_tools.errors import UsageError
 
 Stage = Literal["trunk", "decoder"]
 #: `all` is trunk, scoring, decoder, calibration.
@@ -102,6 +104,26 @@ class Config:
     augment_share: float = 1.0
     augment_epochs: int | None = None
     model_overrides: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checks = (
+            (0 < self.learning_rate < math.inf, "learning_rate", "a number above 0"),
+            (0 <= self.weight_decay < math.inf, "weight_decay", "a number from 0"),
+            (0 < self.clip < math.inf, "clip", "a number above 0"),
+            (0 <= self.ema < 1, "ema", "a number from 0, below 1"),
+            (0 <= self.warmup <= 1, "warmup", "a share from 0 to 1"),
+            (0 <= self.decay <= 1, "decay", "a share from 0 to 1"),
+            (0 < self.augment_share < math.inf, "augment_share", "a number above 0"),
+            (0 <= self.seed < 1 << 32, "seed", "a whole number from 0, below 2^32"),
+            (self.steps >= 1, "steps", "a whole number from 1"),
+        )
+        for fine, name, allowed in checks:
+            if not fine:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} {getattr(self, name)} is out of range", hint=f"give {allowed}"
+                )
+        if self.fold is not None and not self.folds:
+            raise UsageError(f"--fold {self.fold} without --folds", hint="give the number of folds in the shards, too")
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -17,6 +17,7 @@ from typing import Any
 from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.paths import exact_sites, find_paths
+from transgenic_tools.model.config import ModelConfig
 from transgenic_tools.model.files import load_model, model_hash
 from transgenic_tools.provenance import Provenance, write_aside
 from transgenic_tools.search.reader import Reader
@@ -81,6 +82,8 @@ def recipe_from_preset(
     """
     parts = {key: dict(value) for key, value in preset.items()}
     training = parts.pop("training", {})
+    if strangers := set(parts) - {f.name for f in fields(ModelConfig)}:
+        raise UsageError(f"a model has no part {sorted(strangers)}", hint="see docs/stages/3_train.md")
     known = {f.name for f in fields(Config)}
     stages = {}
     for stage in ("trunk", "decoder"):

@@ -8,6 +8,7 @@ to the same weights and two processes learn what one would.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import time
@@ -18,7 +19,9 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 
+from transgenic_tools.errors import UsageError
 from transgenic_tools.model.adapters import merged, save_adapters
+from transgenic_tools.model.files import check_finite
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.checkpoint import (
     load_progress,
@@ -153,6 +156,7 @@ class Trainer:
         self.average.swap(self.plain_model)
         state = whole_state(self.accelerator, self.model, self.scalars)
         if self._leads:
+            check_finite((self.plain_model.state_dict() if state is None else state).items(), self.config.outdir)
             adapted = self.config.peft != "none" and self.config.stage == "trunk"
             if adapted:
                 save_adapters(self.plain_model, self.config.outdir)
@@ -187,6 +191,11 @@ class Trainer:
                 loss, parts, size = self.task.loss(self.model, loaded, self.accelerator.device)
             self.accelerator.backward(loss)
         numbers = {"loss": loss.item(), **{key: value.item() for key, value in parts.items()}}
+        if not math.isfinite(numbers["loss"]):
+            raise UsageError(
+                f"the loss of step {self.step + 1} is {numbers['loss']}: training has diverged",
+                hint="give a lower --learning-rate, and --no-resume where a checkpoint holds such weights already",
+            )
         for one in means:
             one.add(numbers, size)
 

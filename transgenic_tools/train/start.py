@@ -15,6 +15,7 @@ from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.rows import PARTIAL, GeneRow
 from transgenic_tools.io.shards import expand_shards, read_columns, read_shard
 from transgenic_tools.model.config import build_part
+from transgenic_tools.model.files import model_dir
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.train.config import Config
 from transgenic_tools.train.examples import Example, example_from_row
@@ -101,7 +102,7 @@ def load_augmentation(config: Config) -> list[Example]:
 def build_model(config: Config) -> TransgenicModel:
     """From `init`; else new, with published weights in the encoder where `weights` names them."""
     if config.init is not None:
-        model = TransgenicModel.from_pretrained(config.init, local_files_only=True)
+        model = TransgenicModel.from_pretrained(model_dir(config.init), local_files_only=True)
     else:
         model = _new_model(config)
     return _set_learned(model, config)
