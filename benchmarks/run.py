@@ -26,7 +26,7 @@ from benchmarks.measure import Cost
 from benchmarks.ours import generate, run_ours
 from benchmarks.peers import PEERS, Peer, check_peers, run_peer, write_peer_gff3
 from benchmarks.scaling import run_scaling
-from benchmarks.table import results_markdown, rewrite
+from benchmarks.table import readme_markdown, results_markdown, rewrite
 from benchmarks.windows import Windows, read_windows, sample_evenly, total_bases
 from transgenic_tools.cli._errors import exit_code_of
 from transgenic_tools.errors import TransgenicError
@@ -272,6 +272,7 @@ def run(options: Options) -> dict[str, Any]:
     text = results_markdown(results)
     if not options.quick:
         rewrite(ROOT / "docs" / "benchmarks.md", text)
+        rewrite(ROOT / "README.md", readme_markdown(results))
     print(text)
     log.info("wrote %s", target.relative_to(ROOT))
     return results

@@ -1,4 +1,4 @@
-"""Tables of results.json as Markdown, and their place in docs/benchmarks.md.
+"""Tables of results.json as Markdown, and their places in docs/benchmarks.md and README.md.
 
 In: the results. Out: text between two markers.
 A surprise: everything between the markers is rewritten by each full run; prose lives outside of them.
@@ -211,6 +211,56 @@ def _prep_table(prep: Mapping[str, Any]) -> str:
     plain = {key: value for key, value in prep.items() if isinstance(value, int | float | str)}
     rows = [[key, f"{value:,.4g}" if isinstance(value, float) else str(value)] for key, value in plain.items()]
     return grid(["figure", "value"], rows)
+
+
+#: Bases of a genome of which the README tells how long it takes, in Mb.
+README_MB = 100
+_README_SCAN: tuple[tuple[str, Callable[[Metrics], str]], ...] = (
+    ("loci right to the base: found / of those written", _both("cds", "locus")),
+    ("exons: F1 against the longest isoform", lambda m: f"{m['exon_f1_vs_longest']:.3f}"),
+    ("isoforms found, genes with two or more", lambda m: f"{m['isoform_recall_multi']:.3f}"),
+    ("CPU seconds a Mb", lambda m: f"{m['cpu_seconds_per_mb']:.1f}"),
+)
+_README_LOCI: tuple[tuple[str, Callable[[Metrics], str]], ...] = (
+    ("genes with an isoform right to the base", lambda m: f"{m['gene_exact']:.3f}"),
+    ("isoforms: found / of those written", _both("cds", "transcript")),
+)
+
+
+def _beside(given: str, rows: Sequence[tuple[str, Callable[[Metrics], str]]], tools: Metrics) -> list[list[str]]:
+    ours, theirs = tools["transgenic"], tools["augustus"]
+    return [
+        [given if number == 0 else "", name, value(ours), value(theirs)] for number, (name, value) in enumerate(rows)
+    ]
+
+
+def readme_markdown(results: Metrics) -> str:
+    """How good and how fast, for README.md: measured figures, and one that is derived and says so."""
+    rows = _beside("a bare genome", _README_SCAN, results["scan"])
+    rows += _beside("loci", _README_LOCI, results["accuracy"]["jittered"])
+    cost = results["scan"]["transgenic"]["cpu_seconds_per_mb"]
+    minutes = cost * README_MB / 60
+    text = grid(["given", "*A. thaliana*, genes that no model here has seen", "this project", "AUGUSTUS"], rows)
+    text += (
+        f"\n\n{README_MB} Mb take about {minutes:.0f} CPU minutes, so some {minutes / 2:.0f} minutes where two cores "
+        f"are free: derived from the {cost:.1f} CPU seconds a Mb above, not measured on a genome of that size."
+    )
+    return text + _other_species(results.get("species", {}))
+
+
+def _other_species(species: Metrics) -> str:
+    """Sets of other species, where they were measured."""
+    rows = [
+        [
+            name,
+            f"{found['transgenic']['gene_exact']:.3f}",
+            f"{found['augustus']['gene_exact']:.3f}" if "augustus" in found else "",
+        ]
+        for name, found in species.items()
+    ]
+    if not rows:
+        return ""
+    return "\n\n" + grid(["species, loci given", "genes with an isoform right to the base", "AUGUSTUS"], rows)
 
 
 def rewrite(document: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.run import OUT, TOOLS, _options
-from benchmarks.table import BEGIN, END, results_markdown, rewrite
+from benchmarks.table import BEGIN, END, README_MB, readme_markdown, results_markdown, rewrite
 from tests.evaluate.builders import gene, transcript
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.evaluate.config import Config
@@ -90,3 +90,13 @@ def test_flags() -> None:
     assert (quick.quick, quick.tools, quick.with_prep) == (True, ("transgenic", "snap"), False)
     assert _options([]).tools == TOOLS
     assert OUT.relative_to(ROOT) == Path("benchmarks/out")
+
+
+def test_the_readme_says_what_results_json_says() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    text = readme_markdown(results)
+    assert text in (ROOT / "README.md").read_text()
+    minutes = results["scan"]["transgenic"]["cpu_seconds_per_mb"] * README_MB / 60
+    assert f"{README_MB} Mb take about {minutes:.0f} CPU minutes" in text
+    species = {"rice": {"transgenic": {"gene_exact": 0.5}, "ece": 0.1}}
+    assert "| rice | 0.500 |  |" in readme_markdown(results | {"species": species})

@@ -68,7 +68,7 @@ def check_nextflow(words: list[str]) -> None:
 
 def check_tool(words: list[str]) -> None:
     tool = words[0].removeprefix("tg-")
-    command = words[1] if tool == "prep" else None
+    command = words[1] if tool == "prep" or words[1] in ("gene", "folds", "jbrowse") else None
     flags = {word for word in words if word.startswith("--")}
     assert flags <= options_of(tool, command)
 
@@ -84,6 +84,8 @@ def test_names_in_commands_exist(block: Block) -> None:
             assert words[1] in targets
         elif words[0].endswith("nextflow"):
             check_nextflow(words)
+        elif words[0] == "pip":
+            assert words == ["pip", "install", "."]  # tests/house/test_wheel.py does so
         elif words[0].startswith("tg-"):
             check_tool(words)
         else:
