@@ -134,7 +134,9 @@ LEFT_OUT = {
     },
     "scan": {"--seqid": "a part of a genome, for benchmarks"},
     "encode": {"--pool": "must be that of the model's mapping"},
-    "generate": {},
+    "generate": {
+        "--condition": "of tg-generate alone so far", "--conditions": "of --condition", "--against": "of --condition",
+    },
     "backmap": {
         "--index": "the pipeline's files are not packed",
         "--max-isoforms": "tg-generate has written no more than the parameter --max_isoforms",
@@ -153,6 +155,12 @@ LEFT_OUT = {
             "--rank", "--freeze", "--steps", "--decoder-steps", "--batch-bases", "--accumulate", "--max-bases",
             "--learning-rate", "--optimizer", "--precision", "--ema", "--eval-every", "--save-every", "--augment",
             "--encodings", "--stream", "--workers", "--deepspeed", "--no-resume", "--ignore-memory",
+        )
+    } | {
+        name: "a layer on a finished model, from a table and counts of the user's; tg-train alone"
+        for name in (
+            "--conditions", "--usage", "--condition-inputs", "--condition-scale", "--condition-rank",
+            "--condition-members", "--epochs",
         )
     },
     "report": {

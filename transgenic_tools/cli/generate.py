@@ -76,6 +76,16 @@ def generate(
     encodings: Annotated[
         Path | None, typer.Option(help="Stored encodings of tg-encode, for models with a pretrained encoder.")
     ] = None,
+    condition: Annotated[
+        str | None, typer.Option(help="Predict for this sample, of --conditions or among those the model has seen.")
+    ] = None,
+    conditions: Annotated[
+        Path | None, typer.Option(help="TSV of numbers (rows, such as genes in TPM) by sample (columns).")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Another sample: write what changes from it to --condition into differences-*.tsv too."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what is there already.")] = False,
     json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
@@ -100,7 +110,8 @@ def generate(
         Config(
             shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device, threads=threads,
             precision=precision, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
-            encodings=encodings, max_length=max_length,
+            encodings=encodings, max_length=max_length, condition=condition, conditions=conditions,
+            against=against,
         )
     )  # fmt: skip
     summary = {

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from transgenic_tools.choices import Device, TrainingPrecision
+from transgenic_tools.choices import Device, Scale, TrainingPrecision
 from transgenic_tools.cli._errors import entry_point
 from transgenic_tools.cli._options import (
     JsonOption,
@@ -25,6 +25,10 @@ from transgenic_tools.cli._options import (
     set_up_logging,
 )
 from transgenic_tools.train.config import Freeze, Optimizer, Peft, Stages
+
+if TYPE_CHECKING:
+    from transgenic_tools.train.conditions import Result as ConditionResult
+    from transgenic_tools.train.recipe import Result
 
 app = new_app("Train a model from gene shards.")
 
@@ -81,6 +85,24 @@ def train(
     deepspeed: Annotated[
         Path | None, typer.Option(help="DeepSpeed configuration: conf/deepspeed/zero{1,2,3}.json.")
     ] = None,
+    conditions: Annotated[
+        Path | None,
+        typer.Option(help="TSV of numbers by sample: learn what they do to splicing (with --usage), nothing else."),
+    ] = None,
+    usage: Annotated[
+        Path | None, typer.Option(help="Junction counts of these samples: the file of tg-evidence.")
+    ] = None,
+    condition_inputs: Annotated[
+        Path | None, typer.Option(help="Names of the table to learn from, one on a line (RNA-binding proteins).")
+    ] = None,
+    condition_scale: Annotated[
+        Scale | None, typer.Option(help="log for TPM and counts (log2 of 1 + x), plain for other numbers.")
+    ] = None,
+    condition_rank: Annotated[int | None, typer.Option(min=1, help="Rank of what is learned.")] = None,
+    condition_members: Annotated[
+        int | None, typer.Option(min=1, help="Bootstrap samples of the genes, whose spread is the uncertainty.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of --conditions: passes over the genes.")] = None,
     device: Annotated[Device | None, typer.Option(help="auto takes CUDA where there is one.")] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", "-t", min=1, help="CPU threads; 1 gives the same bytes twice.")
@@ -100,6 +122,19 @@ def train(
     Example: tg-train shards/ --preset mini --outdir model/
     """
     set_up_logging(verbose, quiet)
+    if conditions is not None or usage is not None:
+        from transgenic_tools.train.conditions import asked, run
+
+        learned = run(
+            asked(
+                shards=tuple(shards), outdir=outdir, init=init, conditions=conditions, usage=usage, preset=preset,
+                inputs=condition_inputs, scale=condition_scale, rank=condition_rank, members=condition_members,
+                epochs=epochs, rate=learning_rate, device=device, threads=threads, seed=seed,
+                resume=False if no_resume else None,
+            )
+        )  # fmt: skip
+        _say(learned, json_summary)
+        return
     from transgenic_tools.train.pipeline import Request
     from transgenic_tools.train.pipeline import train as train_stages
 
@@ -118,6 +153,10 @@ def train(
         changed=changed, steps={"trunk": steps, "decoder": decoder_steps or steps}, check_memory=not ignore_memory,
     )  # fmt: skip
     result = train_stages(request)
+    _say(result, json_summary)
+
+
+def _say(result: Result | ConditionResult, json_summary: Path | None) -> None:
     summary = {
         "outdir": str(result.outdir),
         "metrics": result.metrics,

@@ -22,6 +22,9 @@ class Config:
         precision: Of the trunk; `auto` is bf16 on CPUs that multiply it natively, else fp32.
         max_length: Longer windows are not read; their genes have the flag `window_too_long`. None: what fits.
         genetic_code: What codons and introns are.
+        condition: Sample that is predicted for; None for none.
+        conditions: Table with that sample's numbers; None where the model was trained on the sample.
+        against: Sample that the condition is held against; None to compare nothing.
         encodings: Directory of `tg-encode`; windows that it holds are not encoded again.
     """
 
@@ -37,5 +40,8 @@ class Config:
     split: str | None = None
     overwrite: bool = False
     max_length: int | None = None
+    condition: str | None = None
+    conditions: Path | None = None
+    against: str | None = None
     encodings: Path | None = None
     genetic_code: GeneticCode = STANDARD

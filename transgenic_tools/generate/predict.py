@@ -16,6 +16,7 @@ from transgenic_tools.generate.config import Config
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.gsf import write
 from transgenic_tools.io.rows import GeneRow, PredictionRow
+from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.search.confidence import Scores, found_transcript, score
@@ -37,8 +38,8 @@ class _Written:
 class Predictor:
     """A loaded model and the settings of one run."""
 
-    def __init__(self, reader: Reader, config: Config, *, model_hash: str) -> None:
-        self.reader, self.config, self.model_hash = reader, config, model_hash
+    def __init__(self, reader: Reader, config: Config, *, model_hash: str, condition: Condition | None = None) -> None:
+        self.reader, self.config, self.model_hash, self.condition = reader, config, model_hash, condition
         self.calibration = reader.network.settings.calibration
         self.searcher = Searcher(reader.network.decoder, config.decoding, dtype=reader.dtype)
 
@@ -53,7 +54,7 @@ class Predictor:
         return [done[i % len(parts)][i // len(parts)] for i in range(len(rows))]
 
     def _predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
-        windows = [WindowInput.of(row.sequence) for row in rows]
+        windows = [WindowInput.of(row.sequence, condition=self.condition) for row in rows]
         prompts = [row.read_transcripts() if self.config.complete else () for row in rows]
         forced = [exact_sites(known) for known in prompts]
         sites = self.reader.read_windows(windows, forced=forced, batch_bases=self.config.batch_bases)

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.generate.compare import Pair, compare, pair_of, write_differences
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
 from transgenic_tools.generate.predict import Predictor
@@ -33,6 +34,8 @@ from transgenic_tools.io.shards import (
     read_shard,
     write_prediction_shard,
 )
+from transgenic_tools.lattice.condition import Condition
+from transgenic_tools.model.condition import find_condition, find_values, load_conditions
 from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
@@ -68,6 +71,13 @@ def prediction_path(shard: Path, outdir: Path) -> Path:
     return outdir / f"predictions-{stem.removeprefix('genes-')}.parquet"
 
 
+def differences_path(shard: Path, outdir: Path) -> Path:
+    """`genes-0001.parquet` -> `differences-0001.tsv`."""
+    return outdir / prediction_path(shard, outdir).name.replace("predictions-", "differences-").replace(
+        ".parquet", ".tsv"
+    )
+
+
 def _chunks(rows: Iterator[GeneRow], limits: Limits) -> Iterator[list[GeneRow]]:
     """Genes in order, so many at once; a window that is too long for reading beside others comes alone."""
     chunk: list[GeneRow] = []
@@ -88,13 +98,25 @@ def _chunks(rows: Iterator[GeneRow], limits: Limits) -> Iterator[list[GeneRow]]:
         yield chunk
 
 
-def _provenance(config: Config, shard: Path, digest: str, precision: str, limits: Limits) -> Provenance:
+def _provenance(
+    config: Config,
+    shard: Path,
+    digest: str,
+    precision: str,
+    limits: Limits,
+    conditions: tuple[Condition | None, Pair | None],
+) -> Provenance:
     """All that a prediction shard is made from: settings, model, the bytes of the gene shard, and what was not read."""
     left_out = any(bases > limits.longest for bases in read_lengths(shard, split=config.split))
     parameters = {"model": digest, "precision": precision, "complete": config.complete, "split": config.split}
     parameters |= {"shard": file_sha256(shard)[:16], "longest": limits.longest if left_out else None}
     if config.encodings is not None:
         parameters["encodings"] = asdict(EncodingStore(config.encodings).header)
+    condition, pair = conditions
+    if condition is not None:
+        parameters["condition"] = [condition.name, condition.digest]
+    if pair is not None:
+        parameters["against"] = [pair.against, pair.mean[1].digest]
     if config.genetic_code != STANDARD:
         parameters["genetic_code"] = asdict(config.genetic_code)
     parameters |= asdict(config.decoding)
@@ -137,6 +159,27 @@ def load(config: Config) -> tuple[Reader, Path]:
     return Reader(model, precision=config.precision, genetic_code=config.genetic_code), path
 
 
+def wanted_conditions(config: Config, directory: Path) -> tuple[Condition | None, Pair | None]:
+    """The sample that is predicted for, and it with the one that it is held against; None where not asked for.
+
+    Raises:
+        UsageError: a table or another sample without a sample.
+        MissingInputError, BadInputError: the model has learned no conditions, or nobody knows a sample.
+    """
+    if config.condition is None:
+        for flag, value in (("--conditions", config.conditions), ("--against", config.against)):
+            if value is not None:
+                raise UsageError(f"{flag}, but no --condition", hint="name the sample to predict for with --condition")
+        return None, None
+    model = load_conditions(directory)
+    condition = find_condition(model, config.condition, config.conditions)
+    if config.against is None:
+        return condition, None
+    names = (config.condition, config.against)
+    first, second = (find_values(model, name, config.conditions) for name in names)
+    return condition, pair_of(model, names, (first, second))
+
+
 def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
     """Predict every shard; `loaded` is what `load` gave for the same model, device and precision."""
     shards = expand_shards(config.shards)
@@ -155,16 +198,20 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
         logger.info("device %s, %s, %s", device, torch.cuda.get_device_name(device), precision)
     limits = announce(reader.network, device, shards, config)
     digest = model_hash(model_dir)
-    predictor = Predictor(reader, config, model_hash=digest)
+    condition, pair = wanted_conditions(config, model_dir)
+    predictor = Predictor(reader, config, model_hash=digest, condition=condition)
     config.outdir.mkdir(parents=True, exist_ok=True)
     progress = Progress(logger, total=genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0}
     for shard, target in zip(shards, targets, strict=True):
-        provenance = _provenance(config, shard, digest, precision, limits)
+        provenance = _provenance(config, shard, digest, precision, limits, (condition, pair))
         if not config.overwrite and _is_current(target, provenance):
             logger.info("%s is there already", target)
             counts["reused"] += 1
             continue
+        if pair is not None:  # before the predictions, so that whoever finds these has both
+            rows = (row for row in _wanted(shard, config.split) if len(row.sequence) <= limits.longest)
+            write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair), pair)
         predicted = _predict(shard, predictor, config, limits, progress, counts)
         write_prediction_shard(predicted, target, provenance=provenance)
     seconds = time.perf_counter() - progress.began

@@ -80,6 +80,11 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1.0 - probability))
 
 
+def site_floor(config: GrammarConfig) -> float:
+    """The logit below which a site is no candidate."""
+    return _logit(config.min_probability)
+
+
 def choose_candidates(
     window: WindowInput,
     sites: npt.NDArray[np.float32],
@@ -99,7 +104,7 @@ def choose_candidates(
     """
     codes, length, signals = window.codes, len(window), genetic_code.signals
     begins, ends = dinucleotides(codes)
-    floor, strong = _logit(config.min_probability), _logit(config.noncanonical_probability)
+    floor, strong = site_floor(config), _logit(config.noncanonical_probability)
     most = max(16, int(config.candidates_per_kb * length / 1000))
     donors = signals.donor[begins] & (sites[Site.DONOR] >= floor)
     donors |= signals.rare_donor[begins] & (sites[Site.DONOR] >= strong)

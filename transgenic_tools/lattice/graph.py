@@ -132,6 +132,21 @@ def backward(first, target, score):  # type: ignore[no-untyped-def]  # pragma: n
 
 
 @kernel
+def edge_shares(first, target, score, beta):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(M,) probability that a path drawn by its score has each edge."""
+    shares = np.zeros(len(target))
+    mass = np.zeros(len(first) - 1)
+    mass[0] = 1.0
+    for state in range(len(first) - 1):
+        if mass[state] < 1e-15:
+            continue
+        for edge in range(first[state], first[state + 1]):
+            shares[edge] = mass[state] * np.exp(score[edge] + beta[target[edge]] - beta[state])
+            mass[target[edge]] += shares[edge]
+    return shares
+
+
+@kernel
 def _reachable(first, target, beta):  # type: ignore[no-untyped-def]  # pragma: no cover
     """States with a way from BEGIN and to END."""
     n = len(first) - 1

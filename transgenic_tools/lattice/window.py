@@ -1,8 +1,8 @@
 """A window as it goes from shard to search: its bases, and whatever else is known of it.
 
 In: a sequence. Out: `WindowInput`, the one record that reader, lattice and training take in place of bare bases.
-A surprise: the condition is empty so far and costs nothing; what comes to be known of a window has its place here, and
-no signature changes for it.
+A surprise: evidence and condition may be empty and then cost nothing; what comes to be known of a window has its place
+here, and no signature changes for it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import encode
+from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.vocabulary import PAD_CODE
 
@@ -26,17 +27,19 @@ class WindowInput:
     Attributes:
         codes: (L,) base codes of all that is read: the window, or what a routine keeps of it.
         evidence: What reads show of it; None where they show nothing, or nobody asked.
-        condition: Nothing yet.
+        condition: The sample that it is read for, and what that does to splice sites; None for none.
     """
 
     codes: npt.NDArray[np.uint8]
     evidence: WindowEvidence | None = None
-    condition: None = None
+    condition: Condition | None = None
 
     @classmethod
-    def of(cls, sequence: str, *, evidence: WindowEvidence | None = None) -> WindowInput:
+    def of(
+        cls, sequence: str, *, evidence: WindowEvidence | None = None, condition: Condition | None = None
+    ) -> WindowInput:
         """From letters."""
-        return cls(codes=encode(sequence), evidence=evidence)
+        return cls(codes=encode(sequence), evidence=evidence, condition=condition)
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -18,7 +18,8 @@ import torch
 from transgenic_tools.choices import Precision
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.code import STANDARD, GeneticCode
-from transgenic_tools.lattice.candidates import choose_candidates
+from transgenic_tools.lattice.candidates import choose_candidates, site_floor
+from transgenic_tools.lattice.condition import SiteShift
 from transgenic_tools.lattice.graph import Graph, build_graph
 from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
 from transgenic_tools.lattice.support import with_evidence
@@ -169,6 +170,9 @@ class Reader:
         contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
         if window.evidence is not None and self.evidence_weights:
             forced = (*forced, *window.evidence.sites())
+        if window.condition is not None:
+            features = scores.features[row, :, :length].float().cpu().numpy()
+            sites = self._shifted(window, window.condition.shift, sites, features, forced)
         graph = self._build(window, sites, contents, forced, every_start=False)
         if graph is None:
             graph = self._build(window, sites, contents, forced, every_start=True)
@@ -184,6 +188,30 @@ class Reader:
         if window.evidence is not None and self.evidence_weights:
             graph, support = with_evidence(graph, window.evidence, self.evidence_weights)
         return site_graph(graph, features_at, support=support), sites
+
+    def _shifted(
+        self,
+        window: WindowInput,
+        shift: SiteShift,
+        sites: npt.NDArray[np.float32],
+        features: npt.NDArray[np.float32],
+        forced: Forced,
+    ) -> npt.NDArray[np.float32]:
+        """Site logits (N_SITES, L) in a condition.
+
+        Only sites that are candidates without it are shifted: a condition chooses among them and makes none. A logit
+        moves by so much that the score of an edge moves by the shift.
+        """
+        if shift.is_zero:
+            return sites
+        settings, rows = self.network.settings, [Site.DONOR, Site.ACCEPTOR]
+        scale = np.array(settings.scoring.site_scale, dtype=np.float32)[rows, None]
+        candidate = sites >= site_floor(settings.grammar)
+        for site, position in forced:
+            candidate[site, position] = True
+        moved = sites.copy()
+        moved[rows] += np.where(candidate[rows], shift.of(window.codes, features) / scale, np.float32(0.0))
+        return moved
 
     def _build(
         self,
