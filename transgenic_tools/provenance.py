@@ -28,6 +28,8 @@ from transgenic_tools.errors import InputOutputError, UsageError
 FORMAT_VERSION = "1"
 #: Names of open files.
 _OPENED = re.compile(r"/proc/[^/]+/fd/")
+#: Bytes of a name of 255, the most that most systems take, less what temporary names add.
+_LONGEST_STEM = 235
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
@@ -69,6 +71,7 @@ def _clear_left(directory: Path, stem: str) -> None:
 def _make_locked(directory: Path, stem: str, *, folder: bool) -> tuple[int, Path]:
     """A new file or folder, and an open descriptor of it, which holds the lock."""
     directory.mkdir(parents=True, exist_ok=True)
+    stem = os.fsdecode(os.fsencode(stem)[:_LONGEST_STEM])
     _clear_left(directory, stem)
     while True:
         if folder:
@@ -112,12 +115,14 @@ def check_outputs(outputs: Mapping[str, Path | None], *, inputs: Iterable[Path |
         outputs: By flag.
 
     Raises:
-        UsageError: two flags name one file, or a flag names an input.
+        UsageError: two flags name one file, or a flag names an input, or none.
     """
     taken = {os.path.realpath(path): f"the input {path}" for path in inputs if path is not None}
     for flag, path in outputs.items():
         if path is None or is_stream(path):
             continue
+        if not path.name:
+            raise UsageError(f"{flag} names no file", hint="give the name of a file to write")
         place = os.path.realpath(path)
         if place in taken:
             raise UsageError(f"{flag} {path} would overwrite {taken[place]}", hint="give each file a name of its own")

@@ -39,12 +39,32 @@ def test_no_output_is_written_over_another_or_over_an_input(tmp_path: Path) -> N
         Config(predictions=(shard,), out=shard)
     with pytest.raises(UsageError, match="--rejects"):
         Config(predictions=(shard,), out=Path("/dev/stdout"))
+    with pytest.raises(UsageError, match="--out names no file"):
+        Config(predictions=(shard,), out=Path(""))
+    with pytest.raises(UsageError, match="--gtf names no file"):
+        Config(predictions=(shard,), out=tmp_path / "out.gff3", gtf=Path("."))
 
 
 def test_the_genome_of_another_species_is_refused(tmp_path: Path) -> None:
     (tmp_path / "g.fa").write_text(">other\nACGT\n")
     with pytest.raises(BadInputError, match=r"none of the sequences of the predictions \(chr1\)"):
         backmap([row_of(make_gene("g", [(100, 200)]))], tmp_path, fasta=tmp_path / "g.fa")
+
+
+def test_ids_with_line_ends_break_no_format(tmp_path: Path) -> None:
+    """Shards of others may hold any ID."""
+    gene_id = "a b\n\t\r\u2028>x"
+    (tmp_path / "g.fa").write_text(">chr1\n" + "ACGTTGCA" * 100 + "\n")
+    files = {name: tmp_path / f"o.{name}" for name in ("gtf", "bed", "proteins", "cds", "cdna")}
+    backmap([row_of(make_gene(gene_id, [(100, 200), (300, 402)]))], tmp_path, fasta=tmp_path / "g.fa", **files)
+    for name in ("out.gff3", "o.gtf"):
+        (gene,) = read_annotation(tmp_path / name).genes
+        assert gene.id == gene_id
+    assert len((tmp_path / "o.bed").read_text().splitlines()) == 1
+    for name in ("proteins", "cds", "cdna"):
+        header, *bases = (tmp_path / f"o.{name}").read_text().splitlines()
+        assert header.startswith(">a_b____>x.t1 gene=a b____>x ")
+        assert all(line.isalpha() or "*" in line for line in bases)
 
 
 def two_isoforms() -> Gene:

@@ -11,6 +11,7 @@ import pytest
 
 from tests import progress
 from transgenic_tools.errors import EXIT_DATA, EXIT_NO_INPUT, EXIT_USAGE
+from transgenic_tools.generate.run import warn_of_others
 from transgenic_tools.io.shards import read_shard, write_gene_shard
 from transgenic_tools.provenance import Provenance
 
@@ -43,6 +44,17 @@ def test_predictions_are_written_once_and_reused(small_shard: Path, tmp_path: Pa
     fresh = tg_generate(small_shard, "--outdir", tmp_path, "--overwrite", "-q")
     assert fresh.returncode == 0
     assert written.read_bytes() == before
+
+
+def test_predictions_of_other_shards_in_the_directory_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tmp_path.joinpath("predictions-old.parquet").write_bytes(b"")
+    warn_of_others(tmp_path, [tmp_path / "predictions-0.parquet"])
+    assert "1 more (predictions-old.parquet ...)" in caplog.text
+    caplog.clear()
+    warn_of_others(tmp_path, [tmp_path / "predictions-old.parquet"])
+    assert not caplog.text
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ def test_stdout_by_its_name(ending: str, tmp_path: Path) -> None:
     assert Path("/dev/stdout").is_symlink()
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "\u00e9" * 127, "x" * 254 + "y"])
+def test_names_of_any_length_that_the_system_takes(name: str, tmp_path: Path) -> None:
+    with write_aside(tmp_path / name) as aside:
+        aside.write_text("hello")
+    assert os.listdir(tmp_path) == [name]
+
+
 def test_what_is_a_stream(tmp_path: Path) -> None:
     assert is_stream("/dev/null")
     assert is_stream("/dev/fd/0")

@@ -99,6 +99,7 @@ class Config:
             raise UsageError(f"--max-isoforms {self.max_isoforms} is below 0", hint="0 keeps all isoforms")
 
     def _check_paths(self) -> None:
+        check_outputs({"--out": self.out})  # others are named after it
         if is_stream(self.out) and (self.rejects is None or self.submission is not None):
             raise UsageError(
                 f"nothing can lie beside --out {self.out}", hint="add --rejects FILE; with --submission give a file"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -132,6 +132,16 @@ def _is_current(target: Path, provenance: Provenance) -> bool:
         return False
 
 
+def warn_of_others(outdir: Path, targets: Sequence[Path]) -> None:
+    """Say which predictions in the directory are of no shard of this run: whoever reads it whole takes them, too."""
+    others = sorted(set(outdir.glob("predictions-*.parquet")) - set(targets))
+    if others:
+        logger.warning(
+            "%s holds %d more (%s ...) of other shards than these: tg-backmap on the whole directory reads them, too",
+            outdir, len(others), others[0].name,
+        )  # fmt: skip
+
+
 def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
     return (row for row in read_shard(shard) if split is None or row.split == split)
 
@@ -201,6 +211,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
     condition, pair = wanted_conditions(config, model_dir)
     predictor = Predictor(reader, config, model_hash=digest, condition=condition)
     config.outdir.mkdir(parents=True, exist_ok=True)
+    warn_of_others(config.outdir, targets)
     progress = Progress(logger, total=genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0}
     for shard, target in zip(shards, targets, strict=True):

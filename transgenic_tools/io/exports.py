@@ -20,6 +20,8 @@ FASTA_WIDTH = 60
 SequenceKind = Literal["protein", "cds", "cdna"]
 Fetch = Callable[[str, int, int], str]
 _WHITE = re.compile(r"\s")
+#: White space but for a plain blank: what may end a line or a column.
+_BREAK = re.compile(r"[^\S ]")
 
 
 class GeneWriter(Protocol):
@@ -81,8 +83,8 @@ class FastaWriter:
             if not sequence:
                 continue
             source = ",".join(transcript.attributes.get("source_gene", ()))
-            words = [f">{_WHITE.sub('_', transcript.id)}", f"gene={gene.id}"]
-            words += [f"source_gene={source}"] if source else []
+            words = [f">{_WHITE.sub('_', transcript.id)}", f"gene={_BREAK.sub('_', gene.id)}"]
+            words += [f"source_gene={_BREAK.sub('_', source)}"] if source else []
             words += [f"score={format_score(transcript.score)}"] if transcript.score is not None else []
             lines = [sequence[i : i + FASTA_WIDTH] for i in range(0, len(sequence), FASTA_WIDTH)]
             self._handle.write("\n".join([" ".join(words), *lines]) + "\n")
