@@ -60,6 +60,7 @@ def toolFlags(settings) {
             '--max-length': settings.max_window,
             '--complete': settings.mode == 'augment',
             '--split': training ? 'test' : null,
+            '--against': settings.against,
         ],
         backmap: [
             '--gtf': settings.gtf ? 'gtf' : null,

@@ -46,7 +46,7 @@ def test_a_good_sheet(folder: Path) -> None:
         ("sample,fasta,annotation\nx,a.fa,a.gff3,,,\n", "line 2: 6 fields, but the header has 3"),
         ("sample,fasta,annotation\n-rf,a.fa,a.gff3\n", "line 2, column 'sample': '-rf': sample must be letters"),
         ("sample,fasta,annotation,evidence\nx,a.fa,a.gff3,e.csv\n", "'e.csv': evidence is not available yet"),
-        ("sample,fasta,annotation,condition\nx,a.fa,a.gff3,root\n", "'root': a condition is not available yet"),
+        ("sample,fasta,annotation,condition\nx,a.fa,a.gff3,my root\n", "'my root': condition must be letters, digits"),
         ("sample,fasta\n", "no row below the header"),
         ("sample,fasta,annotation\n.,a.fa,a.gff3\n", "line 2, column 'sample': '.': sample must be letters"),
         ("sample,fasta,annotation\n..,a.fa,a.gff3\n", "line 2, column 'sample': '..': sample must be letters"),

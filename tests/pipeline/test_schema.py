@@ -134,9 +134,7 @@ LEFT_OUT = {
     },
     "scan": {"--seqid": "a part of a genome, for benchmarks"},
     "encode": {"--pool": "must be that of the model's mapping"},
-    "generate": {
-        "--condition": "of tg-generate alone so far", "--conditions": "of --condition", "--against": "of --condition",
-    },
+    "generate": {},
     "backmap": {
         "--index": "the pipeline's files are not packed",
         "--max-isoforms": "tg-generate has written no more than the parameter --max_isoforms",

@@ -1,5 +1,6 @@
 // One shard to one prediction shard: the only step that wants a GPU, so the only one that is cut into many tasks.
 include { smallerBatch } from '../flags'
+include { quoted } from '../flags'
 include { words } from '../flags'
 
 process TG_GENERATE {
@@ -10,23 +11,28 @@ process TG_GENERATE {
 
     input:
     tuple val(meta), path(shard), path(model, stageAs: 'model'), path(encodings, stageAs: 'encodings/*') // encodings: of TG_ENCODE, or an empty list
-    val flags // [ --flag: value ]
+    path conditions, stageAs: 'conditions/*'                                                          // table of numbers by sample, or an empty list
+    val flags                                                                                         // [ --flag: value ]
 
     output:
     tuple val(meta), path("predictions/predictions-*.parquet"), emit: predictions // [ meta, predictions-00000.parquet ]
     tuple val(meta), path("generate.json")                    , emit: summary     // [ meta, generate.json ]
+    tuple val(meta), path("predictions/differences-*.tsv")    , emit: differences, optional: true // [ meta, differences-00000.tsv ], with --against
     path "versions.yml"                                       , emit: versions    // versions.yml
 
     script:
     def args   = task.ext.args ?: ''
     def stored = encodings ? '--encodings encodings' : ''
+    def table  = conditions ? "--conditions ${quoted(conditions)}" : ''
+    def wanted = meta.condition ? "--condition ${quoted(meta.condition)} ${table}" : ''
+    def given  = smallerBatch(meta.condition ? flags : flags + ['--against': null], task.attempt)
     """
     tg-generate ${shard} \\
         --model model \\
         --outdir predictions \\
         --threads ${task.cpus} \\
         --json \\
-        ${stored} ${words(smallerBatch(flags, task.attempt))} ${args} >| generate.json
+        ${stored} ${wanted} ${words(given)} ${args} >| generate.json
 
     cat <<-END_VERSIONS >| versions.yml
     "${task.process}":
@@ -38,6 +44,7 @@ process TG_GENERATE {
     """
     mkdir -p predictions
     touch predictions/${shard.baseName.replaceFirst('genes', 'predictions')}.parquet
+    ${meta.condition && flags['--against'] ? "touch predictions/${shard.baseName.replaceFirst('genes', 'differences')}.tsv" : ''}
     echo '{"device": "cpu"}' >| generate.json
     printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """

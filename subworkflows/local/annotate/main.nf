@@ -19,9 +19,14 @@ def keyOf(meta, path) {
     return "${meta.id}/${path.baseName.replaceFirst('encodings', 'genes')}".toString()
 }
 
+/** What is known of a genome's tasks: its name, and the sample that it is predicted for, where there is one. */
+def metaOf(genome) {
+    return [id: genome.id] + (genome.condition ? [condition: genome.condition] : [:])
+}
+
 workflow ANNOTATE {
     take:
-    genomes  // [ id, shards, rejects, fasta, model, into, names ], into: the user's own GFF3 to be augmented; names: an
+    genomes  // [ id, shards, rejects, fasta, model, into, names, condition ], into: the user's own GFF3 to be augmented; names: an
              // annotation whose names are kept; or empty lists
     settings // typed parameters, by name
 
@@ -33,7 +38,7 @@ workflow ANNOTATE {
     tasks = genomes.flatMap { genome ->
         def shards = [genome.shards].flatten()
         shards.sort { a, b -> b.size() <=> a.size() ?: a.name <=> b.name }
-            .collect { shard -> [groupKey([id: genome.id], shards.size()), shard, genome.model] }
+            .collect { shard -> [groupKey(metaOf(genome), shards.size()), shard, genome.model] }
     }
     encoded_with = channel.empty()
     if (settings.store_encodings) { // each shard's encodings go on to its own generation task
@@ -47,7 +52,13 @@ workflow ANNOTATE {
     else {
         encoded = tasks.map { meta, shard, model -> [meta, shard, model, []] }
     }
-    TG_GENERATE(encoded, flags.generate)
+    TG_GENERATE(encoded, settings.conditions ? file(settings.conditions, glob: false) : [], flags.generate)
+    TG_GENERATE.out.differences
+        .toSortedList { a, b -> a[1].name <=> b[1].name }
+        .flatMap { all -> all }
+        .collectFile(storeDir: "${settings.outdir}/annotation", keepHeader: true, sort: false) { meta, table ->
+            ["${meta.target.id}.differences.tsv", table]
+        }
 
     TG_GENERATE.out.summary
         .map { _meta, json -> new groovy.json.JsonSlurper().parseText(json.text).device }
