@@ -69,7 +69,7 @@ def toolFlags(settings) {
             '--cds': settings.cds ? 'cds.fa' : null,
             '--cdna': settings.cdna ? 'cdna.fa' : null,
             '--sites': settings.sites ? 'sites.bw' : null,
-            '--min-confidence': settings.min_gene_confidence,
+            '--min-gene-confidence': settings.min_gene_confidence,
             '--id-prefix': settings.id_prefix,
             '--both-strands': settings.both_strands,
             '--csq-attributes': settings.csq_attributes,

@@ -154,3 +154,17 @@ def test_what_a_killed_run_left_is_cleaned_by_the_next_and_that_of_a_living_one_
     runs[1].terminate()
     runs[1].communicate()
     assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_libraries_draw_no_bars_into_a_log() -> None:
+    """ "Loading weights" of transformers, unless somebody asks for it."""
+    code = (
+        "import sys, os; sys.argv = ['tg-evaluate', '--version']\n"
+        "from transgenic_tools.cli.entry import evaluate\n"
+        "try: evaluate()\nexcept SystemExit: pass\nfinally: print(os.environ.get('HF_HUB_DISABLE_PROGRESS_BARS'))"
+    )
+    for given, shown in ((None, "1"), ("0", "0")):
+        env = {name: value for name, value in os.environ.items() if name != "HF_HUB_DISABLE_PROGRESS_BARS"}
+        env |= {} if given is None else {"HF_HUB_DISABLE_PROGRESS_BARS": given}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+        assert done.stdout.splitlines()[-1] == shown, done.stderr

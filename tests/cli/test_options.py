@@ -17,7 +17,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from transgenic_tools.choices import SHARD_BASES
-from transgenic_tools.cli._options import _with_files
+from transgenic_tools.cli._options import _with_any_file, _with_files
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "transgenic_tools"
@@ -72,6 +72,21 @@ def test_json_is_the_result_in_every_spelling(flags: list[str], tmp_path: Path) 
     assert done.exit_code == 0, done.output
     said = (tmp_path / "a.json").read_text() if "{tmp}" in flags[-1] else done.stdout
     assert json.loads(said)["samples"][0]["sample"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        (["--json"], ["--json=-"]),
+        (["--json", "-q"], ["--json=-", "-q"]),
+        (["--json", "a.txt", "-q"], ["--json", "a.txt", "-q"]),
+        (["--json", "-"], ["--json", "-"]),
+        (["--json-summary", "--json", "--", "--json"], ["--json-summary", "--json=-", "--", "--json"]),
+        (["-r", "a", "--json=b"], ["-r", "a", "--json=b"]),
+    ],
+)
+def test_of_the_evaluation_it_may_stand_alone_too(given: list[str], plain: list[str]) -> None:
+    assert _with_any_file(given) == plain
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -186,7 +201,7 @@ ELSEWHERE = {"--nproc_per_node", "--keep-genes"}
 UNSET = {
     "annotate": {
         "--into", "--index", "--rejects", "--fasta", "--prediction", "--split", "--shards", "--calibration", "--outdir",
-        "--jitter", "--max-length", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
+        "--jitter", "--max-length", "--min-score", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
     }
 }  # fmt: skip
 

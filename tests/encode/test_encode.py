@@ -179,7 +179,9 @@ def test_command_line(setting: dict[str, Any], tmp_path: Path) -> None:
 
 def test_nothing_to_store_is_said(setting: dict[str, Any], tmp_path: Path) -> None:
     save_model(tmp_path / "embedded", "embedded")
-    with pytest.raises(UsageError, match="no token encodings to store"):
+    with pytest.raises(
+        UsageError, match=r"no token encodings to store(.|\n)*tg-generate(.|\n)*tg-train --preset nt500m-led"
+    ):
         run(Config(**{**vars(setting["config"]), "model": tmp_path / "embedded"}))
     with pytest.raises(MissingInputError, match="tg-encode"):
         EncodingStore(tmp_path)

@@ -151,6 +151,10 @@ def test_command_line(tmp_path: Path, reference: Path, prediction: Path) -> None
     assert code == 0
     assert json.loads(said)["gene_exact"] == 1.0
     assert json.loads((tmp_path / "o.json").read_text())["gene_exact"] == 1.0
+    for words in (["--json"], ["--json", "-"]):  # nothing else on stdout, and nothing left elsewhere
+        code, said = cli("--reference", reference, "--prediction", prediction, *words)
+        assert code == 0
+        assert said == (tmp_path / "o.json").read_text()
 
 
 @pytest.mark.parametrize(

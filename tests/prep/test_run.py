@@ -284,6 +284,10 @@ def test_the_command_line(tmp_path: Path, fasta: Path) -> None:
     shown = CliRunner().invoke(app, ["inspect", str(outdir), "--gene", "g2"])
     assert "chr1:150-" in shown.stdout
     assert "█" in shown.stdout
+    for typed in ("G2", "g2"):
+        assert CliRunner().invoke(app, ["inspect", str(outdir), "--gene", typed]).stdout == shown.stdout
+    missed = CliRunner().invoke(app, ["inspect", str(outdir), "--gene", "g22"])
+    assert "near ones: g2" in str(missed.exception)
     counted = CliRunner().invoke(app, ["inspect", str(outdir), "--json"])
     assert json.loads(counted.stdout)["strands"] == {"+": 1, "-": 1}
     assert CliRunner().invoke(app, ["genes", "--fasta", str(fasta)]).exit_code == 2

@@ -94,7 +94,7 @@ class Config:
             flags = "--skip-genes, --skip-attribute and --extend-genes"
             raise UsageError(f"{flags} need --into", hint="add --into USER.gff3")
         if not 0.0 <= self.min_confidence <= 1.0:
-            raise UsageError(f"--min-confidence {self.min_confidence} is not between 0 and 1")
+            raise UsageError(f"--min-gene-confidence {self.min_confidence} is not between 0 and 1")
         if self.max_isoforms < 0 or self.rows_in_memory < 1:
             raise UsageError(f"--max-isoforms {self.max_isoforms} is below 0", hint="0 keeps all isoforms")
 

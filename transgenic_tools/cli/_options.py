@@ -2,7 +2,7 @@
 
 In: nothing. Out: `Annotated` option types and `new_app`.
 A surprise: `--json` means one thing in every tool, the result as JSON, and may stand alone or before a name that ends
-in .json (`tg-evaluate`, which always writes a file, takes any name).
+in .json (`tg-evaluate`, of which it is the main result, takes any name that is no flag).
 """
 
 from __future__ import annotations
@@ -57,6 +57,17 @@ def _with_files(arguments: Sequence[str]) -> list[str]:
     return plain
 
 
+def _with_any_file(arguments: Sequence[str]) -> list[str]:
+    """`--json` alone as `--json=-`, where any name may follow it."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    following = [*arguments[1:end], "--"]
+    plain = [
+        "--json=-" if word == "--json" and after.startswith("-") and after != "-" else word
+        for word, after in zip(arguments[:end], following, strict=True)
+    ]
+    return [*plain, *arguments[end:]]
+
+
 def _is_json_file(word: str) -> bool:
     return word == "-" or word.endswith(".json")
 
@@ -65,6 +76,8 @@ class _Command(typer.core.TyperCommand):
     """A command in which `--json` may stand alone, where it is the house's."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if any(parameter.name == "json_path" for parameter in self.params):
+            return super().parse_args(ctx, _with_any_file(args))
         return super().parse_args(ctx, _with_files(args) if _takes_json(self) else args)
 
 

@@ -57,7 +57,12 @@ def backmap(
         _file("--earlier-rejects", "rejects.tsv of tg-prep or tg-scan, whose genes go first; may be repeated."),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option(help="Leave out genes (with --into: isoforms) below this confidence (0 to 1).")
+        float,
+        typer.Option(
+            "--min-gene-confidence",
+            "--min-confidence",
+            help="Leave out whole genes whose best isoform is less probable than this (with --into: single isoforms).",
+        ),
     ] = Config.min_confidence,
     skip_genes: Annotated[Path | None, _file("--skip-genes", "--into: IDs of genes that get nothing.")] = None,
     skip_attribute: Annotated[

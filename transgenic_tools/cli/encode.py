@@ -33,7 +33,9 @@ app = new_app("Store token encodings of a pretrained encoder.")
 @app.command()
 def encode(
     shards: Annotated[list[Path], typer.Argument(help="Gene shards (genes-*.parquet) or directories of them.")],
-    model: Annotated[Path, typer.Option("--model", "-m", help="Model directory with a pretrained encoder.")],
+    model: Annotated[
+        Path, typer.Option("--model", "-m", help="Model directory with a pretrained encoder (of tg-train).")
+    ],
     outdir: OutdirOption,
     dtype: Annotated[
         Dtype, typer.Option(help="int8 has one scale a vector; fp16 takes twice the room.")

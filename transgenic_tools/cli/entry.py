@@ -8,11 +8,13 @@ still importing without a trace; from `cli._errors` on, it ends the run in order
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 
 
 def _run(tool: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # "Loading weights" among the lines of a log
     importlib.import_module(f"transgenic_tools.cli.{tool}").main()
 
 

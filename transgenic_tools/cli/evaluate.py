@@ -1,7 +1,8 @@
 """`tg-evaluate`: predicted annotations against reference ones, as gffcompare would sign it.
 
 In: GFF3 or GTF files. Out: the contracts' JSON, and TSV tables where asked.
-A surprise: `--json` is the path of the report here; the one-line summary of other tools is `--json-summary`.
+A surprise: `--json` is the result as everywhere, which is the whole report here, so one must say where it goes; a short
+JSON on one line is `--json-summary`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ main = entry_point(app, "tg-evaluate")
 def evaluate(
     reference: Annotated[list[Path], typer.Option("--reference", "-r", help="Reference annotation; may be repeated.")],
     prediction: Annotated[list[Path], typer.Option("--prediction", "-p", help="Prediction; may be repeated.")],
-    json_path: Annotated[Path, typer.Option("--json", help="JSON report to write.")],
+    json_path: Annotated[
+        Path,
+        typer.Option(
+            "--json", metavar="[FILE]", help="The result as JSON: in FILE, or on stdout without one (or with -)."
+        ),
+    ],
     tsv: Annotated[Path | None, typer.Option("--tsv", help="The same figures as a table.")] = None,
     genes: Annotated[Path | None, typer.Option("--genes", help="Table with one row a reference gene.")] = None,
     transcripts: Annotated[
@@ -67,14 +73,19 @@ def evaluate(
     """Sensitivity, precision and F1 at base, exon, intron, intron chain, transcript and locus level, and more."""
     set_up_logging(verbose, quiet)
     from transgenic_tools.evaluate.config import Config, Region
+    from transgenic_tools.evaluate.output import result_json
     from transgenic_tools.evaluate.run import run
     from transgenic_tools.evaluate.summary import summary_json, summary_text
 
     config = Config(
-        references=tuple(reference), predictions=tuple(prediction), json_path=json_path, tsv_path=tsv,
+        references=tuple(reference), predictions=tuple(prediction), tsv_path=tsv,
+        json_path=None if str(json_path) == "-" else json_path,
         genes_path=genes, transcripts_path=transcripts, region=Region(seqid, start, end), shards=tuple(shards or ()),
         split=split, gene_list=gene_list, homologs=homologs, all_transcripts=all_transcripts, echo=echo, reads=reads,
         fasta=fasta, min_reads=min_reads, missing_chains_path=missing_chains, calibration=calibration,
     )  # fmt: skip
     result = run(config)
-    typer.echo(json.dumps(summary_json(result)) if json_summary else summary_text(result), err=False)
+    if config.json_path is None:
+        typer.echo(json.dumps(result_json(result, config), indent=1))
+    else:
+        typer.echo(json.dumps(summary_json(result)) if json_summary else summary_text(result), err=False)

@@ -56,7 +56,7 @@ class Config:
 
     references: tuple[Path, ...]
     predictions: tuple[Path, ...]
-    json_path: Path
+    json_path: Path | None
     tsv_path: Path | None = None
     genes_path: Path | None = None
     transcripts_path: Path | None = None

@@ -171,8 +171,9 @@ def _missing_rows(reads: ReadComparison) -> Iterator[tuple[Any, ...]]:
 def write_outputs(result: Result, config: Config) -> None:
     """Write what the config names; nothing else."""
     first = result.evaluations[0]
-    with write_aside(config.json_path) as aside:
-        aside.write_text(json.dumps(result_json(result, config), indent=1) + "\n")
+    if config.json_path is not None:
+        with write_aside(config.json_path) as aside:
+            aside.write_text(json.dumps(result_json(result, config), indent=1) + "\n")
     if config.tsv_path is not None:
         _tsv(config.tsv_path, ("reference", "prediction", "metric", "value"), _metric_rows(result))
     if config.genes_path is not None:

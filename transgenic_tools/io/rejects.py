@@ -48,7 +48,7 @@ BACKMAP: Mapping[str, str] = {
     "unknown_seqid": "the FASTA has no sequence of this name",
     "outside_contig": "the CDS of a transcript reaches into the N padding beyond the contig's end",
     "score_count": "the number of scores is not the number of transcripts",
-    "low_confidence": "confidence is below --min-confidence (with --into: of the isoform)",
+    "low_confidence": "the best isoform is below --min-gene-confidence (with --into: the isoform)",
     "repeated_prediction": "the same gene stands twice in the predictions, with the same locus",
     "unknown_gene": "--into: the user's annotation has no gene of this ID on this seqid and strand",
     "outside_gene_line": "--into: an exon or the CDS of the new isoform lies out of the user's gene line",

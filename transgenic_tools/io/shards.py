@@ -381,6 +381,21 @@ class ShardIndex:
     def __contains__(self, gene_id: object) -> bool:
         return gene_id in self._where
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all genes, in their order."""
+        return tuple(self._where)
+
+    def of_transcript(self, transcript: str) -> str | None:
+        """The gene whose longest CDS is this transcript's."""
+        for file in self._files:
+            for group in range(file.n_groups):
+                table = file.read(group, ["gene_id", "primary_transcript"])
+                names = table["primary_transcript"].to_pylist()
+                if transcript in names:
+                    return str(table["gene_id"][names.index(transcript)].as_py())
+        return None
+
     def get(self, gene_id: str) -> GeneRow:
         """One gene. Raises KeyError for an unknown ID."""
         number, group, row = self._where[gene_id]

@@ -29,7 +29,8 @@ def token_encoder(model: Network) -> TokenEncoder:
     if not isinstance(model.encoder, TokenEncoder):
         raise UsageError(
             "this encoder has no token encodings to store",
-            hint="leave tg-encode out; it is only for pretrained ones",
+            hint="leave tg-encode out: tg-generate reads DNA by itself with this model; one with a pretrained encoder "
+            "comes of tg-train --preset nt500m-led --weights DIR",
         )
     return model.encoder
 

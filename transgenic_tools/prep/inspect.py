@@ -16,6 +16,7 @@ from typing import Any
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.gsf import parse
+from transgenic_tools.io.gene_ids import find_id, near_ones
 from transgenic_tools.io.shards import ShardIndex, expand_shards, read_shard, shard_provenance
 from transgenic_tools.prep.picture import picture, wrapped
 
@@ -72,16 +73,21 @@ def summarise(paths: Sequence[Path]) -> Summary:
 def gene_page(paths: Sequence[Path], gene_id: str, *, width: int = 80, whole: bool = False) -> Iterator[str]:
     """One gene: place, flags, gene sentence, picture, sequence.
 
+    Args:
+        gene_id: ID in any case, with or without `gene-`; or the transcript of its longest CDS.
+
     Raises:
         BadInputError: no shard holds the gene.
     """
     index = ShardIndex(paths)
     try:
-        if gene_id not in index:
+        found = find_id(gene_id, index.ids) or index.of_transcript(gene_id)
+        if found is None:
             raise BadInputError(
-                f"none of the {len(index)} genes has the ID {gene_id!r}", hint="tg-prep inspect SHARDS lists the IDs"
+                f"none of the {len(index)} genes has the ID {gene_id!r}",
+                hint=near_ones(gene_id, index.ids) or "tg-prep inspect SHARDS lists the IDs",
             )
-        row = index.get(gene_id)
+        row = index.get(found)
     finally:
         index.close()
     yield f"{row.gene_id}  {row.seqid}:{row.start}-{row.end} ({row.strand})  sample {row.sample}"

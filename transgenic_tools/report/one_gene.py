@@ -6,7 +6,6 @@ A surprise: with several samples, the first one that has the gene is drawn.
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.io.gene_ids import near_ones, spellings
 from transgenic_tools.report.config import Config, parse_sources
 from transgenic_tools.report.drawing import draw
 from transgenic_tools.report.loci import Locus
@@ -44,10 +44,9 @@ class PictureRequest:
 
 
 def _names(locus: Locus) -> set[str]:
-    bare = re.sub(r"^gene[-:]", "", locus.gene_id)
     sources = {s for t in locus.predicted for s in t.attributes.get("source_gene", ())}
     own = {t.id for t in (*locus.reference, *locus.predicted)}
-    return {name.lower() for name in {locus.gene_id, bare, locus.name, *sources, *own} if name}
+    return {*spellings(locus.gene_id), *(name.lower() for name in {locus.name, *sources, *own} if name)}
 
 
 def find_locus(loci: Sequence[Locus], gene: str, *, files: Sequence[str] = ()) -> Locus:
@@ -60,8 +59,7 @@ def find_locus(loci: Sequence[Locus], gene: str, *, files: Sequence[str] = ()) -
     for locus in loci:
         if wanted in _names(locus):
             return locus
-    near = difflib.get_close_matches(gene, [locus.gene_id for locus in loci], n=3, cutoff=0.6)
-    hint = f"near ones: {', '.join(near)}" if near else "check the ID in column 9 of the annotation"
+    hint = near_ones(gene, [locus.gene_id for locus in loci]) or "check the ID in column 9 of the annotation"
     where = ", ".join(files) or "these annotations"
     raise BadInputError(f"no such gene in {where}", feature=gene, hint=hint)
 
