@@ -162,6 +162,7 @@ LEFT_OUT = {
         )
     },
     "report": {
+        "--differences": "of tg-report alone so far",
         "--generation": "the device stands in the trace", "--fasta": "sequences of a gene; tg-report alone",
         "--predictions": "shards are too large to be gathered",
         "--params": "pipeline_info has them", "--model": "pipeline_info has its path",

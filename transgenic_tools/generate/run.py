@@ -17,12 +17,13 @@ from pathlib import Path
 import torch
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
-from transgenic_tools.generate.compare import Pair, compare, pair_of, write_differences
+from transgenic_tools.generate.compare import Pair, compare, pair_of
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
 from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import Limits, announce
 from transgenic_tools.genome.code import STANDARD
+from transgenic_tools.io.differences import write_differences
 from transgenic_tools.io.encodings import EncodingStore
 from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rows import TOO_LONG, GeneRow, PredictionRow
@@ -222,7 +223,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
             continue
         if pair is not None:  # before the predictions, so that whoever finds these has both
             rows = (row for row in _wanted(shard, config.split) if len(row.sequence) <= limits.longest)
-            write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair), pair)
+            write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair))
         predicted = _predict(shard, predictor, config, limits, progress, counts)
         write_prediction_shard(predicted, target, provenance=provenance)
     seconds = time.perf_counter() - progress.began

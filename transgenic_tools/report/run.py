@@ -20,6 +20,7 @@ from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.json_text import read_object
 from transgenic_tools.io.shards import expand_shards, prediction_provenance, read_predictions
 from transgenic_tools.provenance import write_aside
+from transgenic_tools.report.conditions import read_changes
 from transgenic_tools.report.config import SEQUENCE_LIMIT, Config, Source
 from transgenic_tools.report.evidence import with_reads
 from transgenic_tools.report.loci import Locus, build_loci, sites_of, split_added
@@ -216,6 +217,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             training=[read_training(path) for path in config.training],
             run=_run_settings(config),
             with_reads=bool(config.evidence or config.usage),
+            changes=read_changes(_by_sample(config.differences), loci),
         )
     )
     with write_aside(config.out) as aside:
