@@ -134,7 +134,7 @@ LEFT_OUT = {
     },
     "scan": {"--seqid": "a part of a genome, for benchmarks"},
     "encode": {"--pool": "must be that of the model's mapping"},
-    "generate": {},
+    "generate": {"--scan-model": "of --min-region; the embedded models belong together"},
     "backmap": {
         "--index": "the pipeline's files are not packed",
         "--max-isoforms": "tg-generate has written no more than the parameter --max_isoforms",

@@ -29,7 +29,7 @@ from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rejects import HEADER, Reject
-from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.rows import SCANNED, GeneRow
 from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.model.config import StrandEncoderConfig
 from transgenic_tools.model.files import default_scan_dir, load_network, model_hash
@@ -42,8 +42,8 @@ from transgenic_tools.search.tiles import TILE, BothStrands, TileReader, both_st
 logger = logging.getLogger(__name__)
 #: Sequences shorter than this hold no gene that could be told from chance.
 SHORTEST = 150
-#: Flags of rows: found by a scan; cut by the end of the sequence.
-SCANNED, CUT = "scanned", "cut_by_end"
+#: Flag of rows: cut by the end of the sequence.
+CUT = "cut_by_end"
 #: Names that assemblies give to chloroplasts and mitochondria.
 _ORGANELLE = re.compile(r"(?i)^(chr_?)?(c|m|cp|pt|mt|chloroplast|mitochondrion|mitochondria|plastid)$")
 Read = Callable[[Sequence[npt.NDArray[np.uint8]]], Iterable[BothStrands]]
