@@ -104,9 +104,15 @@ class _Run:
             shards += [path for path in written if path.suffix == ".parquet"]
             rejects += [path for path in written if path.name == "rejects.tsv"]
             beds += [path for path in written if path.name == "loci.bed"]
-        with write_aside(self.out / "annotation" / f"{config.name}.loci.bed") as aside, aside.open("wb") as whole:
-            for bed in beds:
-                whole.write(bed.read_bytes())
+        target = self.out / "annotation" / f"{config.name}.loci.bed"
+
+        def join() -> list[Path]:
+            with write_aside(target) as aside, aside.open("wb") as whole:
+                for bed in beds:
+                    whole.write(bed.read_bytes())
+            return [target]
+
+        self.journal.once("loci", (*beds, target.name), join)
         return _Loci(shards=tuple(shards), rejects=tuple(rejects))
 
     def prep(self) -> _Loci:
@@ -124,8 +130,14 @@ class _Run:
             "prep", settings, lambda: [*run(settings).shards, folder / "prep.json", folder / "rejects.tsv"]
         )
         tables = {path.name: path for path in written if path.suffix != ".parquet"}
-        for name, path in tables.items():
-            _copy(path, self.out / "prep" / config.name / name)
+        copies = {name: self.out / "prep" / config.name / name for name in tables}
+
+        def copy() -> list[Path]:
+            for name, path in tables.items():
+                _copy(path, copies[name])
+            return list(copies.values())
+
+        self.journal.once("tables", (*tables.values(), config.name), copy)
         shards = tuple(path for path in written if path.suffix == ".parquet")
         return _Loci(shards=shards, rejects=(tables["rejects.tsv"],), summary=tables["prep.json"])
 
@@ -284,4 +296,5 @@ def run(config: Config) -> Result:
         reference = config.compared_with
         evaluation = None if reference is None else here.evaluate(written[0], reference)
         report = here.report(loci, written, evaluation)
+        here.journal.clear_others()
     return Result(sample=config.name, annotation=written[0], report=report, evaluation=evaluation, files=tuple(written))
