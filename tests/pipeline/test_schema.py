@@ -132,7 +132,10 @@ LEFT_OUT = {
         "--longest": "throws known isoforms away, for experiments",
         "--group-by": "a tag that nobody knows; the usual ones are tried by themselves",
     },
-    "scan": {"--seqid": "a part of a genome, for benchmarks"},
+    "scan": {
+        "--seqid": "a part of a genome, for benchmarks",
+        "--tracks": "tracks of a genome's shares are not joined; tg-scan alone",
+    },
     "encode": {"--pool": "must be that of the model's mapping"},
     "generate": {"--scan-model": "of --min-region; the embedded models belong together"},
     "backmap": {
