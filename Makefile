@@ -9,7 +9,7 @@ WORKERS ?= 2
 OUTDIR ?= results/demo
 CASES ?= 5000
 
-.PHONY: help setup demo test bench bench-quick model golden-update test-avx2 images test-faults fuzz test-executors lint lint-nfcore release clean constraints
+.PHONY: help setup demo test bench bench-quick model golden-update test-avx2 images test-faults fuzz test-executors lint lint-nfcore docs release clean constraints
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -77,6 +77,9 @@ release: setup ## sdist, wheel, conda recipe, image context, documentation, chec
 
 images: ## container images from containers/: thin, and with torch
 	@containers/build
+
+docs: setup ## the documentation as a site, links checked: results/docs/index.html
+	@PYTHONPATH=. $(PYTHON) -m mkdocs build --strict
 
 constraints: setup ## pin the dependencies anew (versions only)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate -q -o constraints.txt
