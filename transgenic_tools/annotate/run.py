@@ -7,6 +7,7 @@ same to the byte, and a step whose inputs and settings have not changed is not d
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -67,6 +68,14 @@ class _Loci:
     shards: tuple[Path, ...]
     rejects: tuple[Path, ...]
     summary: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Predictions:
+    """Prediction shards; `ran` is JSON of how they were made, for the report."""
+
+    shards: tuple[Path, ...]
+    ran: Path
 
 
 class _Run:
@@ -143,8 +152,8 @@ class _Run:
 
     # -- what lies in them ---------------------------------------------------------------------------------------------
 
-    def generate(self, loci: _Loci) -> tuple[Path, ...]:
-        """Prediction shards."""
+    def generate(self, loci: _Loci) -> _Predictions:
+        """Prediction shards, and on which device they were made."""
         from transgenic_tools.generate.config import Config as GenerateConfig
         from transgenic_tools.generate.run import run
         from transgenic_tools.model.files import default_model_dir
@@ -156,7 +165,16 @@ class _Run:
             decoding=config.search, device=config.device, precision=config.precision, batch_bases=config.batch_bases,
             complete=config.augment, max_length=config.max_window, threads=config.threads,
         )  # fmt: skip
-        return tuple(self.journal.once("generate", settings, lambda: run(settings, loaded=self.loaded).predictions))
+        device = settings.outdir / "generate.json"
+
+        def work() -> list[Path]:
+            result = run(settings, loaded=self.loaded)
+            with write_aside(device) as aside:
+                aside.write_text(json.dumps({"device": result.device}), encoding="utf-8")
+            return [*result.predictions, device]
+
+        written = self.journal.once("generate", settings, work)
+        return _Predictions(shards=tuple(path for path in written if path != device), ran=device)
 
     def backmap_settings(self, loci: _Loci, predictions: tuple[Path, ...]) -> BackmapConfig:
         """Settings of the backmapping; they are made before anything is done, too: a UsageError comes at once."""
@@ -214,7 +232,7 @@ class _Run:
 
         return self.journal.once("evaluate", settings, work)[0]
 
-    def report(self, loci: _Loci, written: Sequence[Path], evaluation: Path | None) -> Path:
+    def report(self, loci: _Loci, predictions: _Predictions, written: Sequence[Path], evaluation: Path | None) -> Path:
         """The page."""
         from transgenic_tools.report.config import Config as ReportConfig
         from transgenic_tools.report.config import Source
@@ -228,7 +246,8 @@ class _Run:
 
         settings = ReportConfig(
             annotations=of(written[0]), references=of(config.compared_with), evaluations=of(evaluation),
-            preps=of(loci.summary), rejects=of(written[1]), augmented=config.augment, title=config.title,
+            preps=of(loci.summary), rejects=of(written[1]), predictions=predictions.shards,
+            generations=of(predictions.ran), fasta=of(config.fasta), augmented=config.augment, title=config.title,
             out=folder / "report.html", multiqc=folder / "multiqc",
         )  # fmt: skip
 
@@ -292,9 +311,10 @@ def run(config: Config) -> Result:
     with one_run_at_a_time(config.outdir / "work"):
         here = _Run(config)
         loci = here.scan() if config.scans else here.prep()
-        written = here.backmap(loci, here.generate(loci))
+        predictions = here.generate(loci)
+        written = here.backmap(loci, predictions.shards)
         reference = config.compared_with
         evaluation = None if reference is None else here.evaluate(written[0], reference)
-        report = here.report(loci, written, evaluation)
+        report = here.report(loci, predictions, written, evaluation)
         here.journal.clear_others()
     return Result(sample=config.name, annotation=written[0], report=report, evaluation=evaluation, files=tuple(written))
