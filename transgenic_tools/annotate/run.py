@@ -296,7 +296,7 @@ def annotate_alone(config: Config, *, loaded: tuple[Reader, Path]) -> Path:
     _check(config)
     here = _Run(config, loaded)
     loci = here.scan() if config.scans else here.prep()
-    return here.backmap(loci, here.generate(loci))[0]
+    return here.backmap(loci, here.generate(loci).shards)[0]
 
 
 def run(config: Config) -> Result:
