@@ -87,7 +87,7 @@ def context_files() -> list[str]:
 def _documentation(target: Path, when: int) -> Path:
     """The site that `make docs` builds, as an archive."""
     with tempfile.TemporaryDirectory() as folder:
-        _said(sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder)
+        _said(sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder)
         site = Path(folder)
         files = [(str(path.relative_to(site)), path) for path in site.rglob("*") if path.is_file()]
         return _pack(target, files, when)

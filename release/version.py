@@ -24,6 +24,8 @@ PLACES = (
     ("containers/Dockerfile", rf"^ARG VERSION=({_VERSION})$"),
     ("assets/multiqc_config.yml", rf"/({_VERSION})[/\"]"),
     ("docs/usage.md", rf"transgenic-tools:({_VERSION})"),
+    ("docs/citing.md", rf"Version ({_VERSION})\.$"),
+    ("CITATION.cff", rf"^version: ({_VERSION})$"),
     ("tests/pipeline/__snapshots__/test_config.ambr", rf"(?:manifest\.version = '|transgenic-tools:)({_VERSION})"),
 )
 
