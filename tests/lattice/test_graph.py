@@ -284,3 +284,45 @@ def test_unknown_bases_carry_no_site() -> None:
     assert not len(chosen.acceptor)
     assert not len(chosen.start)
     assert Site.TSS == 0
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+def test_improbable_states_are_left_out(seed: int) -> None:
+    """By enumeration of all paths: what stays is probable enough, or on the best path; whole paths alone are left."""
+    sequence, sites, contents = random_window(seed)
+    window, floor = WindowInput.of(sequence), 3.0
+    chosen = few_candidates(sequence, sites)
+    options = {"grammar": GRAMMAR, "scoring": ScoringConfig(), "candidates": chosen}
+    whole = build_graph(window, sites, contents, **options)  # type: ignore[arg-type]
+    pruned = build_graph(window, sites, contents, floor=floor, **options)  # type: ignore[arg-type]
+    if whole is None:
+        assert pruned is None
+        return
+    assert pruned is not None
+    likely = np.zeros(whole.n_states)
+    for states, score in paths_and_scores(whole):
+        likely[list(states)] += math.exp(score - whole.beta[0])
+    kept = np.log(likely) >= -floor
+    kept[best_path(whole.first, whole.target, whole.score)] = True
+    expected = {
+        tuple(named(whole, states)): score for states, score in paths_and_scores(whole) if kept[list(states)].all()
+    }
+    found = {tuple(named(pruned, states)): score for states, score in paths_and_scores(pruned)}
+    assert found.keys() == expected.keys()
+    np.testing.assert_allclose([found[path] for path in expected], list(expected.values()), rtol=1e-9)
+    assert pruned.beta[0] == pytest.approx(math.log(sum(map(math.exp, expected.values()))))
+
+
+def paths_and_scores(graph: Graph) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Every path from BEGIN to END."""
+    stack: list[tuple[tuple[int, ...], float]] = [((0,), 0.0)]
+    while stack:
+        states, score = stack.pop()
+        if states[-1] == graph.n_states - 1:
+            yield states, score
+        for edge in range(graph.first[states[-1]], graph.first[states[-1] + 1]):
+            stack.append(((*states, int(graph.target[edge])), score + float(graph.score[edge])))
+
+
+def named(graph: Graph, states: tuple[int, ...]) -> list[tuple[int, int]]:
+    return list(zip(graph.kind[list(states)].tolist(), graph.position[list(states)].tolist(), strict=True))

@@ -11,6 +11,7 @@ stands in `scoring`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -161,6 +162,27 @@ def _reachable(first, target, beta):  # type: ignore[no-untyped-def]  # pragma: 
 
 
 @kernel
+def forward(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Log-sum of scores of all paths from the first state."""
+    n = len(first) - 1
+    peak, total, alpha = np.full(n, -np.inf), np.zeros(n), np.full(n, -np.inf)
+    alpha[0] = 0.0
+    for state in range(n):
+        if state > 0:
+            if peak[state] == -np.inf:
+                continue
+            alpha[state] = peak[state] + np.log(total[state])
+        for edge in range(first[state], first[state + 1]):
+            to, value = target[edge], alpha[state] + score[edge]
+            if value > peak[to]:
+                total[to] = total[to] * np.exp(peak[to] - value) + 1.0
+                peak[to] = value
+            else:
+                total[to] += np.exp(value - peak[to])
+    return alpha
+
+
+@kernel
 def best_path(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover
     """States of the path with the highest score (Viterbi 1967); ties go to the first edge."""
     n = len(first) - 1
@@ -199,7 +221,7 @@ def _keep_edges(keep, number, edges, kept_first):  # type: ignore[no-untyped-def
 
 
 @kernel
-def _assemble(layout, sites, contents, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _assemble(layout, sites, contents, weights, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The arrays of a graph: only states that lie on some whole path, and the edges between them."""
     first = np.zeros(len(layout.kind) + 1, dtype=np.int64)
     target = walk(layout, first)
@@ -215,10 +237,18 @@ def _assemble(layout, sites, contents, weights):  # type: ignore[no-untyped-def]
     score_edges(layout.kind, layout.position, logit, edges, sum_contents(contents), weights)
     beta = backward(first, target, edges.score)
     keep = _reachable(first, target, beta)
+    if not keep[0]:  # no path
+        return _Arrays(
+            kind=layout.kind[:0], position=layout.position[:0], logit=logit[:0], first=first[:1], target=target[:0],
+            score=edges.score[:0], content=edges.content[:0], length=edges.length[:0], beta=beta[:0],
+        )  # fmt: skip
+    if floor < np.inf:
+        keep &= forward(first, target, edges.score) + beta >= beta[0] - floor
+        keep[best_path(first, target, edges.score)] = True
     number = np.cumsum(keep) - 1
     kept_first = np.zeros(keep.sum() + 1, dtype=np.int64)
     count = _keep_edges(keep, number, edges, kept_first)
-    return _Arrays(
+    kept = _Arrays(
         kind=layout.kind[keep],
         position=layout.position[keep],
         logit=logit[keep],
@@ -229,12 +259,38 @@ def _assemble(layout, sites, contents, weights):  # type: ignore[no-untyped-def]
         length=edges.length[:count],
         beta=beta[keep],
     )
+    return _without_dead_ends(kept) if floor < np.inf else kept
 
 
 @kernel
-def _build(codes, sites, contents, candidates, donor_pair, acceptor_pair, signals, limits, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _without_dead_ends(arrays):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The same without states that no whole path leads through any more; `beta` is that of the paths left."""
+    edges = EdgeArrays(
+        first=arrays.first, target=arrays.target, score=arrays.score, content=arrays.content, length=arrays.length
+    )
+    keep = _reachable(arrays.first, arrays.target, backward(arrays.first, arrays.target, arrays.score))
+    number = np.cumsum(keep) - 1
+    first = np.zeros(keep.sum() + 1, dtype=np.int64)
+    count = _keep_edges(keep, number, edges, first)
+    target, score = arrays.target[:count], arrays.score[:count]
+    return _Arrays(
+        kind=arrays.kind[keep],
+        position=arrays.position[keep],
+        logit=arrays.logit[keep],
+        first=first,
+        target=target,
+        score=score,
+        content=arrays.content[:count],
+        length=arrays.length[:count],
+        beta=backward(first, target, score),
+    )
+
+
+@kernel
+def _build(codes, sites, contents, candidates, donor_pair, acceptor_pair, signals, limits, weights, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """All of it in one call, because handing arrays over takes as long as computing them."""
-    return _assemble(lay_out(codes, candidates, donor_pair, acceptor_pair, signals, limits), sites, contents, weights)
+    layout = lay_out(codes, candidates, donor_pair, acceptor_pair, signals, limits)
+    return _assemble(layout, sites, contents, weights, floor)
 
 
 def build_graph(
@@ -247,6 +303,7 @@ def build_graph(
     candidates: Candidates,
     genetic_code: GeneticCode = STANDARD,
     near: int = 64,
+    floor: float = math.inf,
 ) -> Graph | None:
     """The graph of a window, or None where not even one valid transcript exists.
 
@@ -256,6 +313,7 @@ def build_graph(
         genetic_code: What codons and introns are.
         near: So many nearest candidates of a type are looked at behind a state, and as many strong ones beyond them
             (bounds time in very long windows).
+        floor: States less probable than e to the power of minus this are left out, but for those of the best path.
 
     Raises:
         UsageError: a genetic code with stop codons that the grammar cannot follow through an intron.
@@ -282,5 +340,6 @@ def build_graph(
             near=near,
         ),
         pack_weights(scoring),
+        float(floor),
     )
     return Graph(**arrays._asdict()) if len(arrays.kind) else None

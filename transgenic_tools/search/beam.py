@@ -281,36 +281,55 @@ def _extensions(low, edges, past, pair, choice, query, keys, beams, gene, extens
 
 
 @kernel
+def _end(step, gene, best, path, edges, past, extensions, ends):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """An extension that ends a transcript is the best one of its gene, if it is new."""
+    path = extend_hash(path, edges.final[gene] - edges.begin[gene])
+    if not np.any(past.known[gene] == path):
+        row = extensions.row[best]
+        ends.score[gene], ends.step[gene], ends.row[gene], ends.now[gene] = extensions.score[best], step, row, row
+        ends.edge[gene], ends.log[gene] = extensions.edge[best], extensions.log[best]
+
+
+@kernel
+def _stands(beams, low, free, state, path):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """True where one of a gene's new rows is in this state already, by the same way but for its TSS."""
+    found = False
+    for row in range(low, free):
+        found |= beams.state[row] == state and beams.path[row] == path
+    return found
+
+
+@kernel
 def _keep_best(step, low, edges, past, choice, beams, trail, ends, gene, extensions):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Put the best extensions into the gene's rows and its best new finished path into `ends`; returns live rows."""
     total, logs, edge_of, row_of = extensions.score, extensions.log, extensions.edge, extensions.row
     old_path = beams.path[low : low + choice.beams].copy()
     for row in range(low, low + choice.beams):
         beams.score[row], beams.parent[row] = -np.inf, row
+    if choice.beams > 1:
+        for i in range(len(total)):
+            if edges.target[edge_of[i]] == edges.final[gene]:
+                if total[i] > ends.score[gene]:
+                    _end(step, gene, i, old_path[row_of[i] - low], edges, past, extensions, ends)
+                total[i] = -np.inf
     free = low
-    looks = 1 if choice.beams == 1 else 2 * choice.beams
-    for _ in range(min(looks, len(total))):
+    while free < low + choice.beams:
         best = _drawn(logs, choice.draw[gene], choice.top_p) if choice.sample else np.argmax(total)
         score, edge, row = total[best], edge_of[best], row_of[best]
-        if score == -np.inf:
+        if score <= ends.score[gene]:  # log-probabilities only fall; -inf where none is left
+            break
+        target, path = edges.target[edge], old_path[row - low]
+        if target == edges.final[gene]:  # of one beam alone
+            _end(step, gene, best, path, edges, past, extensions, ends)
             break
         total[best] = -np.inf
-        target = edges.target[edge]
-        path = old_path[row - low]
         if not edges.fuzzy[target]:
             path = extend_hash(path, target - edges.begin[gene])
-        if target == edges.final[gene]:
-            if score > ends.score[gene] and not np.any(past.known[gene] == path):
-                ends.score[gene], ends.step[gene], ends.row[gene] = score, step, row
-                ends.edge[gene], ends.log[gene], ends.now[gene] = edge, logs[best], row
-        elif free < low + choice.beams:
+        if not _stands(beams, low, free, target, path):
             beams.state[free], beams.score[free], beams.path[free] = target, score, path
             beams.parent[free] = row
             trail.parent[step, free], trail.edge[step, free], trail.log[step, free] = row, edge, logs[best]
             free += 1
-    if free > low and ends.score[gene] >= beams.score[low]:  # log-probabilities only fall
-        beams.score[low : low + choice.beams] = -np.inf
-        return 0
     return free - low
 
 

@@ -6,6 +6,7 @@ A surprise: the default (beam) is deterministic; sampling is seeded by (seed, ge
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +30,7 @@ class DecodingConfig:
     """
 
     decoding: Decoding = "beam"
-    num_beams: int = 4
+    num_beams: int = 2
     max_isoforms: int = 6
     min_confidence: float = 0.35
     temperature: float = 1.0
@@ -58,6 +59,15 @@ class DecodingConfig:
         `min_confidence` would be left out anyway.
         """
         return max(0.02, 0.2 * self.min_confidence)
+
+    @property
+    def floor(self) -> float:
+        """States of a graph less probable than e to the power of minus this are not searched, see `build_graph`.
+
+        Few of them are ever written, and a decoder's time grows with the sites that it knows. Viterbi has no decoder,
+        and what is drawn may be improbable.
+        """
+        return 9.0 if self.decoding in ("beam", "greedy") else math.inf
 
     @property
     def beams(self) -> int:

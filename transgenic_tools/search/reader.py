@@ -8,6 +8,7 @@ is no fast twin of an encoder, it reads through the network itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -129,27 +130,31 @@ class Reader:
         return self.network.score_bases(torch.from_numpy(pad_codes(windows)).to(self.device))
 
     def read_window(
-        self, window: WindowInput, *, forced: Forced = ()
+        self, window: WindowInput, *, forced: Forced = (), floor: float = math.inf
     ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
         """Scores and graph of one window.
+
+        Args:
+            floor: See `build_graph`; where sites are forced or reads speak, nothing is left out.
 
         Returns:
             The site graph, None where the window holds no valid transcript at all, and the site logits (N_SITES, L).
         """
-        return self.graph_of(window, next(self.score_windows([window])), 0, forced=forced)
+        return self.graph_of(window, next(self.score_windows([window])), 0, forced=forced, floor=floor)
 
     def read_windows(
-        self, windows: Sequence[WindowInput], *, forced: Sequence[Forced], batch_bases: int
+        self, windows: Sequence[WindowInput], *, forced: Sequence[Forced], batch_bases: int, floor: float = math.inf
     ) -> list[SiteGraph | None]:
         """Graphs of windows, in their order; None where a window holds no valid transcript.
 
         Args:
             forced: Of each window.
             batch_bases: Bases read together on CUDA, padding included.
+            floor: As in `read_window`.
         """
         if self.device.type == "cpu":
             scored = zip(windows, self.score_windows(windows), forced, strict=True)
-            return [self.graph_of(window, scores, 0, forced=sites)[0] for window, scores, sites in scored]
+            return [self.graph_of(window, scores, 0, forced=s, floor=floor)[0] for window, scores, s in scored]
         graphs: list[SiteGraph | None] = [None] * len(windows)
         order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
         while order:
@@ -157,25 +162,27 @@ class Reader:
             group, order = order[-size:], order[:-size]
             scores = self._score_together([windows[i] for i in group])
             for row, i in enumerate(group):
-                graphs[i] = self.graph_of(windows[i], scores, row, forced=forced[i])[0]
+                graphs[i] = self.graph_of(windows[i], scores, row, forced=forced[i], floor=floor)[0]
         return graphs
 
     @torch.no_grad()
     def graph_of(
-        self, window: WindowInput, scores: BaseScores, row: int, *, forced: Forced = ()
+        self, window: WindowInput, scores: BaseScores, row: int, *, forced: Forced = (), floor: float = math.inf
     ) -> tuple[SiteGraph | None, npt.NDArray[np.float32]]:
         """The graph of one row of a scored batch; see `read_window`."""
         length = len(window)
         sites = scores.sites[row, :, :length].float().cpu().numpy()
         contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
         if window.evidence is not None and self.evidence_weights:
-            forced = (*forced, *window.evidence.sites())
+            forced, floor = (*forced, *window.evidence.sites()), math.inf
+        if forced:
+            floor = math.inf
         if window.condition is not None:
             features = scores.features[row, :, :length].float().cpu().numpy()
             sites = self._shifted(window, window.condition.shift, sites, features, forced)
-        graph = self._build(window, sites, contents, forced, every_start=False)
+        graph = self._build(window, sites, contents, forced, floor, every_start=False)
         if graph is None:
-            graph = self._build(window, sites, contents, forced, every_start=True)
+            graph = self._build(window, sites, contents, forced, floor, every_start=True)
         if graph is None:
             return None, sites
 
@@ -219,6 +226,7 @@ class Reader:
         sites: npt.NDArray[np.float32],
         contents: npt.NDArray[np.float32],
         forced: Forced,
+        floor: float,
         *,
         every_start: bool,
     ) -> Graph | None:
@@ -228,5 +236,6 @@ class Reader:
             window, sites, grammar, forced=forced, every_start=every_start, genetic_code=code
         )
         return build_graph(
-            window, sites, contents, grammar=grammar, scoring=scoring, candidates=candidates, genetic_code=code
-        )
+            window, sites, contents, grammar=grammar, scoring=scoring, candidates=candidates, genetic_code=code,
+            floor=floor,
+        )  # fmt: skip

@@ -101,7 +101,7 @@ def collect(reader: Reader, examples: Sequence[Example], config: DecodingConfig,
     for seed in range(1, windows + 1):
         for item in jittered_items(examples, seed=seed):
             cropped = crop_transcripts(examples[item.index], item.crop)
-            sites, _ = reader.read_window(cropped.window)
+            sites, _ = reader.read_window(cropped.window, floor=config.floor)
             if sites is not None:
                 genes.append(start_search(cropped.gene_id, sites))
                 references.append(cropped.transcripts)

@@ -140,7 +140,7 @@ def readsDnaItself(model) {
 def headerText(settings, genomes) {
     def device = settings.use_gpu
         ? "GPU (${settings.gpus_per_task} a task)"
-        : 'CPU (add --use_gpu true where there is a GPU: many times faster)'
+        : 'CPU (add --use_gpu true where there is a GPU; how much faster is not measured)'
     return """\
         |
         |transgenic_tools ${workflow.manifest.version}
