@@ -71,7 +71,7 @@ def records(directory: Path) -> list[dict[str, Any]]:
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_wrong_usage(name: str, value: float, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')}"):
+    with pytest.raises(UsageError, match=name):
         config((), tmp_path, **{name: value})
 
 

@@ -119,9 +119,7 @@ class Config:
         )
         for fine, name, allowed in checks:
             if not fine:
-                raise UsageError(
-                    f"--{name.replace('_', '-')} {getattr(self, name)} is out of range", hint=f"give {allowed}"
-                )
+                raise UsageError(f"the setting {name} is {getattr(self, name)}", hint=f"give {allowed}")
         if self.fold is not None and not self.folds:
             raise UsageError(f"--fold {self.fold} without --folds", hint="give the number of folds in the shards, too")
 
