@@ -1,7 +1,7 @@
 """Each hand-written kernel against torch's way of doing the same, at the sizes of the embedded model.
 
 In: nothing (random numbers). Out: microseconds a call of both, on one thread, and how many times as fast the kernel is.
-Usage: python -m benchmarks.kernels [--precision fp32 bf16] [--repeats 30]
+Usage: python -m benchmarks.kernels [--precision fp32 bf16] [--repeats 30] [--only NAME ...]
 A surprise: instructions are switched off from outside; the Makefile's AVX2 says how. Both ways are timed by turns and
 the median of the ratios of neighbours is given, because others share the machine.
 """
@@ -99,6 +99,80 @@ def _reading(dtype: Any) -> Iterator[Contest]:
         lambda: pairs.exchange_in_place(plain(first), plain(second)),
         lambda: ((first + second) * 0.7071, (first - second) * 0.7071),
     )
+    yield from _strands(dtype)
+
+
+def _strands(dtype: Any) -> Iterator[Contest]:
+    """Of the trunk of both strands: 1,024 patches of 160 channels a strand, 18,432 bases of 32."""
+    import torch
+    import torch.nn.functional as F
+
+    from transgenic_tools.fast import pairs
+    from transgenic_tools.fast.numbers import plain
+
+    x, more, out = (
+        torch.randn(2, 1024, 160),
+        torch.randn(2, 1024, 160).to(dtype),
+        torch.empty(2, 1024, 160, dtype=dtype),
+    )
+    weight, keep = torch.ones(160), np.random.default_rng(1).random(1024) < 0.9
+    mask, both = torch.from_numpy(keep)[:, None], weight.repeat(2)
+
+    def torch_norm() -> object:
+        x.add_(more).mul_(mask)
+        return F.rms_norm(torch.cat(x.unbind(), -1), (320,), both, 1e-6).to(dtype)
+
+    yield Contest(
+        "add_and_normalise_pair",
+        lambda: pairs.add_and_normalise_pair(
+            pairs.sums(x), pairs.sums(more), keep, weight.numpy(), 1e-6, pairs.sums(out)
+        ),
+        torch_norm,
+    )
+    bases = torch.randn(18432, 32).to(dtype)
+    yield Contest(
+        "turn_patches",
+        lambda: pairs.turn_patches(plain(bases), 18),
+        lambda: bases.view(-1, 18, 32).flip(1).contiguous(),
+    )
+
+
+def _bookkeeping() -> Iterator[Contest]:
+    """Of the search: 128 genes with 2 rows each, 30 steps so far, a half of them kept."""
+    import torch
+
+    from transgenic_tools.fast import stepping
+
+    rng, rows, genes = np.random.default_rng(1), 256, 128
+    sites, kinds, ordinals = (rng.standard_normal((n, 128)).astype(np.float32) for n in (7_000, 26, 8))
+    states = stepping.States(rng.integers(0, len(sites), 20_000), rng.integers(0, 26, 20_000), sites)
+    visited, of = rng.integers(0, 20_000, rows), rng.integers(0, 3, rows)
+    tables, x = stepping.Tables(kinds, ordinals), np.zeros((rows, 128), dtype=np.float32)
+    t_sites, t_kinds, t_ordinals = (torch.from_numpy(a) for a in (sites, kinds, ordinals))
+    t_site, t_kind, t_visited, t_of = (torch.from_numpy(a) for a in (states.site, states.kind, visited, of))
+    yield Contest(
+        "write_tokens, 256 rows",
+        lambda: stepping.write_tokens(visited, of, states, tables, x),
+        lambda: t_sites[t_site[t_visited]] + t_kinds[t_kind[t_visited]] + t_ordinals[t_of],
+    )
+    table, best = np.zeros((rows, 64), dtype=np.int32), np.zeros((genes, 64), dtype=np.int32)
+    kept, end, noted = (np.full(genes, n) for n in (15, 30, 0))
+    written = stepping.Written(table, best, kept, noted, end)
+    parents, ended = np.arange(rows) ^ (rng.random(rows) < 0.3), np.where(rng.random(genes) < 0.1, 0, -1)
+    everyone, t_table, t_best = np.arange(genes), torch.from_numpy(table), torch.from_numpy(best)
+    t_parents, t_ended = torch.from_numpy(parents), torch.from_numpy(np.where(ended < 0, 0, ended))
+    t_new = torch.from_numpy(ended >= 0)[:, None]
+
+    def torch_parents() -> object:
+        t_best[:, 15:30] = torch.where(t_new, t_table[t_ended, 15:30], t_best[:, 15:30])
+        t_table[:, 15:30] = t_table[t_parents, 15:30]
+        return t_table
+
+    yield Contest(
+        "follow_parents, 128 genes",
+        lambda: stepping.follow_parents(written, parents, ended, everyone),
+        torch_parents,
+    )
 
 
 def _stepping() -> Iterator[Contest]:
@@ -171,6 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--precision", nargs="+", default=["fp32"])
     parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--only", nargs="+", help="beginnings of names")
     arguments = parser.parse_args()
     import torch
 
@@ -180,7 +255,9 @@ def main() -> None:
     with torch.inference_mode():
         for name in arguments.precision:
             contests = list(_reading(torch.bfloat16 if name == "bf16" else torch.float32))
-            for contest in contests + (list(_stepping()) if name == "fp32" else []):
+            for contest in contests + ([*_stepping(), *_bookkeeping()] if name == "fp32" else []):
+                if arguments.only and not contest.name.startswith(tuple(arguments.only)):
+                    continue
                 ours, torchs, ratio = measure(contest, arguments.repeats)
                 print(f"| `{contest.name}` | {name} | {ours:.1f} | {torchs:.1f} | {ratio:.2f} |", flush=True)
 

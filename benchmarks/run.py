@@ -37,9 +37,11 @@ from transgenic_tools.evaluate.selection import read_homologs
 from transgenic_tools.evaluate.sides import Side, side_of
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.lists import read_ids
+from transgenic_tools.kernels import features
 from transgenic_tools.provenance import write_aside
 
 log = logging.getLogger("benchmarks")
+_INSTRUCTIONS = {"avx512bf16": "AVX-512 with bf16", "avx512f": "AVX-512", "avx2": "AVX2"}
 ROOT = Path(__file__).resolve().parent.parent
 OUT, CACHE = ROOT / "benchmarks" / "out", ROOT / ".cache" / "bench"
 LISTS = ROOT / "benchmarks" / "lists"
@@ -228,6 +230,13 @@ def _keep(part: str, old: dict[str, Any], results: dict[str, Any]) -> None:
         results["kept"][part] = old.get("kept", {}).get(part, old["commit"])
 
 
+def instructions(names: str) -> str:
+    """The newest instructions of ours among a processor's features, `+avx2,-avx512f,...`, and whether newer are off."""
+    have = {name[1:] for name in names.split(",") if name.startswith("+")}
+    newest = next((text for name, text in _INSTRUCTIONS.items() if name in have), "no AVX2")
+    return f"{newest} (newer ones switched off)" if "ONEDNN_MAX_CPU_ISA" in os.environ else newest
+
+
 def _machine() -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     names = [
@@ -237,6 +246,7 @@ def _machine() -> dict[str, Any]:
     ]
     return {
         "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "instructions": instructions(features()),
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),

@@ -67,22 +67,24 @@ def accuracy_table(by_tool: Mapping[str, Metrics]) -> str:
 
 
 def speed_table(speed: Mapping[str, Mapping[str, float]]) -> str:
-    """Bases a second and core, and memory."""
+    """Bases a second and core, how many times those of AUGUSTUS `--sample=0` in the same run, and memory."""
     rows = []
+    peer = speed.get("augustus", {}).get("bases_per_second_per_core")
     for name, row in speed.items():
         after = row.get("bases_per_second_per_core_after_start_up")
         rows.append(
             [
                 NAMES[name],
                 f"{row['bases_per_second_per_core']:,.0f}",
+                "" if peer is None else f"{row['bases_per_second_per_core'] / peer:.2f}",
                 "" if after is None else f"{after:,.0f} ({row['start_up_cpu_seconds']:.1f} s)",
                 f"{row['cpu_seconds']:.1f}",
                 f"{row['peak_rss_mb']:,.0f}",
                 f"{row['windows']:,.0f} ({row['bases']:,.0f} bases)",
             ]
         )
-    header = ["tool", "bases a second and core", "after start-up (its CPU seconds)", "CPU seconds", "peak memory (MB)"]
-    return grid([*header, "measured on windows"], rows)
+    header = ["tool", "bases a second and core", "times `--sample=0`", "after start-up (its CPU seconds)"]
+    return grid([*header, "CPU seconds", "peak memory (MB)", "measured on windows"], rows)
 
 
 def scaling_table(scaling: Mapping[str, Any]) -> str:
@@ -142,7 +144,8 @@ def results_markdown(results: Mapping[str, Any]) -> str:
     """All tables of one run."""
     machine = results["machine"]
     parts = [
-        f"Commit `{results['commit']}`; {machine['cpu']}, {machine['cores']} cores, load at the start "
+        f"Commit `{results['commit']}`; {machine['cpu']}, {machine.get('instructions', 'instructions not noted')}, "
+        f"{machine['cores']} cores, load at the start "
         f"{machine['load_at_start']:.2f}; {results['windows']} test genes."
     ]
     for key, title in _SUBSETS.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.run import OUT, TOOLS, _options
+from benchmarks.run import OUT, TOOLS, _options, instructions
 from benchmarks.table import BEGIN, END, README_MB, readme_markdown, results_markdown, rewrite
 from tests.evaluate.builders import gene, transcript
 from transgenic_tools.errors import BadInputError
@@ -65,6 +65,30 @@ def test_tables_hold_the_figures() -> None:
     assert "| SNAP | 54,321 |" in text
     assert "| windows of 1,000 bases | 4 | 4,000 | too long |" in text
     assert "| speedup_vs_gffutils | 12.5 |" in text
+
+
+def test_speed_is_told_in_times_of_augustus_in_the_same_run() -> None:
+    ours = results()["speed"]["snap"]
+    speed = {"transgenic": ours, "augustus": ours | {"bases_per_second_per_core": 20_000.0}}
+    text = results_markdown(results() | {"speed": speed})
+    assert "| transgenic_tools | 54,321 | 2.72 |" in text
+    assert "| AUGUSTUS, exactlyone | 20,000 | 1.00 |" in text
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("+avx,+avx2,-avx512f,-avx512bf16", "AVX2"),
+        ("+avx2,+avx512f,-avx512bf16", "AVX-512"),
+        ("+avx512bf16,+avx512f,+avx2", "AVX-512 with bf16"),
+        ("+neon", "no AVX2"),
+    ],
+)
+def test_instructions_are_named(monkeypatch: pytest.MonkeyPatch, names: str, expected: str) -> None:
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    assert instructions(names) == expected
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert instructions(names) == f"{expected} (newer ones switched off)"
 
 
 def test_only_the_part_between_the_markers_is_rewritten(tmp_path: Path) -> None:
