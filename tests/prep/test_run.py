@@ -57,6 +57,15 @@ def _rejects(tmp_path: Path) -> list[list[str]]:
     return [line.split("\t") for line in lines[1:]]
 
 
+def test_a_block_on_a_sequence_that_is_not_there_is_said(
+    tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One rule may serve several genomes, so it is no error."""
+    with caplog.at_level("WARNING"):
+        _prep(tmp_path, fasta, GOOD, split="block:nowhere:5:10")
+    assert "has no such sequence, so all of its genes train" in caplog.text
+
+
 def test_both_strands_read_the_same(tmp_path: Path, fasta: Path) -> None:
     result = _prep(tmp_path, fasta, GOOD, window=WindowConfig(upstream=10, downstream=5))
     plus, minus = read_shard(tmp_path / "out")

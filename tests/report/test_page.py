@@ -211,6 +211,22 @@ def test_bad_inputs_say_what_to_do(tmp_path: Path) -> None:
         Config(annotations=(one,), out=tmp_path / "r.html", references=(Source("q", one.path),))
 
 
+def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
+    """They would bring nothing, and nobody would be told."""
+    config = write_inputs(tmp_path)
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    (tmp_path / "empty").mkdir()
+    for changes, path, words in (
+        ({"preps": (Source("ath", tmp_path / "other.json"),)}, tmp_path / "other.json", "neither 'genes' nor"),
+        ({"model": tmp_path / "empty"}, tmp_path / "empty", "no model there"),
+    ):
+        with pytest.raises((BadInputError, MissingInputError), match=words) as caught:
+            run(replace(config, **changes))  # type: ignore[arg-type]
+        assert caught.value.path == str(path)
+    with pytest.raises(UsageError, match="would overwrite the input"):
+        replace(config, out=config.annotations[0].path)
+
+
 def test_figures_that_are_no_numbers_leave_gaps(tmp_path: Path) -> None:
     huge = "9" * 400
     (tmp_path / "m.jsonl").write_text(
