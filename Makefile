@@ -9,7 +9,7 @@ WORKERS ?= 2
 OUTDIR ?= results/demo
 CASES ?= 5000
 
-.PHONY: help setup demo test bench bench-quick model golden-update test-avx2 images test-faults fuzz test-executors lint lint-nfcore clean constraints
+.PHONY: help setup demo test bench bench-quick model golden-update test-avx2 images test-faults fuzz test-executors lint lint-nfcore docs release clean constraints
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -72,8 +72,14 @@ golden-update: ## rewrite the golden files, after gt and gffread agree with them
 	@bin/bootstrap python debian
 	@GOLDEN_UPDATE=1 $(PYTHON) -m pytest tests --snapshot-update -m "not executors"
 
+release: setup ## sdist, wheel, conda recipe, image context, documentation, checksums in dist/, from a clean tree
+	@PYTHONPATH=. $(PYTHON) -m release.build
+
 images: ## container images from containers/: thin, and with torch
 	@containers/build
+
+docs: setup ## the documentation as a site, links checked: results/docs/index.html
+	@PYTHONPATH=. $(PYTHON) -m mkdocs build --strict
 
 constraints: setup ## pin the dependencies anew (versions only)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate -q -o constraints.txt

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.conditions synthetic|tissues`: what the layer of conditions learns, and what it does not.
+"""`python -m benchmarks.conditions synthetic|tissues|cost`: what the layer of conditions learns, and at what cost.
 
 In: nothing but a model (`synthetic`), or TAIR's junctions by tissue and the benchmark's genome (`tissues --junctions
 FILE`). Out: a table, and JSON where asked.
@@ -27,6 +27,7 @@ import numpy.typing as npt
 from benchmarks.conditions_synthetic import IDLE, KEEPER, SKIPPER, TWIN, Event, World, build
 from benchmarks.conditions_tissues import tissues
 from benchmarks.data import tool
+from benchmarks.measure import run_measured
 from benchmarks.table import grid
 from transgenic_tools.errors import TransgenicError
 from transgenic_tools.generate.compare import usage_in
@@ -255,6 +256,61 @@ def synthetic(
     }
 
 
+def cost(directory: Path, *, model_dir: Path | None, seed: int, sizes: tuple[int, int] = (300, 900)) -> dict[str, Any]:
+    """CPU seconds of a fit on 20 samples at two sizes, and of generation with and without a condition, one thread.
+
+    The larger fit less the smaller one is what genes cost; 8,000 genes are extrapolated from it.
+    """
+    init = () if model_dir is None else ("--init", model_dir)
+    seconds = []
+    for genes in sizes:
+        place = directory / str(genes)
+        world = build(place / "world", genes=genes, samples=20, seed=seed)
+        shards, usage = place / "shards", place / "usage.parquet"
+        call(
+            tool("tg-prep"), "genes", "--fasta", world.fasta, "--annotation", world.annotation, "--outdir", shards,
+            "--split", "fraction:70/10/20", "--quiet",
+        )  # fmt: skip
+        call(tool("tg-evidence"), world.sheet, "--fasta", world.fasta, "--out", usage, "--quiet")
+        fit = run_measured(
+            (
+                tool("tg-train"), shards, *init, "--conditions", world.table, "--usage", usage, "--outdir",
+                place / "model", "--threads", "1", "--device", "cpu", "--no-resume",
+            ),
+            stdout=place / "train.out", stderr=place / "train.err",
+        )  # fmt: skip
+        log.info("%d genes: %s", genes, fit.rounded())
+        seconds.append(fit.cpu_seconds)
+    used = [0.8 * genes for genes in sizes]  # those of the split test are not read
+    each = (seconds[1] - seconds[0]) / (used[1] - used[0])
+    runs: dict[str, list[float]] = {"without": [], "with": []}
+    for turn in range(2):
+        for kind, flags in (("without", ()), ("with", ("--condition", "sample01"))):
+            outdir = place / f"{kind}{turn}"
+            command = (
+                tool("tg-generate"),
+                shards,
+                "--model",
+                place / "model",
+                "--outdir",
+                outdir,
+                "--device",
+                "cpu",
+                *flags,
+            )
+            done = run_measured(command, stdout=place / "generate.out", stderr=place / "generate.err")
+            log.info("generation %s: %s", kind, done.rounded())
+            runs[kind].append(done.cpu_seconds)
+    return {
+        "genes": list(sizes),
+        "train_cpu_seconds": [round(value, 1) for value in seconds],
+        "cpu_seconds_a_gene": round(each, 4),
+        "minutes_for_8000_genes": round((seconds[0] + each * (8000 - used[0])) / 60, 1),
+        "generation_cpu_seconds": {kind: [round(value, 1) for value in values] for kind, values in runs.items()},
+        "generation_ratio": round(min(runs["with"]) / min(runs["without"]), 3),
+    }
+
+
 def synthetic_table(figures: Mapping[str, Any]) -> str:
     """Markdown."""
     rows = []
@@ -285,7 +341,7 @@ def synthetic_table(figures: Mapping[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code of the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.conditions", description=__doc__)
-    parser.add_argument("proof", choices=("synthetic", "tissues"))
+    parser.add_argument("proof", choices=("synthetic", "tissues", "cost"))
     parser.add_argument("--model", type=Path, help="model directory; the embedded model by default")
     parser.add_argument("--genes", type=int, default=500, help="synthetic: genes")
     parser.add_argument("--samples", type=int, default=32, help="synthetic: samples")
@@ -305,6 +361,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 model_dir=given.model,
             )  # fmt: skip
             text = synthetic_table(figures)
+        elif given.proof == "cost":
+            figures = cost(directory, model_dir=given.model, seed=given.seed)
+            text = json.dumps(figures, indent=1)
         else:
             if given.junctions is None:
                 parser.error("tissues wants --junctions FILE")

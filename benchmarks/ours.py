@@ -43,6 +43,8 @@ def generate(
         "cpu",
         "--threads",
         "1",
+        "--min-region",  # these windows are known to hold genes
+        "0",
         *more,
     )
     return run_measured(command, stdout=work / "generate.out", stderr=work / "generate.err", limits=limits)

@@ -76,6 +76,9 @@ workflow PREDICT {
             TG_EVALUATE.out.json.map { meta, json -> [id: meta.id, kind: 'evaluation', file: json] },
             TG_PREP.out.summary.map { meta, json -> [id: meta.id, kind: 'prep', file: json] },
             ANNOTATE.out.rejects.map { one -> [id: one.id, kind: 'rejects', file: one.rejects] },
+            genomes.map { genome -> [id: genome.id, kind: 'fasta', file: genome.fasta] },
+            ANNOTATE.out.predictions.map { one -> [id: one.id, kind: 'predictions', file: one.predictions] },
+            ANNOTATE.out.generations.map { meta, json -> [id: meta.id, kind: 'generation', file: json] },
         ),
         flags,
     )

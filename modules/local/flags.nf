@@ -58,6 +58,7 @@ def toolFlags(settings) {
             '--precision': settings.precision,
             '--batch-bases': settings.batch_bases,
             '--max-length': settings.max_window,
+            '--min-region': settings.min_region,
             '--complete': settings.mode == 'augment',
             '--split': training ? 'test' : null,
             '--against': settings.against,

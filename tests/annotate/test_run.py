@@ -63,6 +63,17 @@ def test_regions_alone_are_not_evaluated(here: Path, model: Path) -> None:
     assert result.report.exists()
 
 
+def test_results_of_other_settings_do_not_stay_beside_the_new_ones(here: Path, model: Path) -> None:
+    """Another way to the loci, another name, no reference any more: nothing is left that this run would not write."""
+    run(settings(here, model, reference=here / "a.gff3", sample="one"))
+    run(settings(here, model, regions=here / "r.bed"))
+    run(settings(here, model, regions=here / "r.bed", outdir=here / "fresh"))
+    assert results(here / "out") == results(here / "fresh")
+    again = run(settings(here, model, reference=here / "a.gff3", sample="one"))
+    assert again.evaluation is not None
+    assert {"annotation/one.loci.bed", "evaluation/one.json"} <= set(results(here / "out"))
+
+
 def test_augment_keeps_the_users_lines(here: Path, model: Path) -> None:
     result = run(settings(here, model, annotation=here / "a.gff3", augment=True))
     lines = result.annotation.read_text().splitlines()

@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from transgenic_tools.errors import EXIT_DATA, EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_TERMINATED, EXIT_USAGE
+from transgenic_tools.errors import (
+    EXIT_DATA,
+    EXIT_INTERRUPTED,
+    EXIT_IO,
+    EXIT_NO_INPUT,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+)
 
 ROOT = Path(__file__).parents[2]
 #: An app with one command that does what a test wants.
@@ -51,6 +59,23 @@ def tool(name: str, *flags: str) -> list[str]:
 def test_a_reader_that_leaves_is_no_failure() -> None:
     done = shell(script("for i in range(200000): print(i)"), "| head -n 1")
     assert (done.returncode, done.stderr) == (EXIT_OK, "")
+
+
+@pytest.mark.parametrize("module", ["cli/prep", "prep/run"])
+def test_a_full_disk_that_cut_pythons_own_cache(module: str, tmp_path: Path) -> None:
+    """Python writes these files as far as the disk goes, and reads them without a look at their end."""
+    (tmp_path / "g.fa").write_text(">a\nACGT\n")
+    command = tool(
+        "prep", "genes", "-f", str(tmp_path / "g.fa"), "-a", str(tmp_path / "none"), "-o", str(tmp_path / "o")
+    )
+    cached = {k: v for k, v in env().items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": str(tmp_path)}
+    assert subprocess.run(command, env=cached, capture_output=True).returncode == EXIT_NO_INPUT
+    (compiled,) = tmp_path.rglob(f"transgenic_tools/{module}.*.pyc")
+    compiled.write_bytes(compiled.read_bytes()[:200])
+    done = subprocess.run(command, env=cached, capture_output=True, text=True)
+    assert done.returncode == EXIT_IO
+    assert done.stderr.startswith("tg-prep: error: a compiled file of Python is cut short")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_same_for_help() -> None:

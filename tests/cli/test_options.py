@@ -149,6 +149,7 @@ def test_the_pipeline_has_the_same_defaults() -> None:
 
     assert defaults["shard_bases"] == SHARD_BASES
     assert defaults["batch_bases"] == Config.batch_bases
+    assert defaults["min_region"] == Config.min_region
     for name in ("decoding", "num_beams", "max_isoforms", "seed"):
         assert defaults[name] == getattr(DecodingConfig, name), name
     config = (ROOT / "nextflow.config").read_text()

@@ -86,6 +86,11 @@ def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_pa
         tg("backmap", "predictions", "--out", "out.gff3")
         tg("evaluate", "--reference", f"{DEMO}.gff3.gz", "--prediction", "out.gff3", "--json", "out.json")
         tg("report", "--annotation", "demo=out.gff3", "--evaluation", "demo=out.json", "--out", "report.html")
+    (tmp_path / "loci.bed").write_text("NC_003070.9\t37541\t39305\tone\t0\t-\n")
+    words = (f"{DEMO}.fa.gz", "--regions", "loci.bed", "--out", "annotated", "--proteins")
+    must(tmp_path / "env" / "bin" / "tg-annotate", *words, cwd=tmp_path, env=env)
+    names = ("annotation/athaliana_chr1_slice.gff3", "annotation/athaliana_chr1_slice.pep.fa", "report/report.html")
+    assert all((tmp_path / "annotated" / name).stat().st_size > 100 for name in names)
     where = must(python, "-c", "import transgenic_tools; print(transgenic_tools.__file__)", cwd=tmp_path, env=env)
     assert Path(where).is_relative_to(tmp_path / "env")
     for file in ("out.gff3", "out.json", "report.html"):

@@ -101,7 +101,9 @@ def flags_of(module: Path) -> tuple[str, str | None, set[str]]:
     assert call, f"{module} calls no tool"
     tool, command = call.groups()
     text = re.sub(r"tg-\w+ --version[^\n]*", "", script)
-    text += " ".join(f"--{name}" for name in re.findall(r"filesOf\('(\w+)'", script))
+    if "filesOf(" in script:  # its files come by kind, and kinds are flags
+        scripts = [path.read_text() for path in (ROOT / "workflows").glob("*.nf")]
+        text += " ".join(f"--{kind}" for one in scripts for kind in re.findall(r"kind: '(\w+)'", one))
     table = table_of_flags().get(module.parent.name.removeprefix("tg_"), {})
     return tool.removeprefix("tg-"), command, set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text)) | set(table)
 
@@ -132,9 +134,12 @@ LEFT_OUT = {
         "--longest": "throws known isoforms away, for experiments",
         "--group-by": "a tag that nobody knows; the usual ones are tried by themselves",
     },
-    "scan": {"--seqid": "a part of a genome, for benchmarks"},
+    "scan": {
+        "--seqid": "a part of a genome, for benchmarks",
+        "--tracks": "tracks of a genome's shares are not joined; tg-scan alone",
+    },
     "encode": {"--pool": "must be that of the model's mapping"},
-    "generate": {},
+    "generate": {"--scan-model": "of --min-region; the embedded models belong together"},
     "backmap": {
         "--index": "the pipeline's files are not packed",
         "--max-isoforms": "tg-generate has written no more than the parameter --max_isoforms",
@@ -162,8 +167,7 @@ LEFT_OUT = {
         )
     },
     "report": {
-        "--generation": "the device stands in the trace", "--fasta": "sequences of a gene; tg-report alone",
-        "--predictions": "shards are too large to be gathered",
+        "--differences": "of tg-report alone so far",
         "--params": "pipeline_info has them", "--model": "pipeline_info has its path",
         "--evidence": "the samplesheet's column evidence is refused so far",
         "--usage": "the samplesheet's column evidence is refused so far",

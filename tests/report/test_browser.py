@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -312,3 +313,32 @@ def test_nothing_is_requested_from_outside(page: Any) -> None:
         entry["message"] for entry in page.get_log("performance") if '"Network.requestWillBeSent"' in entry["message"]
     ]
     assert not [message for message in asked if '"url":"http' in message]
+
+
+def test_the_end_of_a_long_id_stays_in_sight(driver: Any, tmp_path: Path) -> None:
+    """Long IDs of one assembly differ at their end; at 400 pixels as at 1,600 it is read in list and drawing."""
+    config = write_inputs(tmp_path, count=3)
+    long = "AnAssemblyWithAVeryLongName_v1.2_scaffold_000000012_"
+    for source in (*config.annotations, *config.references):
+        text = source.path.read_text()
+        source.path.write_text(re.sub(r"((?:ID|Parent|source_gene)=)gene", rf"\1{long}gene", text))
+    page = run(config).out
+    for width in (1600, 400):
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        driver.get("about:blank")
+        driver.get(page.as_uri())
+        WebDriverWait(driver, 20).until(lambda d: d.execute_script("return document.body.dataset.ready") == "true")
+        assert _rows(driver) == [f"{long}gene{number:03}".lower() for number in range(3)]
+        # The tail lies inside its cell, and the head gives way.
+        seen = driver.execute_script(
+            "return [...document.querySelectorAll('#rows .id')].map(id => { const tail = id.querySelector('.tail');"
+            " return [tail.textContent, tail.getBoundingClientRect().right <="
+            " id.closest('th').getBoundingClientRect().right + 1] })"
+        )
+        assert all(inside and text.endswith(f"gene{number:03}") for number, (text, inside) in enumerate(seen))
+        script = "return [...document.querySelectorAll('#stage g.iso text.name')].map(e => e.textContent)"
+        names = driver.execute_script(script)
+        assert len(names) == len(set(names))
+        assert any(".t1" in name for name in names)
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

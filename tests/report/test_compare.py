@@ -12,6 +12,7 @@ from tests.backmap.builders import make_gene, transcripts
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Intervals, subtract
 from transgenic_tools.report.compare import Box, Kind, Match, difference_boxes, match_of, predicted_row
+from transgenic_tools.report.loci import scored_by_cds
 
 REFERENCE = make_gene("r", [(100, 200), (300, 400)], [(150, 200), (300, 350)]).transcripts[0]
 
@@ -74,3 +75,16 @@ def test_boxes_account_for_every_base(predicted: Transcript, reference: Transcri
     assert all(left.end <= right.start for left, right in itertools.pairwise(boxes))
     if same:
         assert {b.kind for b in boxes} <= {Kind.CDS, Kind.UTR}
+
+
+def test_one_cds_has_one_probability() -> None:
+    """Isoforms that differ in a UTR say the same of their CDS; another CDS keeps its own."""
+    cds = [(100, 190), (300, 390)]
+    genes = [
+        make_gene("a", [(50, 190), (300, 390)], cds), make_gene("b", cds, cds), make_gene("c", [(100, 190)]),
+        make_gene("d", [(60, 190)]),
+    ]  # fmt: skip
+    scores = (0.75, 0.9, 0.5, None)
+    given_scores = [replace(g.transcripts[0], score=score) for g, score in zip(genes, scores, strict=True)]
+    assert [t.score for t in scored_by_cds(given_scores)] == [0.9, 0.9, 0.5, None]
+    assert [t.id for t in scored_by_cds(given_scores)] == [t.id for t in given_scores]

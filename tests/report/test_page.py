@@ -28,7 +28,7 @@ from transgenic_tools.report.loci import Status, build_loci, sites_of
 from transgenic_tools.report.numbers import bin_labels, sample_numbers, shares
 from transgenic_tools.report.one_gene import PictureRequest, draw_gene, find_locus
 from transgenic_tools.report.payload import LOCI_PER_BLOCK, build_payload, unpack
-from transgenic_tools.report.run import load_loci, run
+from transgenic_tools.report.run import as_it_ran, load_loci, run
 from transgenic_tools.report.sources import read_rejects, read_training
 from transgenic_tools.report.words import CLASS_WORDS, EVENT_WORDS, REASON_WORDS
 
@@ -338,6 +338,13 @@ def test_what_was_really_run_stands_stage_by_stage(tmp_path: Path) -> None:
         assert text in table
     assert table.index("tg-prep 7") < table.index("cuda:0")
     assert "<td>predictions</td>" not in table
+
+
+def test_what_the_tasks_of_a_stage_said_does_not_depend_on_their_number() -> None:
+    first = {"bases": 100, "device": "cpu", "seconds": 1.25, "predictions": ["a"]}
+    assert as_it_ran([first]) == as_it_ran([first, first]) == (("device", "cpu"),)
+    assert as_it_ran([first, {"device": "cuda:0"}]) == (("device", "cpu, cuda:0"),)
+    assert as_it_ran([]) == ()
 
 
 def augmented(directory: Path) -> Config:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+import pyBigWig
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -13,6 +16,7 @@ from typer.testing import CliRunner
 from transgenic_tools.cli.scan import app
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.shards import read_shard
+from transgenic_tools.io.tracks import ScanTracks
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.scan import run as scan_run
@@ -83,7 +87,44 @@ def test_the_files_of_a_scan_and_the_same_bytes_again(tmp_path: Path, genome: Pa
     ]
     assert all(0 <= int(b[4]) <= 1000 for b in bed)
     assert len({row.gene_id for row in rows}) == len(rows)
-    assert json.loads((outs[0] / "scan.json").read_text())["loci"] == len(rows)
+    report = json.loads((outs[0] / "scan.json").read_text())
+    assert report["loci"] == len(rows)
+    assert sum(report["scores"].values()) == len(rows) + sum(report["dropped"].values())
+    assert report["loci_by_megabase"] == {}
+
+
+def test_loci_by_piece_and_tracks_of_both_strands(
+    tmp_path: Path, genome: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan_run, "PIECE", 2_000)
+    monkeypatch.setattr(scan_run, "OVERLAP", 1_000)
+    run(Config(fasta=genome, outdir=tmp_path / "o", model=model, tracks=True))
+    counts = json.loads((tmp_path / "o" / "scan.json").read_text())["loci_by_megabase"]
+    rows = list(read_shard(tmp_path / "o"))
+    assert {name: len(parts) for name, parts in counts.items()} == {"a": 5, "b": 2}
+    assert sum(counts["a"]) == sum(row.seqid == "a" for row in rows)
+    for name in ScanTracks.NAMES:
+        track = pyBigWig.open(str(tmp_path / "o" / name))
+        assert track.chroms() == {"a": 9_000, "ChrC": 800, "b": 2_500, "tiny": 90}
+        values = np.array(track.values("a", 0, 9_000))
+        known = values[~np.isnan(values)]
+        assert len(known) or name.startswith("sites")  # the untrained network sees none
+        assert ((known >= 0.049) & (known <= 1.0)).all()
+        track.close()
+    run(Config(fasta=genome, outdir=tmp_path / "p", model=model, tracks=True, part=(0, 2)))
+    whole, part = (pyBigWig.open(str(tmp_path / o / "coding.minus.bw")) for o in "op")
+    assert np.array_equal(whole.values("a", 0, 4_000), part.values("a", 0, 4_000), equal_nan=True)
+
+
+def test_tracks_round_join_and_leave_out(tmp_path: Path) -> None:
+    with ExitStack() as files:
+        tracks = ScanTracks(tmp_path, {"a": 40}, files)
+        coding = np.array([[0.0, 0.01, 0.51, 0.49, 0.98, 0.0], [0.0] * 6], dtype=np.float32)
+        tracks.add("a", 10, coding, coding[::-1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(ScanTracks.NAMES)
+    plus, minus = (pyBigWig.open(str(tmp_path / f"coding.{strand}.bw")) for strand in ("plus", "minus"))
+    assert [(a, b, round(v, 2)) for a, b, v in plus.intervals("a")] == [(12, 14, 0.5), (14, 15, 1.0)]
+    assert minus.intervals("a") is None
 
 
 def test_shares_join_to_the_whole(tmp_path: Path, genome: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

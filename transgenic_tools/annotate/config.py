@@ -16,6 +16,7 @@ from typing import Literal
 from transgenic_tools.choices import SHARD_BASES, Device, Precision
 from transgenic_tools.errors import UsageError
 from transgenic_tools.generate.config import Config as GenerateConfig
+from transgenic_tools.io.samplesheet import is_sample_name
 from transgenic_tools.scan.config import Config as ScanConfig
 from transgenic_tools.search.config import DecodingConfig
 
@@ -24,7 +25,6 @@ Further = Literal["gtf", "bed", "proteins", "cds", "cdna", "sites"]
 ENDINGS: dict[Further, str] = {
     "gtf": "gtf", "bed": "bed", "proteins": "pep.fa", "cds": "cds.fa", "cdna": "cdna.fa", "sites": "sites.bw",
 }  # fmt: skip
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SUFFIXES = re.compile(r"(\.(fa|fasta|fna|gz|bgz))+$", re.IGNORECASE)
 
 
@@ -101,7 +101,7 @@ class Config:
             raise UsageError(
                 "--reads support an evaluation, which needs a reference", hint="add --reference GENES.gff3"
             )
-        if not _NAME.fullmatch(self.name):
+        if not is_sample_name(self.name):
             raise UsageError(
                 f"{self.name!r} cannot be the name of a genome", hint="give --sample with letters, digits, _ . - alone"
             )

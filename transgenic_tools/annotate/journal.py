@@ -39,6 +39,7 @@ class Journal:
         self.root, self.path = root, path
         self._digests: dict[tuple[str, int, int, int], str] = {}
         self._done: dict[str, Any] = self._read()
+        self._asked: set[str] = set()
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -107,6 +108,7 @@ class Journal:
         """
         text = json.dumps([__version__, self._described(settings)], sort_keys=True, default=str)
         made_from = hashlib.sha256(text.encode()).hexdigest()
+        self._asked.add(step)
         if self._is_done(step, made_from):
             logger.info("%s: done before from the same, kept", step)
         else:
@@ -115,9 +117,27 @@ class Journal:
             for name in before - set(written):  # of other settings: nobody would know what it belongs to
                 (self.root / name).unlink(missing_ok=True)
             self._done[step] = {"made_from": made_from, "written": written}
-            with write_aside(self.path) as aside:
-                aside.write_text(json.dumps(self._done, indent=1) + "\n", encoding="utf-8")
+            self._save()
         return [self.root / name for name in self._done[step]["written"]]
+
+    def _save(self) -> None:
+        with write_aside(self.path) as aside:
+            aside.write_text(json.dumps(self._done, indent=1) + "\n", encoding="utf-8")
+
+    def clear_others(self) -> None:
+        """Remove results of steps that this run did not ask for: they belong to an annotation that is no longer here.
+
+        What lies beside the journal stays, for a run that asks for it again.
+        """
+        for step in set(self._done) - self._asked:
+            results = [self.root / name for name in self._written(step)]
+            results = [path for path in results if self.path.parent not in path.parents]
+            for path in results:
+                logger.warning("%s is of an earlier run with other settings and is removed", path)
+                path.unlink(missing_ok=True)
+            if results:
+                del self._done[step]
+        self._save()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ same to the byte, and a step whose inputs and settings have not changed is not d
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -69,6 +70,14 @@ class _Loci:
     summary: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Predictions:
+    """Prediction shards; `ran` is JSON of how they were made, for the report."""
+
+    shards: tuple[Path, ...]
+    ran: Path
+
+
 class _Run:
     """One run: the settings, where things go, and what is done."""
 
@@ -104,9 +113,15 @@ class _Run:
             shards += [path for path in written if path.suffix == ".parquet"]
             rejects += [path for path in written if path.name == "rejects.tsv"]
             beds += [path for path in written if path.name == "loci.bed"]
-        with write_aside(self.out / "annotation" / f"{config.name}.loci.bed") as aside, aside.open("wb") as whole:
-            for bed in beds:
-                whole.write(bed.read_bytes())
+        target = self.out / "annotation" / f"{config.name}.loci.bed"
+
+        def join() -> list[Path]:
+            with write_aside(target) as aside, aside.open("wb") as whole:
+                for bed in beds:
+                    whole.write(bed.read_bytes())
+            return [target]
+
+        self.journal.once("loci", (*beds, target.name), join)
         return _Loci(shards=tuple(shards), rejects=tuple(rejects))
 
     def prep(self) -> _Loci:
@@ -124,15 +139,21 @@ class _Run:
             "prep", settings, lambda: [*run(settings).shards, folder / "prep.json", folder / "rejects.tsv"]
         )
         tables = {path.name: path for path in written if path.suffix != ".parquet"}
-        for name, path in tables.items():
-            _copy(path, self.out / "prep" / config.name / name)
+        copies = {name: self.out / "prep" / config.name / name for name in tables}
+
+        def copy() -> list[Path]:
+            for name, path in tables.items():
+                _copy(path, copies[name])
+            return list(copies.values())
+
+        self.journal.once("tables", (*tables.values(), config.name), copy)
         shards = tuple(path for path in written if path.suffix == ".parquet")
         return _Loci(shards=shards, rejects=(tables["rejects.tsv"],), summary=tables["prep.json"])
 
     # -- what lies in them ---------------------------------------------------------------------------------------------
 
-    def generate(self, loci: _Loci) -> tuple[Path, ...]:
-        """Prediction shards."""
+    def generate(self, loci: _Loci) -> _Predictions:
+        """Prediction shards, and on which device they were made."""
         from transgenic_tools.generate.config import Config as GenerateConfig
         from transgenic_tools.generate.run import run
         from transgenic_tools.model.files import default_model_dir
@@ -144,7 +165,16 @@ class _Run:
             decoding=config.search, device=config.device, precision=config.precision, batch_bases=config.batch_bases,
             complete=config.augment, max_length=config.max_window, threads=config.threads,
         )  # fmt: skip
-        return tuple(self.journal.once("generate", settings, lambda: run(settings, loaded=self.loaded).predictions))
+        device = settings.outdir / "generate.json"
+
+        def work() -> list[Path]:
+            result = run(settings, loaded=self.loaded)
+            with write_aside(device) as aside:
+                aside.write_text(json.dumps({"device": result.device}), encoding="utf-8")
+            return [*result.predictions, device]
+
+        written = self.journal.once("generate", settings, work)
+        return _Predictions(shards=tuple(path for path in written if path != device), ran=device)
 
     def backmap_settings(self, loci: _Loci, predictions: tuple[Path, ...]) -> BackmapConfig:
         """Settings of the backmapping; they are made before anything is done, too: a UsageError comes at once."""
@@ -202,7 +232,7 @@ class _Run:
 
         return self.journal.once("evaluate", settings, work)[0]
 
-    def report(self, loci: _Loci, written: Sequence[Path], evaluation: Path | None) -> Path:
+    def report(self, loci: _Loci, predictions: _Predictions, written: Sequence[Path], evaluation: Path | None) -> Path:
         """The page."""
         from transgenic_tools.report.config import Config as ReportConfig
         from transgenic_tools.report.config import Source
@@ -216,7 +246,8 @@ class _Run:
 
         settings = ReportConfig(
             annotations=of(written[0]), references=of(config.compared_with), evaluations=of(evaluation),
-            preps=of(loci.summary), rejects=of(written[1]), augmented=config.augment, title=config.title,
+            preps=of(loci.summary), rejects=of(written[1]), predictions=predictions.shards,
+            generations=of(predictions.ran), fasta=of(config.fasta), augmented=config.augment, title=config.title,
             out=folder / "report.html", multiqc=folder / "multiqc",
         )  # fmt: skip
 
@@ -265,7 +296,7 @@ def annotate_alone(config: Config, *, loaded: tuple[Reader, Path]) -> Path:
     _check(config)
     here = _Run(config, loaded)
     loci = here.scan() if config.scans else here.prep()
-    return here.backmap(loci, here.generate(loci))[0]
+    return here.backmap(loci, here.generate(loci).shards)[0]
 
 
 def run(config: Config) -> Result:
@@ -280,8 +311,10 @@ def run(config: Config) -> Result:
     with one_run_at_a_time(config.outdir / "work"):
         here = _Run(config)
         loci = here.scan() if config.scans else here.prep()
-        written = here.backmap(loci, here.generate(loci))
+        predictions = here.generate(loci)
+        written = here.backmap(loci, predictions.shards)
         reference = config.compared_with
         evaluation = None if reference is None else here.evaluate(written[0], reference)
-        report = here.report(loci, written, evaluation)
+        report = here.report(loci, predictions, written, evaluation)
+        here.journal.clear_others()
     return Result(sample=config.name, annotation=written[0], report=report, evaluation=evaluation, files=tuple(written))

@@ -18,7 +18,7 @@ from transgenic_tools.genome.interval import Interval, clip, span
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.gff3.writer import sort_key
 from transgenic_tools.io.rejects import Reject
-from transgenic_tools.io.rows import TOO_LONG, UNKNOWN_STRAND, PredictionRow
+from transgenic_tools.io.rows import NO_GENE, TOO_LONG, UNKNOWN_STRAND, PredictionRow
 
 #: Flag of a gene of which UTR bases reached beyond the contig's end.
 CLIPPED = "clipped_at_contig_end"
@@ -110,6 +110,8 @@ def to_gene(
     if not row.gsf:
         if TOO_LONG in row.flags:
             return Reject(row.gene_id, TOO_LONG, f"{row.bases} bases")
+        if NO_GENE in row.flags:
+            return Reject(row.gene_id, NO_GENE, ",".join(flag for flag in row.flags if flag != NO_GENE))
         return Reject(row.gene_id, "no_prediction", ",".join(row.flags))
     confidence = _known(row.confidence)
     if min_confidence > 0 and (confidence or 0.0) < min_confidence:

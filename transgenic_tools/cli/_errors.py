@@ -19,6 +19,7 @@ from types import FrameType
 
 import typer
 
+from transgenic_tools.cli.entry import CUT_CACHE, CUT_CACHE_HINT
 from transgenic_tools.errors import (
     EXIT_DATA,
     EXIT_INTERNAL,
@@ -57,7 +58,7 @@ def exit_code_of(error: BaseException) -> int:
     if isinstance(error, TransgenicError):
         return error.exit_code
     if isinstance(error, EOFError):
-        return EXIT_DATA
+        return EXIT_IO if CUT_CACHE in str(error) else EXIT_DATA
     if _is_out_of_memory(error):
         return EXIT_OUT_OF_MEMORY
     if _is_of_the_disk(error):
@@ -68,6 +69,8 @@ def exit_code_of(error: BaseException) -> int:
 def _describe(error: BaseException) -> str:
     if isinstance(error, TransgenicError):
         return str(error)
+    if isinstance(error, EOFError) and CUT_CACHE in str(error):
+        return CUT_CACHE_HINT
     if isinstance(error, EOFError):
         return f"an input ends too early ({error})\n  Next step: copy it again; gzip -t FILE tells whether it is whole"
     if _is_out_of_memory(error):

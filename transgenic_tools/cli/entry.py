@@ -10,12 +10,28 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
+
+#: What Python says of a file in one of its `__pycache__` that is cut short, and what to do about it.
+CUT_CACHE = "marshal data too short"
+CUT_CACHE_HINT = (
+    "a compiled file of Python is cut short, as a full disk leaves it\n"
+    "  Next step: make room, then remove these files, which are made anew: "
+    f"find {os.path.dirname(os.path.dirname(__file__))} {sys.prefix} -name '*.pyc' -delete"
+)
 
 
 def _run(tool: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # "Loading weights" among the lines of a log
-    importlib.import_module(f"transgenic_tools.cli.{tool}").main()
+    try:
+        module = importlib.import_module(f"transgenic_tools.cli.{tool}")
+    except EOFError as error:
+        if CUT_CACHE not in str(error):
+            raise
+        print(f"tg-{tool}: error: {CUT_CACHE_HINT}", file=sys.stderr)
+        sys.exit(74)
+    module.main()
 
 
 def prep() -> None:

@@ -86,6 +86,20 @@ def generate(
         str | None,
         typer.Option(help="Another sample: write what changes from it to --condition into differences-*.tsv too."),
     ] = None,
+    min_region: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Regions without a known structure, if less probable to hold a gene than this, get none; 0 keeps all.",
+        ),
+    ] = Config.min_region,
+    scan_model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Model that judges regions; default: --model if it can scan; beside the embedded one, that of scans."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what is there already.")] = False,
     json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
@@ -111,7 +125,7 @@ def generate(
             shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device, threads=threads,
             precision=precision, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
             encodings=encodings, max_length=max_length, condition=condition, conditions=conditions,
-            against=against,
+            against=against, min_region=min_region, scan_model=scan_model,
         )
     )  # fmt: skip
     summary = {

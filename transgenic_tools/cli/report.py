@@ -74,6 +74,9 @@ def report(
     usage: Annotated[
         list[str] | None, _many("--usage", "usage.tsv of tg-evidence usage, as SAMPLE=PATH: shares by condition.")
     ] = None,
+    differences: Annotated[
+        list[str] | None, _many("--differences", "differences.tsv of tg-generate --against, as SAMPLE=PATH.")
+    ] = None,
     augmented: Annotated[
         bool, typer.Option("--augmented", help="The annotations are of tg-backmap --into: show what was added.")
     ] = False,
@@ -102,6 +105,7 @@ def report(
         evaluations=parse_sources(evaluation), rejects=parse_sources(rejects), preps=parse_sources(prep),
         training=tuple(training or ()), predictions=tuple(predictions or ()), generations=parse_sources(generation),
         fasta=parse_sources(fasta), evidence=parse_sources(evidence), usage=parse_sources(usage),
+        differences=parse_sources(differences),
         augmented=augmented, params=params, model=model, multiqc=multiqc,
         paired_only=paired_only, title=title,
     )  # fmt: skip

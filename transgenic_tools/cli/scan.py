@@ -59,6 +59,9 @@ def scan(
     complete_only: Annotated[
         bool, typer.Option(help="Leave out genes that the end of a sequence cuts.")
     ] = Config.complete_only,
+    tracks: Annotated[
+        bool, typer.Option("--tracks", help="bigWig of coding and site probabilities of both strands as well.")
+    ] = Config.tracks,
     threads: ThreadsOption = Config.threads,
     json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
@@ -80,7 +83,7 @@ def scan(
         Config(
             fasta=fasta, outdir=outdir, model=model, sample=sample, seqids=tuple(seqid or ()),
             skip_seqids=tuple(skip_seqid or ()), part=share, flank=flank, min_score=min_score, min_coding=min_coding,
-            longest_gap=longest_gap, complete_only=complete_only, threads=threads,
+            longest_gap=longest_gap, complete_only=complete_only, tracks=tracks, threads=threads,
         )
     )  # fmt: skip
     if not say_json(json_summary, result.to_json()) and not quiet:

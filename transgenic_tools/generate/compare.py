@@ -1,6 +1,6 @@
 """What changes between two conditions: `tg-generate --condition A --against B`.
 
-In: gene rows, a reader, a model's layer of conditions. Out: lines of a table, one an intron whose usage differs.
+In: gene rows, a reader, a model's layer of conditions. Out: rows of a table, one an intron whose usage differs.
 A surprise: a window is read once; conditions and members of the layer differ in the graph alone. The deviation is the
 spread of the members, which saw bootstrap samples of the training genes: it says how firmly the layer is known, not how
 right the model is.
@@ -8,29 +8,23 @@ right the model is.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.io.differences import DifferenceRow
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.usage import Difference, Usage, differences, intron_usage
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.condition import ConditionModel
 from transgenic_tools.model.head import BaseScores
-from transgenic_tools.provenance import write_aside
 from transgenic_tools.search.reader import Reader
 
 Inputs = npt.NDArray[np.float32]
-COLUMNS = (
-    "gene", "event", "seqid", "start", "end", "strand", "condition", "against", "usage", "usage_against", "delta",
-    "deviation",
-)  # fmt: skip
 #: Smaller differences are no lines.
 LEAST = 0.01
 
@@ -69,8 +63,8 @@ def usage_in(reader: Reader, codes: WindowInput, scores: BaseScores, condition: 
     return {} if graph is None else intron_usage(graph.graph, least=1e-6)
 
 
-def compare(rows: Iterable[GeneRow], reader: Reader, pair: Pair) -> Iterator[tuple[GeneRow, list[Difference]]]:
-    """The differences of each gene that is read whole."""
+def compare(rows: Iterable[GeneRow], reader: Reader, pair: Pair) -> Iterator[DifferenceRow]:
+    """The differences of all genes that are read whole, gene by gene."""
     for row in rows:
         if row.kept is not None:
             continue
@@ -80,35 +74,22 @@ def compare(rows: Iterable[GeneRow], reader: Reader, pair: Pair) -> Iterator[tup
             (usage_in(reader, window, scores, one), usage_in(reader, window, scores, other))
             for one, other in (pair.mean, *pair.members)
         )
-        yield row, differences(*mean, members, least=LEAST)
+        for difference in differences(*mean, members, least=LEAST):
+            yield _row(row, difference, pair)
 
 
-def _line(row: GeneRow, difference: Difference, pair: Pair) -> dict[str, object]:
+def _row(row: GeneRow, difference: Difference, pair: Pair) -> DifferenceRow:
     intron = row.window.to_genome(Interval(difference.donor, difference.acceptor + 1))
-    return {
-        "gene": row.gene_id,
-        "event": difference.event,
-        "seqid": row.seqid,
-        "start": intron.start,
-        "end": intron.end,
-        "strand": row.strand,
-        "condition": pair.name,
-        "against": pair.against,
-        "usage": f"{difference.usage:.4f}",
-        "usage_against": f"{difference.against:.4f}",
-        "delta": f"{difference.delta:+.4f}",
-        "deviation": "" if difference.deviation is None else f"{difference.deviation:.4f}",
-    }
-
-
-def write_differences(path: Path, found: Iterable[tuple[GeneRow, list[Difference]]], pair: Pair) -> int:
-    """Write the table; returns its lines."""
-    number = 0
-    with write_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as handle:
-        table = csv.DictWriter(handle, COLUMNS, delimiter="\t", lineterminator="\n")
-        table.writeheader()
-        for row, lines in found:
-            for difference in lines:
-                table.writerow(_line(row, difference, pair))
-                number += 1
-    return number
+    return DifferenceRow(
+        gene=row.gene_id,
+        event=difference.event,
+        seqid=row.seqid,
+        start=intron.start,
+        end=intron.end,
+        strand=row.strand,
+        condition=pair.name,
+        against=pair.against,
+        usage=difference.usage,
+        usage_against=difference.against,
+        deviation=difference.deviation,
+    )

@@ -21,6 +21,8 @@ class Config:
     Attributes:
         precision: Of the trunk; `auto` is bf16 on CPUs that multiply it natively, else fp32.
         max_length: Longer windows are not read; their genes have the flag `window_too_long`. None: what fits.
+        min_region: Regions of unknown structure that are less probable to hold a gene get none; 0 judges none.
+        scan_model: Who judges; see `generate.judge.judge_of` for the default.
         genetic_code: What codons and introns are.
         condition: Sample that is predicted for; None for none.
         conditions: Table with that sample's numbers; None where the model was trained on the sample.
@@ -44,4 +46,6 @@ class Config:
     conditions: Path | None = None
     against: str | None = None
     encodings: Path | None = None
+    min_region: float = 0.05
+    scan_model: Path | None = None
     genetic_code: GeneticCode = STANDARD

@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from transgenic_tools.generate.config import Config
+from transgenic_tools.generate.judge import RegionJudge
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.gsf import write
-from transgenic_tools.io.rows import GeneRow, PredictionRow
+from transgenic_tools.io.rows import NO_GENE, GeneRow, PredictionRow
 from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.window import WindowInput
@@ -38,8 +39,18 @@ class _Written:
 class Predictor:
     """A loaded model and the settings of one run."""
 
-    def __init__(self, reader: Reader, config: Config, *, model_hash: str, condition: Condition | None = None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        config: Config,
+        *,
+        model_hash: str,
+        condition: Condition | None = None,
+        judge: RegionJudge | None = None,
+    ) -> None:
+        """`judge` tells which regions hold no gene; None where none are judged."""
         self.reader, self.config, self.model_hash, self.condition = reader, config, model_hash, condition
+        self.judge = judge
         self.calibration = reader.network.settings.calibration
         self.searcher = Searcher(reader.network.decoder, config.decoding, dtype=reader.dtype)
 
@@ -54,6 +65,14 @@ class Predictor:
         return [done[i % len(parts)][i // len(parts)] for i in range(len(rows))]
 
     def _predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
+        empty = {} if self.judge is None else self.judge.without_gene(rows)
+        predicted = iter(self._written_rows([row for i, row in enumerate(rows) if i not in empty]))
+        return [
+            self.without(row, NO_GENE, f"probability_{empty[i]:.4f}") if i in empty else next(predicted)
+            for i, row in enumerate(rows)
+        ]
+
+    def _written_rows(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
         windows = [WindowInput.of(row.sequence, condition=self.condition) for row in rows]
         prompts = [row.read_transcripts() if self.config.complete else () for row in rows]
         forced = [exact_sites(known) for known in prompts]
@@ -76,9 +95,9 @@ class Predictor:
             flags.append(NOTHING_NEW)
         return self._filled(row, written, tuple(flags))
 
-    def without(self, row: GeneRow, flag: str) -> PredictionRow:
+    def without(self, row: GeneRow, *flags: str) -> PredictionRow:
         """The row of a gene for which nothing is written, and why."""
-        return self._filled(row, [], (flag,))
+        return self._filled(row, [], flags)
 
     def _filled(self, row: GeneRow, written: Sequence[_Written], flags: tuple[str, ...]) -> PredictionRow:
         scores = [one.scores for one in written]

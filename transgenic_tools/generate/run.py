@@ -17,18 +17,21 @@ from pathlib import Path
 import torch
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
-from transgenic_tools.generate.compare import Pair, compare, pair_of, write_differences
+from transgenic_tools.generate.compare import Pair, compare, pair_of
 from transgenic_tools.generate.config import Config
+from transgenic_tools.generate.judge import RegionJudge, judge_of
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
 from transgenic_tools.generate.predict import Predictor
 from transgenic_tools.generate.preflight import Limits, announce
 from transgenic_tools.genome.code import STANDARD
+from transgenic_tools.io.differences import write_differences
 from transgenic_tools.io.encodings import EncodingStore
 from transgenic_tools.io.progress import Progress
-from transgenic_tools.io.rows import TOO_LONG, GeneRow, PredictionRow
+from transgenic_tools.io.rows import NO_GENE, TOO_LONG, GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
     count_genes,
     expand_shards,
+    has_regions,
     prediction_provenance,
     read_lengths,
     read_shard,
@@ -105,6 +108,8 @@ def _provenance(
     precision: str,
     limits: Limits,
     conditions: tuple[Condition | None, Pair | None],
+    *,
+    judge: RegionJudge | None,
 ) -> Provenance:
     """All that a prediction shard is made from: settings, model, the bytes of the gene shard, and what was not read."""
     left_out = any(bases > limits.longest for bases in read_lengths(shard, split=config.split))
@@ -119,6 +124,8 @@ def _provenance(
         parameters["against"] = [pair.against, pair.mean[1].digest]
     if config.genetic_code != STANDARD:
         parameters["genetic_code"] = asdict(config.genetic_code)
+    if judge is not None and has_regions(shard):
+        parameters |= {"min_region": config.min_region, "scan_model": judge.digest}
     parameters |= asdict(config.decoding)
     return Provenance("tg-generate", parameters)
 
@@ -209,23 +216,29 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
     limits = announce(reader.network, device, shards, config)
     digest = model_hash(model_dir)
     condition, pair = wanted_conditions(config, model_dir)
-    predictor = Predictor(reader, config, model_hash=digest, condition=condition)
+    judge = judge_of(config, reader.network, model_dir, device) if any(map(has_regions, shards)) else None
+    predictor = Predictor(reader, config, model_hash=digest, condition=condition, judge=judge)
     config.outdir.mkdir(parents=True, exist_ok=True)
     warn_of_others(config.outdir, targets)
     progress = Progress(logger, total=genes)
-    counts = {"transcripts": 0, "without": 0, "reused": 0}
+    counts = {"transcripts": 0, "without": 0, "reused": 0, "no gene": 0}
     for shard, target in zip(shards, targets, strict=True):
-        provenance = _provenance(config, shard, digest, precision, limits, (condition, pair))
+        provenance = _provenance(config, shard, digest, precision, limits, (condition, pair), judge=judge)
         if not config.overwrite and _is_current(target, provenance):
             logger.info("%s is there already", target)
             counts["reused"] += 1
             continue
         if pair is not None:  # before the predictions, so that whoever finds these has both
             rows = (row for row in _wanted(shard, config.split) if len(row.sequence) <= limits.longest)
-            write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair), pair)
+            write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair))
         predicted = _predict(shard, predictor, config, limits, progress, counts)
         write_prediction_shard(predicted, target, provenance=provenance)
     seconds = time.perf_counter() - progress.began
+    if counts["no gene"]:
+        logger.warning(
+            "regions without a gene, by the model of scans: %d (below %s); tg-generate --min-region 0 keeps all",
+            counts["no gene"], config.min_region,
+        )  # fmt: skip
     return Result(
         tuple(targets),
         progress.number,
@@ -250,4 +263,5 @@ def _predict(
         progress.add(len(rows), sum(len(row.sequence) for row in rows))
         counts["transcripts"] += sum(len(row.scores) for row in predictions)
         counts["without"] += sum(row.gsf is None for row in predictions)
+        counts["no gene"] += sum(NO_GENE in row.flags for row in predictions)
         yield from predictions

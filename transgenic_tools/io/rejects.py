@@ -41,6 +41,7 @@ LIFT: Mapping[str, str] = {
 BACKMAP: Mapping[str, str] = {
     "no_prediction": "the model wrote nothing for this gene; detail holds the flags of the prediction",
     "window_too_long": "the window was not read: longer than --max-length of tg-generate, or than the memory allows",
+    "no_gene_here": "a region that you gave: the model of scans finds no gene there (--min-region of tg-generate)",
     "bad_sentence": "the gene sentence does not follow the grammar",
     "wrong_strand": "the gene sentence names another strand than its locus",
     "other_strand": "a locus without a strand: the other strand is more probable, and stands in the annotation",

@@ -26,6 +26,10 @@ from transgenic_tools.gsf.parser import MAX_COORDINATE
 LIFTED, PARTIAL = "lifted", "partial"
 #: Flag of both genes that a locus without a strand is read as (a rule of `genome.checks`).
 UNKNOWN_STRAND = "strand_unknown"
+#: Flag of loci that a scan found.
+SCANNED = "scanned"
+#: Flag of a prediction, and its reason in the rejects: a region of the user's in which no gene lies.
+NO_GENE = "no_gene_here"
 #: Flag of a prediction, and its reason in the rejects: the window was not read.
 TOO_LONG = "window_too_long"
 

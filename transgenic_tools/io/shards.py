@@ -20,7 +20,15 @@ import pyarrow as pa
 from transgenic_tools.choices import SHARD_BASES
 from transgenic_tools.errors import BadInputError, MissingInputError
 from transgenic_tools.io.parquet import Kind, ParquetInput, SealedWriter
-from transgenic_tools.io.rows import GeneRow, PredictedGene, PredictionRow, gene_fault, predicted_gene, prediction_fault
+from transgenic_tools.io.rows import (
+    SCANNED,
+    GeneRow,
+    PredictedGene,
+    PredictionRow,
+    gene_fault,
+    predicted_gene,
+    prediction_fault,
+)
 from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
 from transgenic_tools.provenance import Provenance, folder_aside, write_aside
 
@@ -344,6 +352,13 @@ def count_genes(path: str | Path, *, split: str | None = None) -> int:
         return read_columns(path, ["split"])["split"].to_pylist().count(split)
     with ParquetInput(path, _GENES) as file:
         return file.n_rows
+
+
+def has_regions(path: str | Path) -> bool:
+    """A gene shard holds windows whose structure nobody knows, and which no scan proposed."""
+    table = read_columns(path, ["n_transcripts", "flags"])
+    rows = zip(table["n_transcripts"].to_pylist(), table["flags"].to_pylist(), strict=True)
+    return any(not transcripts and SCANNED not in (flags or ()) for transcripts, flags in rows)
 
 
 def read_lengths(path: str | Path, *, split: str | None = None) -> list[int]:

@@ -1,8 +1,8 @@
-"""Tracks: probabilities of splice sites as a bigWig.
+"""Tracks as bigWig: probabilities of predicted splice sites, and what a scan says about every base.
 
-In: prediction rows and their transcripts as they were placed. Out: one value a base, at donors (first base of the
-intron) and acceptors (last).
-A surprise: both strands share the track; where sites meet on a base, the higher probability stands.
+In: prediction rows and their transcripts as they were placed, or probabilities of stretches. Out: of predictions one
+value a base, at donors (first base of the intron) and acceptors (last); of a scan one file a strand and kind.
+A surprise: both strands of predictions share a track; where sites meet on a base, the higher probability stands.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.site import splice_sites
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.provenance import write_aside
+
+Singles = npt.NDArray[np.float32]
 
 
 class SiteTrack:
@@ -52,3 +57,39 @@ class SiteTrack:
                 ends = [start + 1 for start in starts]
                 track.addEntries([seqid] * len(starts), starts, ends=ends, values=[values[s] for s in starts])
         track.close()
+
+
+class ScanTracks:
+    """Four bigWig files of a scan: coding probability and site probability of each strand.
+
+    Values are rounded to `STEP` and neighbours of one value joined; where there is nothing, the probability is below
+    half a step. Of the six kinds of sites the most probable stands.
+    """
+
+    STEP = 0.05
+    NAMES = tuple(f"{what}.{strand}.bw" for what in ("coding", "sites") for strand in ("plus", "minus"))
+
+    def __init__(self, outdir: Path, lengths: Mapping[str, int], together: ExitStack) -> None:
+        """Begin the files, which appear with the others of `together`; `lengths` in the order in which pieces come."""
+        import pyBigWig
+
+        asides = [together.enter_context(write_aside(outdir / name)) for name in self.NAMES]
+        self._tracks = [pyBigWig.open(str(aside), "w") for aside in asides]
+        for track in self._tracks:
+            together.callback(track.close)  # before the files are moved
+            track.addHeader(list(lengths.items()))
+
+    def add(self, seqid: str, offset: int, coding: Singles, sites: Singles) -> None:
+        """Probabilities (2, L) of a stretch that begins at `offset`; stretches come from left to right."""
+        for track, values in zip(self._tracks, (*coding, *sites), strict=True):
+            steps = np.rint(values / self.STEP).astype(np.int64)
+            edges = np.concatenate([[0], np.flatnonzero(np.diff(steps)) + 1, [len(steps)]])
+            starts, ends = edges[:-1], edges[1:]
+            kept = steps[starts] > 0
+            if kept.any():
+                track.addEntries(
+                    [seqid] * int(kept.sum()),
+                    (starts[kept] + offset).tolist(),
+                    ends=(ends[kept] + offset).tolist(),
+                    values=[round(step * self.STEP, 2) for step in steps[starts[kept]].tolist()],
+                )

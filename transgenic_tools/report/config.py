@@ -16,7 +16,7 @@ from transgenic_tools.io.files import refuse_pipe
 from transgenic_tools.provenance import check_outputs
 
 _SUFFIXES = re.compile(
-    r"(\.(gff3?|gtf|gz|bgz|json|tsv|parquet|rejects|prep|evaluation|metrics|jsonl|predictions|evidence|usage))+$",
+    r"(\.(gff3?|gtf|gz|bgz|json|tsv|parquet|rejects|prep|evaluation|metrics|jsonl|predictions|evidence|usage|differences))+$",
     re.IGNORECASE,
 )
 
@@ -76,6 +76,7 @@ class Config:
         fasta: Genome of a sample; its loci carry their bases then, up to `SEQUENCE_LIMIT` in all.
         evidence: Parquet of tg-evidence, by sample; loci then show the reads across introns.
         usage: `usage.tsv` of tg-evidence usage, by sample; isoforms then show their shares by condition.
+        differences: `differences.tsv` of tg-generate --against, by sample.
         augmented: The annotations hold the user's own isoforms and added ones, which are told apart and compared.
         params: JSON of the pipeline's parameters.
         model: Model directory, for its `config.json`.
@@ -97,6 +98,7 @@ class Config:
     fasta: tuple[Source, ...] = ()
     evidence: tuple[Source, ...] = ()
     usage: tuple[Source, ...] = ()
+    differences: tuple[Source, ...] = ()
     augmented: bool = False
     params: Path | None = None
     model: Path | None = None
@@ -119,6 +121,7 @@ class Config:
             ("--evaluation", self.evaluations),
             ("--evidence", self.evidence),
             ("--usage", self.usage),
+            ("--differences", self.differences),
         ):
             names = [source.sample for source in sources]
             if len(set(names)) < len(names):

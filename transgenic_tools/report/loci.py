@@ -214,12 +214,21 @@ def build_loci(
     return loci
 
 
+def scored_by_cds(transcripts: Sequence[Transcript]) -> tuple[Transcript, ...]:
+    """Transcripts of one locus, with one probability for each CDS: the highest of those that have it."""
+    best: dict[object, float] = {}
+    for transcript in transcripts:
+        if transcript.score is not None and transcript.cds:
+            best[transcript.cds] = max(transcript.score, best.get(transcript.cds, 0.0))
+    return tuple(replace(t, score=best.get(t.cds, t.score)) for t in transcripts)
+
+
 def _locus(
     sample: str, reference: Gene | None, predicted: Sequence[Gene], sites: Mapping[str, tuple[Site, ...]] | None
 ) -> Locus:
     head = reference if reference is not None else predicted[0]
     known = () if reference is None else tuple(reference.coding_transcripts or reference.transcripts)
-    written = tuple(t for gene in predicted for t in gene.transcripts)
+    written = scored_by_cds([t for gene in predicted for t in gene.transcripts])
     intervals = [t.interval for t in (*known, *written)] or [head.interval]
     confidences = [gene.score for gene in predicted if gene.score is not None]
     names = [source for gene in predicted for source in _sources(gene)]

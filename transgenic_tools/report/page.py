@@ -26,6 +26,13 @@ from transgenic_tools.report.charts import (
     share_bar,
 )
 from transgenic_tools.report.compare import MATCH_WORDS, Match
+from transgenic_tools.report.conditions import (
+    DIFFERENCE_HEAD,
+    Changes,
+    difference_lines,
+    differences_picture,
+    lead,
+)
 from transgenic_tools.report.drawing import GEOMETRY
 from transgenic_tools.report.loci import STATUS_WORDS, Status
 from transgenic_tools.report.numbers import SampleNumbers
@@ -70,7 +77,7 @@ class SampleReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything on the page; `with_reads`: some loci show what reads say."""
+    """Everything on the page; `with_reads`: some loci show what reads say; `changes`: between conditions."""
 
     title: str
     samples: Sequence[SampleReport]
@@ -78,6 +85,7 @@ class Report:
     training: Sequence[Training] = ()
     run: Sequence[tuple[str, str]] = ()
     with_reads: bool = False
+    changes: Sequence[Changes] = ()
 
 
 def _e(value: object) -> str:
@@ -590,11 +598,33 @@ def _data(report: Report) -> str:
     return "\n".join(parts)
 
 
+def _changes(report: Report) -> str:
+    """Between conditions, sample by sample: picture, table, isoforms side by side."""
+    body = []
+    for one in report.changes:
+        if not one.rows:
+            body.append(f"<h3>{_e(one.sample)}</h3><p>No intron changes.</p>")
+            continue
+        table = _table(
+            DIFFERENCE_HEAD, difference_lines(one.rows), caption=f"Introns that change, {one.sample}", numeric_from=3
+        )
+        body.append(f"<h3>{_e(one.sample)}</h3><p>{_e(lead(one.rows))}</p>{differences_picture(one.rows)}{table}")
+        body += [f'<div class="scroll" tabindex="0" role="region" aria-label="Isoforms side by side">{svg}</div>'
+                 for svg in one.pictures]  # fmt: skip
+    words = (
+        "Usage is the share of the lattice's probability that has the intron; the deviation is that of the layer's "
+        "members, which says how firmly it is known, not how right it is. Isoforms of the genes that change most stand "
+        "side by side."
+    )
+    return _section("conditions", "Conditions", "".join(body), lead=words) if body else ""
+
+
 def render(report: Report) -> str:
     """The page."""
     sections = {
         "Overview": ("overview", _overview(report)),
         "Loci": ("loci", _browser(report) if report.payload.count else ""),
+        "Conditions": ("conditions", _changes(report)),
         "Accuracy": ("accuracy", _accuracy(report)),
         "Shape": ("distributions", _distributions(report)),
         "Rejects": ("rejects", _rejects(report)),

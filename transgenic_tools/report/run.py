@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.json_text import read_object
 from transgenic_tools.io.shards import expand_shards, prediction_provenance, read_predictions
 from transgenic_tools.provenance import write_aside
+from transgenic_tools.report.conditions import read_changes
 from transgenic_tools.report.config import SEQUENCE_LIMIT, Config, Source
 from transgenic_tools.report.evidence import with_reads
 from transgenic_tools.report.loci import Locus, build_loci, sites_of, split_added
@@ -163,20 +164,34 @@ def _stages(config: Config, sample: str) -> tuple[Stage, ...]:
     found += [read_provenance(one.path) for one in config.annotations if one.sample == sample]
     # Shards are not tied to a sample by name here; those of several samples were made by one command line.
     shards = expand_shards(config.predictions) if config.predictions else ()
-    found += [json.loads(text) for text in sorted({prediction_provenance(shard) for shard in shards})]
+    found += [json.loads(text) for text in sorted({_without_shard(prediction_provenance(shard)) for shard in shards})]
     stages = [
         Stage(str(one["tool"]), str(one.get("version", "")), tuple(flatten(one.get("parameters") or {})))
         for one in found
         if one.get("tool")
     ]
-    stages += [
-        Stage("tg-generate, as it ran", "", tuple(r for r in flatten(read_object(one.path)) if r[0] != "predictions"))
-        for one in config.generations
-        if one.sample == sample
-    ]
+    ran = as_it_ran([read_object(one.path) for one in config.generations if one.sample == sample])
+    stages += [Stage("tg-generate, as it ran", "", ran)] if ran else []
     order = [stage for stage, _ in STAGE_WORDS]
     place = {name: i for i, name in enumerate(order)}
     return tuple(sorted(dict.fromkeys(stages), key=lambda s: place.get(s.tool.partition(",")[0], len(order))))
+
+
+def _without_shard(provenance: str) -> str:
+    """Provenance of a prediction shard without what names the shard, so that those of one command line are one."""
+    one = json.loads(provenance)
+    parameters = {key: value for key, value in (one.get("parameters") or {}).items() if key != "shard"}
+    return json.dumps({**one, "parameters": parameters}, sort_keys=True)
+
+
+def as_it_ran(results: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """What the tasks of a stage said of themselves, the device most of all; counts and seconds are those of shards."""
+    told: dict[str, set[str]] = {}
+    for result in results:
+        for key, value in result.items():
+            if isinstance(value, str):
+                told.setdefault(key, set()).add(value)
+    return tuple((key, ", ".join(sorted(told[key]))) for key in sorted(told))
 
 
 def _check_evaluation(evaluation: Mapping[str, Any], path: Path | None) -> None:
@@ -216,6 +231,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             training=[read_training(path) for path in config.training],
             run=_run_settings(config),
             with_reads=bool(config.evidence or config.usage),
+            changes=read_changes(_by_sample(config.differences), loci),
         )
     )
     with write_aside(config.out) as aside:

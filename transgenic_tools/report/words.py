@@ -96,6 +96,7 @@ READS_WORDS: Mapping[str, tuple[str, str]] = {
 REASON_WORDS: Mapping[str, str] = {
     "no_prediction": "the model wrote nothing for this gene",
     "window_too_long": "the window was not read: too long for the memory, or for the limit asked for",
+    "no_gene_here": "a region that you gave, in which the model of scans finds no gene",
     "bad_sentence": "the gene sentence does not follow the grammar",
     "wrong_strand": "the gene sentence names another strand than its locus",
     "other_strand": "a locus without a strand: the other strand is more probable",

@@ -37,6 +37,7 @@ class Config:
         min_coding: Loci with fewer coding bases are left out.
         longest_gap: Runs of this many unknown bases or more hold no gene.
         complete_only: Leave out genes that the end of a sequence cuts.
+        tracks: Write coding and site probabilities of both strands as bigWig.
     """
 
     fasta: Path
@@ -51,6 +52,7 @@ class Config:
     min_coding: int = 90
     longest_gap: int = 100
     complete_only: bool = False
+    tracks: bool = False
     shard_bases: int = SHARD_BASES
     threads: int = 1
 

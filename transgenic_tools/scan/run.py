@@ -29,8 +29,10 @@ from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rejects import HEADER, Reject
-from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.rows import SCANNED, GeneRow
 from transgenic_tools.io.shards import write_gene_shards
+from transgenic_tools.io.tracks import ScanTracks
+from transgenic_tools.lattice.vocabulary import Content
 from transgenic_tools.model.config import StrandEncoderConfig
 from transgenic_tools.model.files import default_scan_dir, load_network, model_hash
 from transgenic_tools.provenance import Provenance, write_aside
@@ -42,8 +44,8 @@ from transgenic_tools.search.tiles import TILE, BothStrands, TileReader, both_st
 logger = logging.getLogger(__name__)
 #: Sequences shorter than this hold no gene that could be told from chance.
 SHORTEST = 150
-#: Flags of rows: found by a scan; cut by the end of the sequence.
-SCANNED, CUT = "scanned", "cut_by_end"
+#: Flag of rows: cut by the end of the sequence.
+CUT = "cut_by_end"
 #: Names that assemblies give to chloroplasts and mitochondria.
 _ORGANELLE = re.compile(r"(?i)^(chr_?)?(c|m|cp|pt|mt|chloroplast|mitochondrion|mitochondria|plastid)$")
 Read = Callable[[Sequence[npt.NDArray[np.uint8]]], Iterable[BothStrands]]
@@ -130,10 +132,14 @@ class Scanner:
         read: From base codes of some stretches to their scores.
         patch: Bases that the network joins.
         judge: Finds loci in scores.
+        tracks: Takes the scores of what each piece owns.
     """
 
-    def __init__(self, config: Config, fasta: Fasta, read: Read, *, patch: int, judge: Judge) -> None:
+    def __init__(
+        self, config: Config, fasta: Fasta, read: Read, *, patch: int, judge: Judge, tracks: ScanTracks | None = None
+    ) -> None:
         self.config, self.fasta, self.read, self.patch, self.judge = config, fasta, read, patch, judge
+        self.tracks = tracks
         self._reader: tuple[str, TileReader] | None = None
 
     def _codes(self, seqid: str, part: Interval) -> npt.NDArray[np.uint8]:
@@ -163,6 +169,9 @@ class Scanner:
 
     def _loci(self, piece: Piece, codes: npt.NDArray[np.uint8], scores: BothStrands) -> Scanned:
         """Loci of a piece; it owns those whose middle lies in its core."""
+        if self.tracks is not None:
+            own_bases = slice(piece.core.start - piece.whole.start, piece.core.end - piece.whole.start)
+            self.tracks.add(piece.seqid, piece.core.start, *_probabilities(scores, own_bases))
         at_ends = (piece.whole.start == 0, piece.whole.end == piece.length)
         loci = self.judge.loci(codes, scores, offset=piece.whole.start, at_ends=at_ends)
         reasons = [self._reason(locus) for locus in loci]
@@ -182,6 +191,12 @@ class Scanner:
         if locus.score < self.config.min_score:
             return "low_score"
         return None
+
+
+def _probabilities(scores: BothStrands, bases: slice) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Of some bases (2, L): that a base is coding, and that a site of any kind is there."""
+    coding = np.exp(scores.contents[:, Content.CODING_1 : Content.CODING_3 + 1, bases]).sum(1)
+    return coding, 1.0 / (1.0 + np.exp(-scores.sites[..., bases].max(1)))
 
 
 def locus_id(seqid: str, locus: Locus) -> str:
@@ -224,18 +239,29 @@ class _Tables:
     def __init__(self, bed: TextIO, rejects: TextIO) -> None:
         self.bed, self.rejects = bed, rejects
         self.kept, self.dropped = 0, Counter[str]()
+        self.scores, self.by_piece = Counter[str](), dict[str, list[int]]()
         rejects.write(HEADER + "\n")
 
     def keep(self, seqid: str, locus: Locus) -> None:
         self.kept += 1
+        self._count(locus)
         place = (seqid, locus.interval.start, locus.interval.end, locus_id(seqid, locus))
         self.bed.write("\t".join(map(str, (*place, round(1000 * locus.score), locus.strand))) + "\n")
 
     def drop(self, seqid: str, locus: Locus, reason: str) -> None:
         self.dropped[reason] += 1
+        self._count(locus)
         i = locus.interval
         detail = f"{seqid}:{i.start + 1}-{i.end}, {locus.coding_bases} coding bases, score {locus.score:.4f}"
         self.rejects.write(Reject(locus_id(seqid, locus), reason, detail).line() + "\n")
+
+    def _count(self, locus: Locus) -> None:
+        self.scores[f"{min(int(locus.score * 20), 19) / 20:.2f}"] += 1
+
+    def piece(self, piece: Piece, loci: int) -> None:
+        """Take note of how many loci a piece has; sequences of less than a piece are too many to be listed."""
+        if piece.length >= PIECE:
+            self.by_piece.setdefault(piece.seqid, []).append(loci)
 
 
 def _clear_others(config: Config) -> None:
@@ -282,6 +308,7 @@ def _rows(scanner: Scanner, pieces: Sequence[Piece], tables: _Tables) -> Iterato
             for locus in scanned.kept:
                 tables.keep(piece.seqid, locus)
                 yield row_of(piece.seqid, locus, scanned.beside, scanner.fasta, scanner.config)
+            tables.piece(piece, len(scanned.kept))
             progress.add(1, len(piece.core))
 
 
@@ -339,8 +366,10 @@ def run(config: Config) -> Result:
         pieces = [piece for name in names for piece in pieces_of(name, fasta.lengths[name])]
         chosen = share(pieces, *config.part)
         judge = Judge(scoring=scoring, calibration=network.settings.calibration, longest_gap=config.longest_gap)
-        scanner = Scanner(config, fasta, read, patch=network.settings.encoder.patch, judge=judge)
-        with _tables(config.outdir) as tables:
+        lengths = {piece.seqid: piece.length for piece in chosen}
+        with _tables(config.outdir) as tables, ExitStack() as files:
+            tracks = ScanTracks(config.outdir, lengths, files) if config.tracks else None
+            scanner = Scanner(config, fasta, read, patch=network.settings.encoder.patch, judge=judge, tracks=tracks)
             write_gene_shards(
                 _rows(scanner, chosen, tables),
                 config.outdir,
@@ -357,6 +386,9 @@ def run(config: Config) -> Result:
             dropped=dict(sorted(tables.dropped.items())),
         )
         with write_aside(config.outdir / "scan.json") as aside:
-            report = {"loci": result.loci, "dropped": result.dropped, "bases": result.bases, "parameters": parameters}
+            report = {
+                "loci": result.loci, "dropped": result.dropped, "bases": result.bases, "parameters": parameters,
+                "loci_by_megabase": tables.by_piece, "scores": dict(sorted(tables.scores.items())),
+            }  # fmt: skip
             aside.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return result

@@ -2,28 +2,21 @@
 include { quoted } from '../flags'
 include { words  } from '../flags'
 
-/** Samples by the names of their files. */
-def namesOf(paths) {
-    return [paths].flatten().collect { path -> path.baseName }
-}
-
-/** One flag a file, as SAMPLE=PATH; Nextflow quotes paths in the script alone, not in a function. */
-def filesOf(flag, names, paths) {
-    return [names, [paths].flatten()].transpose().collect { name, path -> "--${flag} ${quoted("${name}=${path}")}" }
+/** One flag a file, as SAMPLE=PATH, or the path alone where the flag takes no sample. */
+def filesOf(named, paths) {
+    return [named, [paths].flatten()].transpose().collect { one, path ->
+        "--${one.kind} ${quoted(one.id ? "${one.id}=${path}" : path)}"
+    }
 }
 
 process TG_REPORT {
-    tag "${annotations instanceof List ? annotations.size() : 1} annotations"
+    tag "${named.count { one -> one.kind == 'annotation' }} annotations"
     label 'process_single'
     label 'image_thin'
 
     input:
-    path annotations, stageAs: 'annotation/*'                                        // <sample>.gff3
-    path evaluations, stageAs: 'evaluation/*'                                        // <sample>.json
-    tuple val(referenced), path(references, stageAs: 'reference/?/*', arity: '0..*') // samples and their annotations, same order
-    tuple val(prepared), path(preps, stageAs: 'prep/?/*', arity: '0..*')             // samples and their prep.json, same order
-    tuple val(rejected), path(rejects, stageAs: 'rejects/?/*', arity: '0..*')        // samples and their rejects.tsv of all stages, same order
-    tuple val(flags), path(trainings, stageAs: 'training/?/*', arity: '0..*')        // [ --flag: value ], and metrics.jsonl of each model
+    tuple val(named), path(files, stageAs: '?/*', arity: '1..*') // [ kind: flag of tg-report, id: sample or null ] and files, same order
+    val flags                                                    // [ --flag: value ]
 
     output:
     path "report.html"       , emit: html                    // report.html
@@ -32,12 +25,10 @@ process TG_REPORT {
 
     script:
     def args  = task.ext.args ?: ''
-    def files = filesOf('annotation', namesOf(annotations), annotations) + filesOf('evaluation', namesOf(evaluations), evaluations) +
-        filesOf('reference', referenced, references) + filesOf('prep', prepared, preps) +
-        filesOf('rejects', rejected, rejects) + [trainings].flatten().collect { path -> "--training ${path}" }
+    def given = filesOf(named, files)
     """
     tg-report \\
-        ${files.join(' \\\n        ')} \\
+        ${given.join(' \\\n        ')} \\
         --out report.html \\
         --multiqc multiqc \\
         ${words(flags)} ${args}

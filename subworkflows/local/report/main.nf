@@ -3,28 +3,27 @@
  */
 include { TG_REPORT } from '../../../modules/local/tg_report'
 
-/** Files of one kind with their samples as one [ [ sample, ... ], [ file, ... ] ], sorted by sample. */
-def bySample(files, kind) {
-    return files
-        .filter { item -> item.kind == kind }
-        .toSortedList { a, b -> a.id <=> b.id ?: a.file.toString() <=> b.file.toString() }
-        .map { items -> [items.collect { item -> item.id }, items.collect { item -> item.file }] }
+/** Kinds of files that tg-report takes without a sample. */
+def withoutSample() {
+    return ['training', 'predictions']
 }
 
 workflow REPORT {
     take:
-    files // [ id, kind, file ], kind: annotation, reference, evaluation, prep, rejects or training
+    files // [ id, kind, file or files ], kind: a flag of tg-report that takes files
     flags // of all tools, by name
 
     main:
-    TG_REPORT(
-        bySample(files, 'annotation').map { _samples, paths -> paths },
-        bySample(files, 'evaluation').map { _samples, paths -> paths },
-        bySample(files, 'reference'),
-        bySample(files, 'prep'),
-        bySample(files, 'rejects'),
-        bySample(files, 'training').map { _samples, paths -> [flags.report, paths] },
-    )
+    named = files
+        .flatMap { item -> [item.file].flatten().collect { file -> item + [file: file] } }
+        .toSortedList { a, b -> a.kind <=> b.kind ?: a.id <=> b.id ?: a.file.toString() <=> b.file.toString() }
+        .map { items ->
+            [
+                items.collect { item -> [kind: item.kind, id: item.kind in withoutSample() ? null : item.id] },
+                items.collect { item -> item.file },
+            ]
+        }
+    TG_REPORT(named, flags.report)
 
     emit:
     html     = TG_REPORT.out.html     // report.html

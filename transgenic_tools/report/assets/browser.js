@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const PAGE = 14;
+  const TAIL = 14; // characters at the end of an ID that are always shown
   const REACH = 2000; // bases that can be seen on either side of a short locus
   const KIND = ["cds", "utr", "cds extra", "utr extra", "cds missing", "utr missing"];
   const KIND_WORDS = ["CDS", "UTR", "CDS, not in the reference isoform", "UTR, not in the reference isoform",
@@ -113,6 +114,23 @@
     open(same === undefined ? shown[0] : same);
   }
 
+  // An ID whose end stays in sight where there is no room for all of it: long ones differ there.
+  function named(id) {
+    const node = make("span", undefined, "id");
+    const tail = id.length > 2 * TAIL ? TAIL : 0;
+    node.append(make("span", id.slice(0, id.length - tail), "head"), make("span", id.slice(id.length - tail), "tail"));
+    return node;
+  }
+
+  // A name and what is said of it, for a line of so many characters: the note goes first, then the middle of the name.
+  function shortened(id, note, fits) {
+    const said = fits - note.length >= Math.min(id.length, 2 * TAIL) ? note : "";
+    const room = fits - said.length;
+    if (id.length <= room) return id + said;
+    const tail = Math.min(TAIL, Math.max(room - 2, 1));
+    return id.slice(0, Math.max(room - tail - 1, 0)) + "…" + id.slice(-tail) + said;
+  }
+
   function list() {
     const pages = Math.max(1, Math.ceil(shown.length / PAGE));
     page = Math.min(Math.max(0, page), pages - 1);
@@ -134,7 +152,7 @@
         const dot = make("span", undefined, "key " + STATUS_CSS[index.status[i]]);
         dot.title = words.status[index.status[i]];
         open.title = index.id[i] + (index.name[i] ? " (" + index.name[i] + ")" : "");
-        open.append(dot, make("span", index.id[i], "id"));
+        open.append(dot, named(index.id[i]));
         if (index.name[i]) open.append(make("span", index.name[i], "alias"));
         open.append(make("span", ", " + words.status[index.status[i]], "sr"));
         if (i === current) open.setAttribute("aria-current", "true");
@@ -314,10 +332,9 @@
       const group = shape("g", { class: "iso" + (selected === r ? " chosen" : ""), tabindex: 0, role: "button",
         "aria-pressed": selected === r, "aria-label": words.sides[iso.predicted ? 1 : 0].toLowerCase() + " isoform " + iso.id + ", " + words_of(iso), "data-row": r }, svg);
       shape("rect", { x: 2, y: y + 1, width: width - 4, height: geo.row - 2, rx: 6, class: "hit" }, group);
-      const label = iso.id + (iso.predicted ? " · " + words_of(iso) : "");
       const fits = Math.floor((width - geo.left - geo.right) / 6.6);
       shape("text", { x: geo.left, y: y + geo.label - 3, class: "name" }, group).textContent =
-        label.length > fits ? label.slice(0, fits - 1) + "…" : label;
+        shortened(iso.id, iso.predicted ? " · " + words_of(iso) : "", fits);
       const middle = y + geo.label + geo.cds / 2 + 2;
       for (const intron of iso.introns) {
         const left = cut(x(intron.start)), right = cut(x(intron.end));

@@ -1,0 +1,1 @@
+"""What is handed out: sdist, wheel, conda recipe, image context, documentation, checksums. `make release` runs it."""
