@@ -72,6 +72,7 @@ def toolFlags(settings) {
             '--sites': settings.sites ? 'sites.bw' : null,
             '--min-gene-confidence': settings.min_gene_confidence,
             '--id-prefix': settings.id_prefix,
+            '--id-pattern': settings.id_pattern,
             '--both-strands': settings.both_strands,
             '--csq-attributes': settings.csq_attributes,
             '--submission': settings.mode == 'augment' ? null : settings.locus_tag_prefix,

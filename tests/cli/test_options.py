@@ -203,6 +203,7 @@ UNSET = {
     "annotate": {
         "--into", "--index", "--rejects", "--fasta", "--prediction", "--split", "--shards", "--calibration", "--outdir",
         "--jitter", "--max-length", "--min-score", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
+        "--id-pattern",
     }
 }  # fmt: skip
 

@@ -143,7 +143,7 @@ def test_short_and_weak_loci_are_dropped_with_a_reason(tmp_path: Path) -> None:
     genome.add("a", 2_000, [(600, "+")])
     few = scanned(genome, tmp_path, min_coding=121)
     assert [reason for _, part in few for _, reason in part.dropped] == ["few_coding_bases"]
-    weak = scanned(genome, tmp_path, min_score=1.1)
+    weak = scanned(genome, tmp_path, min_score=1.0)
     assert [reason for _, part in weak for _, reason in part.dropped] == ["low_score"]
 
 

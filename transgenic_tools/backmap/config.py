@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transgenic_tools.backmap.numbers import check_pattern
 from transgenic_tools.errors import UsageError
 from transgenic_tools.provenance import check_outputs, is_stream
 
@@ -37,6 +38,7 @@ class Config:
         min_confidence: Genes below it are left out; with `into`, new isoforms.
         max_isoforms: Best transcripts kept for a gene; 0 keeps all.
         id_prefix: Put before every ID.
+        id_pattern: Of IDs that are numbered along each sequence, see `numbers`; None: IDs of the loci.
         both_strands: Keep both genes of a locus without a strand, not the more probable one alone.
         index: An index of `tabix` beside each of GFF3, GTF and BED; their names end in .gz then.
         csq_attributes: IDs and biotypes as `bcftools csq` wants them.
@@ -64,6 +66,7 @@ class Config:
     min_confidence: float = 0.0
     max_isoforms: int = 0
     id_prefix: str = ""
+    id_pattern: str | None = None
     both_strands: bool = False
     index: bool = False
     csq_attributes: bool = False
@@ -85,6 +88,10 @@ class Config:
         if self.into is not None and (self.index or self.csq_attributes or self.submission):
             flags = "--index, --csq-attributes and --submission"
             raise UsageError("--into keeps your lines as they are", hint=f"leave {flags} out")
+        if self.id_pattern is not None:
+            check_pattern(self.id_pattern)
+            if self.id_prefix or self.into is not None:
+                raise UsageError("--id-pattern makes whole IDs", hint="leave --id-prefix and --into out")
         self._check_submission()
         if self.index:
             for path in (self.out, self.gtf, self.bed):
@@ -154,6 +161,7 @@ class Config:
             "extend_genes": self.extend_genes,
             "names": self.names is not None,
             "submission": self.submission,
+            "id_pattern": self.id_pattern,
         }
         return {
             "min_confidence": self.min_confidence,

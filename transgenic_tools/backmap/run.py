@@ -19,6 +19,7 @@ from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.gather import sorted_rows
 from transgenic_tools.backmap.genes import Strands, place_all
 from transgenic_tools.backmap.names import Names
+from transgenic_tools.backmap.numbers import numbered
 from transgenic_tools.backmap.origins import differences
 from transgenic_tools.backmap.submission import Submission
 from transgenic_tools.errors import BadInputError
@@ -232,6 +233,9 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             )  # fmt: skip
         provenance = _provenance(config, watch)
         placed = _chained(first, ordered)
+        if config.id_pattern is not None:
+            order = {seqid: place for place, seqid in enumerate(lengths or {}, start=1)}
+            placed = numbered(placed, config.id_pattern, order)
         if config.names is not None:
             placed = map(Names(config.names).named, placed)
         checks = None if config.submission is None or fasta is None else Submission(config.submission, fasta)

@@ -76,6 +76,12 @@ def backmap(
         int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")
     ] = Config.max_isoforms,
     id_prefix: Annotated[str, typer.Option(help="Text put before every ID.")] = Config.id_prefix,
+    id_pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="IDs by tens along each sequence, as AT{sequence}G{number}; {seqid} is its name.", show_default=False
+        ),
+    ] = None,
     both_strands: Annotated[
         bool, typer.Option("--both-strands", help="Keep both genes of a locus without a strand, not the likelier one.")
     ] = False,
@@ -101,7 +107,8 @@ def backmap(
     config = Config(
         predictions=tuple(predictions), out=out, into=into, fasta=fasta, gtf=gtf, bed=bed, proteins=proteins, cds=cds,
         cdna=cdna, sites=sites, rejects=rejects, earlier_rejects=tuple(earlier_rejects or ()),
-        min_confidence=min_confidence, max_isoforms=max_isoforms, id_prefix=id_prefix, both_strands=both_strands,
+        min_confidence=min_confidence, max_isoforms=max_isoforms, id_prefix=id_prefix, id_pattern=id_pattern,
+            both_strands=both_strands,
         index=index, csq_attributes=csq_attributes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
         extend_genes=extend_genes, names=names, submission=submission,
     )  # fmt: skip
