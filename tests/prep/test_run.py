@@ -57,6 +57,16 @@ def _rejects(tmp_path: Path) -> list[list[str]]:
     return [line.split("\t") for line in lines[1:]]
 
 
+def test_all_files_appear_together_or_none(tmp_path: Path, fasta: Path) -> None:
+    _prep(tmp_path, fasta, GOOD)
+    (tmp_path / "out" / "prep.json").unlink()
+    (tmp_path / "out" / "prep.json").mkdir()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
+    with pytest.raises(IsADirectoryError):
+        _prep(tmp_path, fasta, GOOD.replace("g1", "other"))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()} == before
+
+
 def test_a_block_on_a_sequence_that_is_not_there_is_said(
     tmp_path: Path, fasta: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

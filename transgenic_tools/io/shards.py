@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -151,6 +152,19 @@ class _FileWriter(Generic[Row]):
         self.writer.close()
 
 
+@contextmanager
+def _set_aside(target: Path, stem: str) -> Iterator[tuple[Path, list[str]]]:
+    """A folder for shards, and a list for their names; in the end they take the place of earlier ones."""
+    names: list[str] = []
+    with folder_aside(target, stem) as aside:
+        yield aside, names
+        for name in names:
+            os.replace(aside / name, target / name)
+        for old in target.glob(f"{stem}-[0-9][0-9][0-9][0-9][0-9].parquet"):
+            if old.name not in names:
+                old.unlink()
+
+
 def _write_set(
     tables: Iterable[pa.Table],
     outdir: str | Path,
@@ -160,10 +174,11 @@ def _write_set(
     shard_bases: int,
     provenance: Provenance,
     behind: ThreadPoolExecutor | None = None,
+    together: ExitStack | None = None,
 ) -> tuple[Path, ...]:
     target = Path(outdir)
-    names: list[str] = []
-    with folder_aside(target, stem) as aside:
+    with ExitStack() as own:
+        aside, names = (own if together is None else together).enter_context(_set_aside(target, stem))
 
         def opened() -> _FileWriter[Row]:
             names.append(f"{stem}-{len(names):05d}.parquet")
@@ -176,11 +191,6 @@ def _write_set(
                 current.close()
                 current = opened()
         current.close()
-        for name in names:
-            os.replace(aside / name, target / name)
-        for old in target.glob(f"{stem}-[0-9][0-9][0-9][0-9][0-9].parquet"):
-            if old.name not in names:
-                old.unlink()
     return tuple(target / name for name in names)
 
 
@@ -209,16 +219,19 @@ def write_gene_tables(
     provenance: Provenance,
     shard_bases: int = SHARD_BASES,
     behind: ThreadPoolExecutor | None = None,
+    together: ExitStack | None = None,
 ) -> tuple[Path, ...]:
     """As `write_gene_shards`, of many rows at a time; how the rows are spread over the tables changes no byte.
 
     Args:
         tables: With the columns of a gene shard.
         behind: One thread that compresses while the next rows are made; changes no byte.
+        together: The shards appear when this stack is left, with whatever else is entered into it.
     """
     return _write_set(
-        tables, outdir, kind=_GENES, stem="genes", shard_bases=shard_bases, provenance=provenance, behind=behind
-    )
+        tables, outdir, kind=_GENES, stem="genes", shard_bases=shard_bases, provenance=provenance, behind=behind,
+        together=together,
+    )  # fmt: skip
 
 
 def write_gene_shard(rows: Iterable[GeneRow], path: str | Path, *, provenance: Provenance) -> None:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from transgenic_tools.io.collector import paused_collector
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.files import unzipped_ahead
 from transgenic_tools.io.progress import track
-from transgenic_tools.io.rejects import Reject, write_rejects_file
+from transgenic_tools.io.rejects import Reject, write_rejects, write_rejects_file
 from transgenic_tools.io.shards import window_bases, write_gene_tables
 from transgenic_tools.prep.choose import check_places, choose
 from transgenic_tools.prep.config import Config
@@ -104,9 +104,12 @@ class _Tally:
             yield table
 
 
+def _rejects(findings: Sequence[Finding]) -> Iterator[Reject]:
+    return (_reject_of(finding) for finding in findings if finding.action != "flagged")
+
+
 def _write_rejects(findings: Sequence[Finding], config: Config) -> None:
-    rejects = (_reject_of(finding) for finding in findings if finding.action != "flagged")
-    write_rejects_file(rejects, config.outdir / "rejects.tsv")
+    write_rejects_file(_rejects(findings), config.outdir / "rejects.tsv")
 
 
 def _refuse_if_empty(source: Source, config: Config) -> None:
@@ -224,27 +227,31 @@ def _written(config: Config, source: Source, fasta: Fasta, began: float) -> Resu
         )
     provenance = Provenance("tg-prep", config.parameters())
     apart = source.in_processes(kept)
-    with ThreadPoolExecutor(1) if config.threads > 1 and not apart else nullcontext() as behind:
-        shards = write_gene_tables(
-            tally.tables(source.chunks(kept, _decide(source, kept, problems, fasta, config), fasta), len(kept)),
-            config.outdir,
+    with ExitStack() as together:  # all files appear in the end, or none
+        with ThreadPoolExecutor(1) if config.threads > 1 and not apart else nullcontext() as behind:
+            shards = write_gene_tables(
+                tally.tables(source.chunks(kept, _decide(source, kept, problems, fasta, config), fasta), len(kept)),
+                config.outdir,
+                provenance=provenance,
+                shard_bases=config.shard_bases,
+                behind=behind,
+                together=together,
+            )
+        table = together.enter_context(write_aside(config.outdir / "rejects.tsv"))
+        with open(table, "w", encoding="utf-8") as handle:
+            write_rejects(_rejects(tally.findings), handle)
+        result = Result(
+            sample=config.sample,
+            genes=tally.genes,
+            transcripts=tally.transcripts,
+            bases=tally.bases,
+            read=len(genes),
+            counts=_counts(tally.findings),
+            splits=dict(sorted(tally.splits.items())),
+            shards=shards,
             provenance=provenance,
-            shard_bases=config.shard_bases,
-            behind=behind,
+            seconds=time.monotonic() - began,
         )
-    _write_rejects(tally.findings, config)
-    result = Result(
-        sample=config.sample,
-        genes=tally.genes,
-        transcripts=tally.transcripts,
-        bases=tally.bases,
-        read=len(genes),
-        counts=_counts(tally.findings),
-        splits=dict(sorted(tally.splits.items())),
-        shards=shards,
-        provenance=provenance,
-        seconds=time.monotonic() - began,
-    )
-    with write_aside(config.outdir / "prep.json") as aside:
-        aside.write_text(json.dumps(result.to_json(), indent=2, default=list) + "\n", encoding="utf-8")
+        summary = together.enter_context(write_aside(config.outdir / "prep.json"))
+        summary.write_text(json.dumps(result.to_json(), indent=2, default=list) + "\n", encoding="utf-8")
     return result
