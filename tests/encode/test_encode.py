@@ -45,6 +45,11 @@ def save_model(directory: Path, name: str = "nucleotide-transformer-v2", seed: i
     return model
 
 
+def test_a_limit_that_is_no_number(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--limit-gb nan"):
+        Config(shards=(), model=tmp_path, outdir=tmp_path, limit_gb=float("nan"))
+
+
 @pytest.fixture
 def setting(tmp_path: Path) -> dict[str, Any]:
     model = save_model(tmp_path / "model")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from transgenic_tools.choices import Device
+from transgenic_tools.errors import UsageError
 
 Dtype = Literal["int8", "fp16"]
 
@@ -36,3 +37,7 @@ class Config:
     device: Device = "auto"
     threads: int = 1
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.limit_gb > 0:  # NaN is not
+            raise UsageError(f"--limit-gb {self.limit_gb} is out of range", hint="give a number above 0")
