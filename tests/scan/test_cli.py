@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from transgenic_tools.cli.scan import app
 from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.shards import read_shard
 from transgenic_tools.io.tracks import ScanTracks
 from transgenic_tools.lattice.config import ScoringConfig
@@ -22,6 +24,7 @@ from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.scan import run as scan_run
 from transgenic_tools.scan.config import Config
 from transgenic_tools.scan.run import run
+from transgenic_tools.search.loci import Judge, Locus
 
 #: Weights that find genes in anything, so that there is something to write.
 EAGER = ScoringConfig(site_bias=(4.0, 6.0, 4.0, 4.0, 6.0, 4.0), content_weight=0.0)
@@ -168,6 +171,40 @@ def test_a_genome_without_anything_gives_valid_empty_files(tmp_path: Path, model
     assert result.loci == 0
     assert list(read_shard(tmp_path / "o")) == []
     assert (tmp_path / "o" / "loci.bed").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no sequence"),
+        (">a\nMKVLAAGIVPLQERSTWYFHD*\n", "protein"),
+        (">a\nACGT\n>a\nACGT\n", "twice|two|same name|duplicate"),
+    ],
+)
+def test_what_is_no_genome_is_refused_by_name(tmp_path: Path, model: Path, text: str, said: str) -> None:
+    genome = tmp_path / "bad.fa"
+    genome.write_text(text)
+    with pytest.raises(BadInputError, match=said) as refused:
+        run(Config(fasta=genome, outdir=tmp_path / "o", model=model))
+    assert str(refused.value.path).endswith("bad.fa")
+    assert not any((tmp_path / "o").glob("*"))
+
+
+def test_a_genome_without_introns_is_warned_of(
+    tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", logger="transgenic_tools")
+    monkeypatch.setattr(scan_run, "_MANY_LOCI", 3)
+    one_exon = [Locus(interval=Interval(i, i + 90), strand="+", coding=Interval(i, i + 90), coding_bases=90, score=0.9)
+                for i in range(0, 900, 100)]  # fmt: skip
+    spliced = [replace(locus, coding_bases=60) for locus in one_exon]
+    for loci, warned in ((one_exon, True), (spliced, False), (one_exon[:2], False)):
+        caplog.clear()
+        monkeypatch.setattr(Judge, "loci", lambda *_, loci=loci, **__: loci)
+        genome = tmp_path / "g.fa"
+        genome.write_text(">one\n" + "ACGT" * 300 + "\n")
+        run(Config(fasta=genome, outdir=tmp_path / "o", model=model))
+        assert ("one: hardly a gene has an intron" in caplog.text) is warned
 
 
 def test_organelles_and_reads_are_warned_of(

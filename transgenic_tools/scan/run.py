@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 SHORTEST = 150
 #: Flag of rows: cut by the end of the sequence.
 CUT = "cut_by_end"
+#: A sequence with this many loci, of which a smaller share has an intron, is hardly a plant's nucleus.
+_MANY_LOCI, _FEW_INTRONS = 50, 0.15
 #: Names that assemblies give to chloroplasts and mitochondria.
 _ORGANELLE = re.compile(r"(?i)^(chr_?)?(c|m|cp|pt|mt|chloroplast|mitochondrion|mitochondria|plastid)$")
 Read = Callable[[Sequence[npt.NDArray[np.uint8]]], Iterable[BothStrands]]
@@ -240,11 +242,14 @@ class _Tables:
         self.bed, self.rejects = bed, rejects
         self.kept, self.dropped = 0, Counter[str]()
         self.scores, self.by_piece = Counter[str](), dict[str, list[int]]()
+        self._loci, self._spliced = Counter[str](), Counter[str]()
         rejects.write(HEADER + "\n")
 
     def keep(self, seqid: str, locus: Locus) -> None:
         self.kept += 1
         self._count(locus)
+        self._loci[seqid] += 1
+        self._spliced[seqid] += locus.coding_bases < len(locus.coding)
         place = (seqid, locus.interval.start, locus.interval.end, locus_id(seqid, locus))
         self.bed.write("\t".join(map(str, (*place, round(1000 * locus.score), locus.strand))) + "\n")
 
@@ -257,6 +262,10 @@ class _Tables:
 
     def _count(self, locus: Locus) -> None:
         self.scores[f"{min(int(locus.score * 20), 19) / 20:.2f}"] += 1
+
+    def without_introns(self) -> list[str]:
+        """Sequences with many loci of which hardly one has an intron in its CDS."""
+        return [s for s, n in self._loci.items() if n >= _MANY_LOCI and self._spliced[s] < _FEW_INTRONS * n]
 
     def piece(self, piece: Piece, loci: int) -> None:
         """Take note of how many loci a piece has; sequences of less than a piece are too many to be listed."""
@@ -378,6 +387,12 @@ def run(config: Config) -> Result:
                 stem=config.stem,
             )
             _clear_others(config)
+        if strange := tables.without_introns():
+            logger.warning(
+                "%s: hardly a gene has an intron there; a bacterium, or another genome that this model does not know? "
+                "leave it out with --skip-seqid",
+                ", ".join(strange[:5]) + (" ..." if len(strange) > 5 else ""),
+            )
         result = Result(
             outdir=config.outdir,
             sequences=len(dict.fromkeys(piece.seqid for piece in chosen)),
