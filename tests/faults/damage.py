@@ -19,6 +19,7 @@ class Damage:
 
     Attributes:
         fatal: No tool may end with 0 after it.
+        sound: It may leave a sound file of other content, of which another result is right.
         text: Only for files of lines; `binary`: only for compressed ones and Parquet.
     """
 
@@ -27,6 +28,7 @@ class Damage:
     fatal: bool = False
     text: bool = True
     binary: bool = True
+    sound: bool = False
 
 
 KINDS: list[Damage] = []
@@ -71,7 +73,7 @@ KINDS += [
     Damage("missing", _missing, fatal=True),
     Damage("directory", _directory, fatal=True),
     Damage("loop", _loop, fatal=True),
-    Damage("other_kind", _other_kind),
+    Damage("other_kind", _other_kind, sound=True),
 ]
 
 # -- bytes -------------------------------------------------------------------------------------------------------------
