@@ -20,7 +20,7 @@ from transgenic_tools.io.rows import NO_GENE, GeneRow, PredictionRow
 from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.window import WindowInput
-from transgenic_tools.search.confidence import Scores, found_transcript, score
+from transgenic_tools.search.confidence import Scores, found_transcript, score, transcript_probability
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.search import GeneSearch, Searcher, start_search
 
@@ -123,11 +123,18 @@ class Predictor:
 
     def _written(self, row: GeneRow, gene: GeneSearch, *, keep_best: bool) -> list[_Written]:
         """New transcripts, most probable first; `keep_best`: the best one stays whatever its confidence."""
-        new: list[_Written] = []
-        for ordinal, found in enumerate(gene.found):
-            if not found.prompt:
-                transcript = found_transcript(found, gene, f"{row.gene_id}.t{ordinal + 1}")
-                new.append(_Written(transcript, score(found, gene, ordinal, self.calibration)))
-        new.sort(key=lambda one: -one.scores.transcript)
+        new = [
+            (transcript_probability(found, gene, ordinal, self.calibration), ordinal, found)
+            for ordinal, found in enumerate(gene.found)
+            if not found.prompt
+        ]
+        new.sort(key=lambda one: -one[0])
         floor = self.config.decoding.min_confidence
-        return [one for rank, one in enumerate(new) if (keep_best and rank == 0) or one.scores.transcript >= floor]
+        return [
+            _Written(
+                found_transcript(found, gene, f"{row.gene_id}.t{ordinal + 1}"),
+                score(found, gene, probability, self.calibration),
+            )
+            for rank, (probability, ordinal, found) in enumerate(new)
+            if (keep_best and rank == 0) or probability >= floor
+        ]

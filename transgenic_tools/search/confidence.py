@@ -39,18 +39,16 @@ class Scores:
 
 def transcript_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
     """What the calibration looks at; see `FEATURES`."""
-    graph = gene.sites.graph
-    kinds = graph.kind[list(found.path.states[1:])]
-    steps = np.array(found.step_log_probability)
-    fuzzy = np.isin(kinds, [Kind.TSS, Kind.TTS, Kind.END])
-    coding = steps[~fuzzy]
-    logits = graph.logit[list(found.path.states[1:])][~fuzzy]
+    graph, states = gene.sites.graph, np.array(found.path.states[1:])
+    kinds, steps = graph.kind[states], np.array(found.step_log_probability)
+    exact = (kinds != Kind.TSS) & (kinds != Kind.TTS) & (kinds != Kind.END)
+    coding, logits = steps[exact], graph.logit[states][exact]
     relative = found.log_probability - max(other.log_probability for other in gene.found[: ordinal + 1])
     return [
         max(float(steps.sum()), -20.0),
         max(float(coding.sum()), -20.0),
         max(float(coding.min(initial=0.0)), -10.0),
-        float(np.clip(logits.min(initial=10.0), -10.0, 10.0)),
+        max(float(logits.min(initial=10.0)), -10.0),
         max(math.log(max(found.more, 1e-9)), -10.0),
         min(ordinal, 4) / 4.0,
         max(relative, -20.0),
@@ -98,17 +96,22 @@ def exon_probabilities(boundaries: Sequence[tuple[int, float]]) -> list[float]:
     return [*exons, current]
 
 
-def score(found: Found, gene: GeneSearch, ordinal: int, calibration: Mapping[str, Sequence[float]]) -> Scores:
-    """Calibrated probabilities of one transcript.
+def transcript_probability(
+    found: Found, gene: GeneSearch, ordinal: int, calibration: Mapping[str, Sequence[float]]
+) -> float:
+    """Calibrated probability of one transcript; for the rest see `score`."""
+    raw = math.exp(found.log_probability) * found.more
+    return calibrated(calibration, calibration_name(ordinal), transcript_features(found, gene, ordinal), raw)
+
+
+def score(found: Found, gene: GeneSearch, whole: float, calibration: Mapping[str, Sequence[float]]) -> Scores:
+    """Calibrated probabilities of one transcript and its parts.
 
     Args:
-        ordinal: How many transcripts were written before it.
+        whole: `transcript_probability`.
         calibration: Weights by name (`first`, `later`, `exon`, `site`), the last one is the bias.
     """
-    graph = gene.sites.graph
-    boundaries = boundary_probabilities(found, graph)
-    raw = math.exp(found.log_probability) * found.more
-    whole = calibrated(calibration, calibration_name(ordinal), transcript_features(found, gene, ordinal), raw)
+    boundaries = boundary_probabilities(found, gene.sites.graph)
     exons = tuple(calibrated(calibration, "exon", [logit(p)], p) for p in exon_probabilities(boundaries))
     sites = [(kind, calibrated(calibration, "site", [logit(p)], p)) for kind, p in boundaries]
     donors = tuple(p for kind, p in sites if SITE_OF_KIND[kind] == Site.DONOR)

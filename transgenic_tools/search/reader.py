@@ -155,6 +155,12 @@ class Reader:
         if self.device.type == "cpu":
             scored = zip(windows, self.score_windows(windows), forced, strict=True)
             return [self.graph_of(window, scores, 0, forced=s, floor=floor)[0] for window, scores, s in scored]
+        return self.read_in_batches(windows, forced=forced, batch_bases=batch_bases, floor=floor)
+
+    def read_in_batches(
+        self, windows: Sequence[WindowInput], *, forced: Sequence[Forced], batch_bases: int, floor: float = math.inf
+    ) -> list[SiteGraph | None]:
+        """`read_windows` as on CUDA: windows of about one length together, padded; the longest come first."""
         graphs: list[SiteGraph | None] = [None] * len(windows)
         order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
         while order:
