@@ -23,8 +23,10 @@ workflow EVALUATE {
     REPORT(
         compared.map { one -> [id: one.id, kind: 'annotation', file: one.gff3] }.mix(
             compared.map { one -> [id: one.id, kind: 'reference', file: one.annotation] },
+            compared.map { one -> [id: one.id, kind: 'fasta', file: one.fasta] },
             TG_EVALUATE.out.json.map { meta, json -> [id: meta.id, kind: 'evaluation', file: json] },
         ),
+        settings.jbrowse,
         flags,
     )
 

@@ -77,9 +77,11 @@ workflow PREDICT {
             TG_PREP.out.summary.map { meta, json -> [id: meta.id, kind: 'prep', file: json] },
             ANNOTATE.out.rejects.map { one -> [id: one.id, kind: 'rejects', file: one.rejects] },
             genomes.map { genome -> [id: genome.id, kind: 'fasta', file: genome.fasta] },
+            ANNOTATE.out.tracks.map { one -> [id: one.id, kind: 'track', file: one.tracks] },
             ANNOTATE.out.predictions.map { one -> [id: one.id, kind: 'predictions', file: one.predictions] },
             ANNOTATE.out.generations.map { meta, json -> [id: meta.id, kind: 'generation', file: json] },
         ),
+        settings.jbrowse,
         flags,
     )
 

@@ -88,10 +88,12 @@ workflow TRAIN {
             TG_PREP.out.summary.map { meta, json -> [id: meta.id, kind: 'prep', file: json] },
             ANNOTATE.out.rejects.map { one -> [id: one.id, kind: 'rejects', file: one.rejects] },
             tested.map { one -> [id: one.id, kind: 'fasta', file: one.fasta] },
+            ANNOTATE.out.tracks.map { one -> [id: one.id, kind: 'track', file: one.tracks] },
             ANNOTATE.out.predictions.map { one -> [id: one.id, kind: 'predictions', file: one.predictions] },
             ANNOTATE.out.generations.map { meta, json -> [id: meta.id, kind: 'generation', file: json] },
             TG_TRAIN.out.metrics.map { metrics -> [id: metrics.parent.name, kind: 'training', file: metrics] },
         ),
+        settings.jbrowse,
         flags,
     )
 

@@ -101,6 +101,13 @@ def words(flags) {
     }.join(' ')
 }
 
+/** One flag a file of tg-report, as SAMPLE=PATH, or the path alone where the flag takes no sample. */
+def filesOf(named, paths) {
+    return [named, [paths].flatten()].transpose().collect { one, path ->
+        "--${one.kind} ${quoted(one.id ? "${one.id}=${path}" : path)}"
+    }
+}
+
 /** One word that a shell takes as it stands. */
 def quoted(value) {
     return "'" + value.toString().replace("'", "'\\''") + "'"

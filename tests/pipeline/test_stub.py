@@ -69,6 +69,13 @@ def test_a_genome_alone_is_scanned_in_shares(tiny_sheet: Path) -> None:
     assert every.count() == Counter(TG_SCAN=3, TG_GENERATE=3, TG_BACKMAP=3, TG_EVALUATE=2, TG_REPORT=1)
 
 
+def test_a_folder_for_genome_browsers_is_written_where_asked_for(tiny_sheet: Path) -> None:
+    done = stub_run(tiny_sheet, "--jbrowse")
+    assert done.code == 0, done.text
+    assert done.count()["TG_JBROWSE"] == 1
+    assert done.file("jbrowse/config.json").is_file()
+
+
 def test_augment_needs_the_annotation_that_it_adds_to(tiny_sheet: Path) -> None:
     done = stub_run(tiny_sheet, "--mode", "augment")
     assert done.code == 0, done.text

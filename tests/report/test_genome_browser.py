@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -107,12 +108,15 @@ def test_lines_are_sorted_as_the_genome_and_found_by_place(folder: Path) -> None
 
 
 def test_an_annotation_of_another_genome_is_refused(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.gff3").write_text(LINES.replace("chr1", "chr9"))
+    (tmp_path / "a.gff3").write_text(LINES.replace("chr1", "chr9").replace("chr2", "chr8"))
     given = Source("ath", tmp_path / "a.gff3")
     config = BrowserConfig(annotations=(given,), fasta=(Source("ath", folder / "ath.fa.gz"),), out=tmp_path / "out")
-    with pytest.raises(BadInputError, match="early lies on chr9, which the genome has not"):
+    with pytest.raises(BadInputError, match="no gene lies on the genome; gene away is on chr8"):
         write_browser_folder(config)
     assert not (tmp_path / "out" / "config.json").exists()
+    (tmp_path / "a.gff3").write_text(LINES.replace("chr2", "chr8"))
+    write_browser_folder(config)
+    assert b"chr8" not in gzip.decompress((tmp_path / "out" / "ath.gff3.gz").read_bytes())
     with pytest.raises(UsageError, match="'ath' has no genome"):
         BrowserConfig(annotations=(given,), fasta=(), out=tmp_path)
 

@@ -9,6 +9,7 @@ parents.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from transgenic_tools.io.gff3.writer import Index, create_text, write_genes
 from transgenic_tools.provenance import Provenance, folder_aside, write_aside
 from transgenic_tools.report.config import Source
 
+logger = logging.getLogger(__name__)
 #: Beyond it tabix writes the newer index.
 _TBI_BASES = 1 << 29
 
@@ -98,7 +100,7 @@ def write_browser_folder(config: BrowserConfig) -> tuple[Path, ...]:
         The settings: `config.json` and two files a sample.
 
     Raises:
-        BadInputError: an annotation names a sequence that the genome lacks, or a file cannot be read.
+        BadInputError: no gene of an annotation lies on the genome, or a file cannot be read.
     """
     config.out.mkdir(parents=True, exist_ok=True)
     genomes = [_genome(source, config) for source in config.annotations]
@@ -160,24 +162,27 @@ def _compressed(fasta: Fasta, target: Path) -> None:
 def _sorted_copy(path: Path, target: Path, lengths: Mapping[str, int]) -> tuple[str, int, int] | None:
     """The annotation, sorted as the genome is, compressed and indexed; the place of its first spliced gene."""
     annotation = read_annotation(path)
-    for gene in annotation.genes:
-        if gene.seqid not in lengths:
-            raise BadInputError(
-                f"gene {gene.id} lies on {gene.seqid}, which the genome has not", path=path,
-                hint="give the FASTA that the annotation was made for",
-            )  # fmt: skip
+    genes = [gene for gene in annotation.genes if gene.seqid in lengths]
+    if annotation.genes and not genes:
+        gene = annotation.genes[0]
+        raise BadInputError(
+            f"no gene lies on the genome; gene {gene.id} is on {gene.seqid}", path=path,
+            hint="give the FASTA that the annotation was made for",
+        )  # fmt: skip
+    if len(genes) < len(annotation.genes):
+        logger.warning("%s: %d genes are on no sequence of the genome", path, len(annotation.genes) - len(genes))
     if annotation.dialect == "gff3":
         lines = [line.rstrip(b"\r\n").decode("utf-8", "replace") for line in raw_lines(path)]
     else:
         with folder_aside(target.parent, target.name) as folder:
             plain = folder / "genes.gff3"
-            write_genes(plain, map(_named, annotation.genes), provenance=Provenance("tg-report"), source="gtf")
+            write_genes(plain, map(_named, genes), provenance=Provenance("tg-report"), source="gtf")
             lines = plain.read_text(encoding="utf-8").splitlines()
     _write_sorted(lines, target, lengths)
-    if not annotation.genes:
+    if not genes:
         return None
     order = {seqid: number for number, seqid in enumerate(lengths)}
-    spliced = [gene for gene in annotation.genes if any(t.introns for t in gene.transcripts)] or annotation.genes
+    spliced = [gene for gene in genes if any(t.introns for t in gene.transcripts)] or genes
     gene = min(spliced, key=lambda gene: (order[gene.seqid], gene.interval.start))
     margin = len(gene.interval) // 5 + 100
     start, end = max(gene.interval.start - margin, 0), min(gene.interval.end + margin, lengths[gene.seqid])

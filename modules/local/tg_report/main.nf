@@ -1,13 +1,6 @@
 // All genomes of a run in one HTML file that opens without a network.
-include { quoted } from '../flags'
-include { words  } from '../flags'
-
-/** One flag a file, as SAMPLE=PATH, or the path alone where the flag takes no sample. */
-def filesOf(named, paths) {
-    return [named, [paths].flatten()].transpose().collect { one, path ->
-        "--${one.kind} ${quoted(one.id ? "${one.id}=${path}" : path)}"
-    }
-}
+include { filesOf } from '../flags'
+include { words   } from '../flags'
 
 process TG_REPORT {
     tag "${named.count { one -> one.kind == 'annotation' }} annotations"

@@ -80,6 +80,9 @@ workflow ANNOTATE {
     emit:
     annotations = TG_BACKMAP.out.gff3.map { meta, gff3 -> [id: meta.id, gff3: gff3] }         // by name
     rejects     = TG_BACKMAP.out.rejects.map { meta, table -> [id: meta.id, rejects: table] } // of all stages, by name
+    tracks      = TG_BACKMAP.out.others                                                        // [ id, tracks ], bigWig, where asked for
+        .map { meta, others -> [id: meta.id, tracks: [others].flatten().findAll { other -> other.name.endsWith('.bw') }] }
+        .filter { one -> one.tracks }
     predictions = predicted                                                                    // [ id, predictions ]
     generations = TG_GENERATE.out.summary.map { meta, json -> [[id: meta.target.id], json] }      // [ meta, generate.json ], one a shard
     versions    = TG_GENERATE.out.versions.mix(TG_BACKMAP.out.versions, encoded_with)
