@@ -27,9 +27,9 @@ def load(model: str | os.PathLike[str] | None = None, **settings: Any) -> Any:
 
     Args:
         model: Model directory.
-        settings: scan_model (directory), device (auto, cpu, cuda), precision (auto, fp32, bf16), threads, decoding (beam,
-            greedy, sample, viterbi), num_beams, max_isoforms, min_confidence, min_gene_confidence and seed, with the
-            defaults of the flags of `tg-annotate`.
+        settings: scan_model (directory), device (auto, cpu, cuda), precision (auto, fp32, bf16), threads, decoding
+            (beam, greedy, sample, viterbi), num_beams, max_isoforms, min_confidence, min_gene_confidence and seed, with
+            the defaults of the flags of `tg-annotate`.
 
     Returns:
         A `transgenic_tools.annotate.model.Model`.

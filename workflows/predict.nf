@@ -12,6 +12,11 @@ include { TG_EVALUATE } from '../modules/local/tg_evaluate'
 include { ANNOTATE    } from '../subworkflows/local/annotate'
 include { REPORT      } from '../subworkflows/local/report'
 
+/** Files of shares by their numbers: sample.2of12.loci.bed stands before sample.10of12.loci.bed. */
+def inOrder(a, b) {
+    return a.name.size() <=> b.name.size() ?: a.name <=> b.name
+}
+
 /** Shares of a genome of about --scan_bases each, by the size of its file; their number changes nothing in the result. */
 def sharesOf(genome, settings, model) {
     def bases  = genome.fasta.size() * (genome.fasta.name ==~ /.*gz/ ? 4 : 1)
@@ -37,7 +42,7 @@ workflow PREDICT {
     scan_model = file(settings.scan_model, type: 'dir', checkIfExists: true, glob: false)
     TG_SCAN(bare.flatMap { genome -> sharesOf(genome, settings, scan_model) }, flags.scan)
     TG_SCAN.out.loci
-        .toSortedList { a, b -> a[1].name <=> b[1].name }
+        .toSortedList { a, b -> inOrder(a[1], b[1]) }
         .flatMap { all -> all }
         .collectFile(storeDir: "${settings.outdir}/annotation", sort: false) { meta, bed -> ["${meta.id}.loci.bed", bed] }
 
@@ -46,7 +51,7 @@ workflow PREDICT {
         .map { meta, shards, rejects -> [groupKey(meta.id, meta.of), shards, rejects] }
         .groupTuple()
         .map { key, shards, rejects ->
-            [id: key.target, shards: shards.flatten(), rejects: rejects.sort { a, b -> a.name <=> b.name }]
+            [id: key.target, shards: shards.flatten(), rejects: rejects.sort { a, b -> inOrder(a, b) }]
         }
     prepared = TG_PREP.out.shards
         .join(TG_PREP.out.rejects)

@@ -76,6 +76,16 @@ def test_a_folder_for_genome_browsers_is_written_where_asked_for(tiny_sheet: Pat
     assert done.file("jbrowse/config.json").is_file()
 
 
+def test_shares_of_a_scan_join_in_the_order_of_the_genome(tiny_sheet: Path) -> None:
+    """More than nine of them: 10of12 is no name between 1of12 and 2of12."""
+    (tiny_sheet.parent / "genome.fa").write_text(">seq1\n" + "ACGT" * 3_000_000 + "\n")
+    tiny_sheet.write_text("sample,fasta\nbare,genome.fa\n")
+    done = stub_run(tiny_sheet, "--scan_bases", "1000000")
+    assert done.code == 0, done.text
+    assert done.count()["TG_SCAN"] == 12
+    assert done.file("annotation/bare.loci.bed").read_text().split() == [f"{number}/12" for number in range(1, 13)]
+
+
 def test_augment_needs_the_annotation_that_it_adds_to(tiny_sheet: Path) -> None:
     done = stub_run(tiny_sheet, "--mode", "augment")
     assert done.code == 0, done.text

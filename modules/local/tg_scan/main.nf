@@ -40,7 +40,8 @@ process TG_SCAN {
     prefix = task.ext.prefix ?: "${meta.id}.${meta.part.replace('/', 'of')}"
     """
     mkdir -p scan
-    touch scan/genes-${meta.part.replace('/', 'of')}-00000.parquet ${prefix}.rejects.tsv ${prefix}.loci.bed
+    touch scan/genes-${meta.part.replace('/', 'of')}-00000.parquet ${prefix}.rejects.tsv
+    echo '${meta.part}' >| ${prefix}.loci.bed
     printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """
 }
