@@ -198,13 +198,14 @@ def reached_by(tool: str) -> set[Path]:
 #: Of other programs, named as theirs.
 ELSEWHERE = {"--nproc_per_node", "--keep-genes"}
 
-#: Of stages that tg-annotate runs: it never sets them, so nothing is said about them there.
+#: Of stages that a tool runs too: it never sets them, so nothing is said about them there.
 UNSET = {
     "annotate": {
         "--into", "--index", "--rejects", "--fasta", "--prediction", "--split", "--shards", "--calibration", "--outdir",
         "--jitter", "--max-length", "--min-score", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
         "--id-pattern",
-    }
+    },
+    "generate": {"--min-intron", "--max-intron"},
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from transgenic_tools.lattice.support import EVIDENCE_FEATURES, N_EVIDENCE, NEAR
 from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.lattice.window import WindowInput
 
-WEIGHTS = (0.5, 0.7, 0.3, 0.2, -0.6, -0.4, -0.3, 0.5)
+WEIGHTS = (0.5, 0.7, 0.3, 0.6, 0.2, -0.6, -0.4, -0.3, 0.5)
 
 
 def evidence_of(
@@ -77,6 +77,7 @@ def slowly(graph: Graph, evidence: WindowEvidence) -> np.ndarray:
                     row["intron_shown"] = 1.0
                     row["intron_reads"] = math.log1p(equal[0])
                     row["intron_share"] = math.log((equal[0] + 1) / (max(rivals) + 1))
+                    row["intron_level"] = math.log((equal[0] + 1) / (max(reads for *_, reads in junctions) + 1))
                     row["intron_inputs"] = math.log1p(inputs[start, end])
                 elif rivals:
                     row["rival_reads"] = math.log1p(max(rivals))

@@ -142,8 +142,13 @@ LEFT_OUT = {
         "--tracks": "tracks of a genome's shares are not joined; tg-scan alone",
     },
     "encode": {"--pool": "must be that of the model's mapping"},
-    "generate": {"--scan-model": "of --min-region; the embedded models belong together"},
+    "generate": {
+        "--scan-model": "of --min-region; the embedded models belong together",
+        "--evidence": "the samplesheet's column evidence is refused so far",
+        "--fasta": "of --evidence alone", "--aliases": "of --evidence alone",
+    },
     "backmap": {
+        "--evidence": "the samplesheet's column evidence is refused so far",
         "--index": "the pipeline's files are not packed",
         "--max-isoforms": "tg-generate has written no more than the parameter --max_isoforms",
     },

@@ -13,7 +13,7 @@ from typing import Any
 
 from transgenic_tools.backmap.numbers import check_pattern
 from transgenic_tools.errors import UsageError
-from transgenic_tools.provenance import check_outputs, is_stream
+from transgenic_tools.provenance import check_outputs, file_sha256, is_stream
 
 #: What NCBI and ENA register.
 _LOCUS_TAG_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9]{2,11}")
@@ -33,6 +33,7 @@ class Config:
         extend_genes: With `into`, gene lines grow where a new isoform reaches out of them; else UTR ends are cut there.
         fasta: Genome, for `##sequence-region`, the check of contig ends, and sequences.
         sites: bigWig of splice site probabilities.
+        evidence: File of `tg-evidence`, for the support of transcripts and the table of introns beside `out`.
         rejects: Table of genes that were left out; beside `out` by default.
         earlier_rejects: Tables of the preparation, or of the shares of a scan; their genes come first in `rejects`.
         min_confidence: Genes below it are left out; with `into`, new isoforms.
@@ -61,6 +62,7 @@ class Config:
     cds: Path | None = None
     cdna: Path | None = None
     sites: Path | None = None
+    evidence: Path | None = None
     rejects: Path | None = None
     earlier_rejects: tuple[Path, ...] = ()
     min_confidence: float = 0.0
@@ -107,17 +109,19 @@ class Config:
 
     def _check_paths(self) -> None:
         check_outputs({"--out": self.out})  # others are named after it
-        if is_stream(self.out) and (self.rejects is None or self.submission is not None):
+        if is_stream(self.out) and (self.rejects is None or self.submission is not None or self.evidence is not None):
             raise UsageError(
-                f"nothing can lie beside --out {self.out}", hint="add --rejects FILE; with --submission give a file"
+                f"nothing can lie beside --out {self.out}",
+                hint="add --rejects FILE; with --submission or evidence give a file",
             )
         check_outputs(
             {
                 "--out": self.out, "--gtf": self.gtf, "--bed": self.bed, "--proteins": self.proteins,
                 "--cds": self.cds, "--cdna": self.cdna, "--sites": self.sites, "--rejects": self.rejects_path,
                 "--submission": self.feature_table, "--submission's checks": self.submission_checks,
+                "--evidence's table": self.junctions,
             },
-            inputs=(*self.predictions, self.fasta, self.names, self.skip_genes, *self.earlier_rejects),
+            inputs=(*self.predictions, self.fasta, self.evidence, self.names, self.skip_genes, *self.earlier_rejects),
         )  # fmt: skip
 
     def _check_submission(self) -> None:
@@ -143,6 +147,11 @@ class Config:
         return self.rejects or self._beside(".rejects.tsv")
 
     @property
+    def junctions(self) -> Path | None:
+        """With `evidence`, `<out without suffix>.junctions.tsv`."""
+        return self._beside(".junctions.tsv") if self.evidence else None
+
+    @property
     def feature_table(self) -> Path | None:
         """With `submission`, `<out without suffix>.tbl`."""
         return self._beside(".tbl") if self.submission else None
@@ -162,6 +171,7 @@ class Config:
             "names": self.names is not None,
             "submission": self.submission,
             "id_pattern": self.id_pattern,
+            "evidence": None if self.evidence is None else file_sha256(self.evidence)[:16],
         }
         return {
             "min_confidence": self.min_confidence,

@@ -37,7 +37,9 @@ def sorted_rows(rows: Iterable[PredictionRow], *, rows_in_memory: int, spill_bes
             buffer.append(row)
             if len(buffer) >= rows_in_memory:
                 runs.append(spill / f"run-{len(runs):05d}.parquet")
-                write_prediction_shard(sorted(buffer, key=row_key), runs[-1], provenance=Provenance("tg-backmap"))
+                write_prediction_shard(
+                    sorted(buffer, key=row_key), runs[-1], provenance=Provenance("tg-backmap"), evidence=True
+                )
                 buffer = []
         buffer.sort(key=row_key)
         yield from heapq.merge(*(read_predictions(run) for run in runs), buffer, key=row_key)

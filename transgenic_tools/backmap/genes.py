@@ -77,6 +77,8 @@ def _scored(row: PredictionRow, placed: Mapping[int, Transcript]) -> list[Transc
             exon_scores = ()
         left_to_right = exon_scores if row.strand == "+" else exon_scores[::-1]
         scored = replace(transcript, score=score, exon_scores=left_to_right)
+        if row.dna_scores and number < len(row.dna_scores):
+            scored = replace(scored, attributes={"dna_score": (f"{row.dna_scores[number]:.4f}",)})
         known = best.get(scored.structure())
         if known is None or (score or 0.0) > (known.score or 0.0):
             best[scored.structure()] = scored
@@ -137,7 +139,7 @@ def to_gene(
     own_id = row.gene_id if gene_id is None else gene_id
     source = {"source_gene": (row.gene_id,)}
     named = tuple(
-        replace(transcript, id=f"{own_id}.t{number}", attributes=source)
+        replace(transcript, id=f"{own_id}.t{number}", attributes={**source, **transcript.attributes})
         for number, transcript in enumerate(chosen, start=1)
     )
     clipped = any(kept[number] != sentence.transcripts[number] for number in kept)

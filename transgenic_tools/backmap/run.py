@@ -22,12 +22,14 @@ from transgenic_tools.backmap.names import Names
 from transgenic_tools.backmap.numbers import numbered
 from transgenic_tools.backmap.origins import differences
 from transgenic_tools.backmap.submission import Submission
+from transgenic_tools.backmap.support import ShownGenes
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.exports import GeneWriter, SequenceKind, bed_writer, fasta_writer
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.feature_table import table_writer
 from transgenic_tools.io.gff3.writer import DEFAULT_SOURCE, NO_SOURCE, Index, create_text, gff3_writer, gtf_writer
+from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.io.lists import read_ids
 from transgenic_tools.io.rejects import Reject, read_rejects, write_rejects
 from transgenic_tools.io.rows import PredictionRow
@@ -209,8 +211,10 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
     with _genome(config.fasta) as fasta, ExitStack() as together, ExitStack() as stack:
         lengths = None if fasta is None else fasta.lengths
         # The first row comes only when all shards have been read, so the header can name models and seqids.
+        shown = None if config.evidence is None else ShownGenes(EvidenceFile(config.evidence))
+        predicted = watch.through(read_predictions(shards))
         rows = sorted_rows(
-            watch.through(read_predictions(shards)),
+            predicted if shown is None else shown.through(predicted),
             rows_in_memory=config.rows_in_memory,
             spill_beside=config.rejects_path if is_stream(config.out) else config.out,
         )
@@ -238,6 +242,8 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             placed = numbered(placed, config.id_pattern, order)
         if config.names is not None:
             placed = map(Names(config.names).named, placed)
+        if shown is not None:
+            placed = map(shown.annotated, placed)
         checks = None if config.submission is None or fasta is None else Submission(config.submission, fasta)
         if config.into is not None:
             added = augment(
@@ -266,10 +272,13 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
                 write_rejects(checks.findings, table)
         if config.sites is not None:
             sites.write(config.sites, lengths or {}, together)
+        if shown is not None and config.junctions is not None:
+            with create_text(config.junctions, together=together) as table:
+                shown.write(table)
         write_rejects((*earlier, *rejects), stack.enter_context(create_text(config.rejects_path, together=together)))
     optional = (
         config.gtf, config.bed, config.proteins, config.cds, config.cdna, config.sites, config.feature_table,
-        config.submission_checks,
+        config.submission_checks, config.junctions,
     )  # fmt: skip
     return Result(
         out=config.out,

@@ -51,6 +51,9 @@ def backmap(
     cds: Annotated[Path | None, _file("--cds", "CDS FASTA to write as well.")] = None,
     cdna: Annotated[Path | None, _file("--cdna", "FASTA of spliced transcripts to write as well.")] = None,
     sites: Annotated[Path | None, _file("--sites", "bigWig of splice site probabilities to write as well.")] = None,
+    evidence: Annotated[
+        Path | None, _file("--evidence", "File of tg-evidence: support of transcripts, and a table of introns.")
+    ] = None,
     rejects: Annotated[Path | None, _file("--rejects", "Table of genes left out; beside --out by default.")] = None,
     earlier_rejects: Annotated[
         list[Path] | None,
@@ -106,9 +109,9 @@ def backmap(
     set_up_logging(verbose, quiet)
     config = Config(
         predictions=tuple(predictions), out=out, into=into, fasta=fasta, gtf=gtf, bed=bed, proteins=proteins, cds=cds,
-        cdna=cdna, sites=sites, rejects=rejects, earlier_rejects=tuple(earlier_rejects or ()),
+        cdna=cdna, sites=sites, evidence=evidence, rejects=rejects, earlier_rejects=tuple(earlier_rejects or ()),
         min_confidence=min_confidence, max_isoforms=max_isoforms, id_prefix=id_prefix, id_pattern=id_pattern,
-            both_strands=both_strands,
+        both_strands=both_strands,
         index=index, csq_attributes=csq_attributes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
         extend_genes=extend_genes, names=names, submission=submission,
     )  # fmt: skip

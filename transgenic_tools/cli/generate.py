@@ -15,6 +15,7 @@ import typer
 
 from transgenic_tools.choices import Device, Precision, Split
 from transgenic_tools.cli._errors import entry_point
+from transgenic_tools.cli._evidence import evidence_file
 from transgenic_tools.cli._options import (
     JsonOption,
     OutdirOption,
@@ -100,6 +101,14 @@ def generate(
             help="Model that judges regions; default: --model if it can scan; beside the embedded one, that of scans."
         ),
     ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(help="File of tg-evidence; or its sheet, or reads, junctions or transcripts, with --fasta."),
+    ] = None,
+    fasta: Annotated[Path | None, typer.Option("--fasta", "-f", help="The genome, to read --evidence with.")] = None,
+    aliases: Annotated[
+        Path | None, typer.Option(help="For --evidence: table, names of one sequence on a line, tabs between.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what is there already.")] = False,
     json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
@@ -120,12 +129,14 @@ def generate(
         decoding=decoding, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence,
         temperature=temperature, top_p=top_p, seed=seed,
     )  # fmt: skip
+    if evidence is not None:
+        evidence = evidence_file(evidence, fasta=fasta, aliases=aliases, outdir=outdir, threads=threads)
     result = run(
         Config(
             shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device, threads=threads,
             precision=precision, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
             encodings=encodings, max_length=max_length, condition=condition, conditions=conditions,
-            against=against, min_region=min_region, scan_model=scan_model,
+            against=against, min_region=min_region, scan_model=scan_model, evidence=evidence,
         )
     )  # fmt: skip
     summary = {

@@ -28,6 +28,7 @@ class Config:
         conditions: Table with that sample's numbers; None where the model was trained on the sample.
         against: Sample that the condition is held against; None to compare nothing.
         encodings: Directory of `tg-encode`; windows that it holds are not encoded again.
+        evidence: File of `tg-evidence`; None: DNA alone.
     """
 
     shards: tuple[Path, ...]
@@ -48,4 +49,5 @@ class Config:
     encodings: Path | None = None
     min_region: float = 0.05
     scan_model: Path | None = None
+    evidence: Path | None = None
     genetic_code: GeneticCode = STANDARD

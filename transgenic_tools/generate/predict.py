@@ -1,6 +1,6 @@
 """From gene rows to prediction rows.
 
-In: `GeneRow`s and a `Reader`. Out: one `PredictionRow` for each, in the same order.
+In: `GeneRow`s and a `Reader`; evidence, where there is some. Out: one `PredictionRow` for each, in the same order.
 A surprise: on a CPU a window's scores do not depend on what it is read with (`fast.fused_layers`) and threads share out
 the genes, each computing on one core, so that a gene's answer is the same for any number of threads; on CUDA windows
 are batched by bases.
@@ -8,32 +8,58 @@ are batched by bases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.judge import RegionJudge
 from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.interval import Interval
 from transgenic_tools.gsf import write
 from transgenic_tools.io.rows import NO_GENE, GeneRow, PredictionRow
 from transgenic_tools.lattice.condition import Condition
+from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.window import WindowInput
-from transgenic_tools.search.confidence import Scores, found_transcript, score, transcript_probability
+from transgenic_tools.search.confidence import (
+    Scores,
+    dna_probability,
+    found_transcript,
+    score,
+    transcript_probability,
+)
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.search.search import GeneSearch, Searcher, start_search
+from transgenic_tools.search.search import Found, GeneSearch, Searcher, start_search
+from transgenic_tools.search.supported import NO_FRAME, Unused, unused_junctions, write_supported
 
 NO_TRANSCRIPT = "no_valid_transcript"
 PROMPT_LOST = "prompt_outside_grammar"
 #: Of completion: no further transcript is probable enough.
 NOTHING_NEW = "nothing_new"
+#: Reason of a junction that no transcript has: its ends are those of no intron.
+NONCANONICAL = "noncanonical"
 
 
 @dataclass(frozen=True)
 class _Written:
+    found: Found
     transcript: Transcript
     scores: Scores
+    dna: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Evidence of a genome, and the confidence of what is written with it.
+
+    Attributes:
+        of: What reads show of a gene; None where they show nothing.
+        calibration: As a model's own.
+    """
+
+    of: Callable[[GeneRow], WindowEvidence | None]
+    calibration: Mapping[str, Sequence[float]]
 
 
 class Predictor:
@@ -47,11 +73,11 @@ class Predictor:
         model_hash: str,
         condition: Condition | None = None,
         judge: RegionJudge | None = None,
+        shown: Shown | None = None,
     ) -> None:
-        """`judge` tells which regions hold no gene; None where none are judged."""
+        """`judge` tells which regions hold no gene; None where none are judged. `shown` is what reads show, if any."""
         self.reader, self.config, self.model_hash, self.condition = reader, config, model_hash, condition
-        self.judge = judge
-        self.calibration = reader.network.settings.calibration
+        self.judge, self.shown = judge, shown
         self.searcher = Searcher(reader.network.decoder, config.decoding, dtype=reader.dtype)
 
     def predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
@@ -73,7 +99,12 @@ class Predictor:
         ]
 
     def _written_rows(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
-        windows = [WindowInput.of(row.sequence, condition=self.condition) for row in rows]
+        windows = [
+            WindowInput.of(
+                row.sequence, condition=self.condition, evidence=None if self.shown is None else self.shown.of(row)
+            )
+            for row in rows
+        ]
         prompts = [row.read_transcripts() if self.config.complete else () for row in rows]
         forced = [exact_sites(known) for known in prompts]
         sites = self.reader.read_windows(
@@ -90,10 +121,24 @@ class Predictor:
         if gene is None:
             return self.without(row, NO_TRANSCRIPT)
         flags = [PROMPT_LOST] if sum(f.prompt for f in gene.found) < len(known) else []
+        left = {}
+        if self.shown is not None and self.config.decoding.decoding != "viterbi":
+            left = write_supported(gene, most=self.config.decoding.max_isoforms)
         written = self._written(row, gene, keep_best=not known)
         if not written:
             flags.append(NOTHING_NEW)
-        return self._filled(row, written, tuple(flags))
+        filled = self._filled(row, written, tuple(flags))
+        if self.shown is None:
+            return filled
+        prompt = [found for found in gene.found if found.prompt]
+        unused = unused_junctions(gene, [*prompt, *(one.found for one in written)], left)
+        return _with_unused(filled, row, [self._explained(row, junction) for junction in unused])
+
+    def _explained(self, row: GeneRow, unused: Unused) -> Unused:
+        """A junction without a way through it lacks a splice motif, or a frame."""
+        pair = (row.sequence[unused.start : unused.start + 2], row.sequence[unused.end - 2 : unused.end])
+        plain = unused.reason == NO_FRAME and pair not in self.reader.genetic_code.all_pairs
+        return replace(unused, reason=NONCANONICAL) if plain else unused
 
     def without(self, row: GeneRow, *flags: str) -> PredictionRow:
         """The row of a gene for which nothing is written, and why."""
@@ -119,12 +164,18 @@ class Predictor:
             confidence=round(max(s.transcript for s in scores), 4) if scores else None,
             flags=(*row.flags, *flags),
             model_hash=self.model_hash,
+            dna_scores=None
+            if self.shown is None
+            else tuple(round(one.dna, 4) for one in written if one.dna is not None),
         )
 
     def _written(self, row: GeneRow, gene: GeneSearch, *, keep_best: bool) -> list[_Written]:
         """New transcripts, most probable first; `keep_best`: the best one stays whatever its confidence."""
+        calibration = self.reader.network.settings.calibration
+        if self.shown is not None and gene.sites.support is not None:
+            calibration = self.shown.calibration
         new = [
-            (transcript_probability(found, gene, ordinal, self.calibration), ordinal, found)
+            (transcript_probability(found, gene, ordinal, calibration), ordinal, found)
             for ordinal, found in enumerate(gene.found)
             if not found.prompt
         ]
@@ -132,9 +183,22 @@ class Predictor:
         floor = self.config.decoding.min_confidence
         return [
             _Written(
+                found,
                 found_transcript(found, gene, f"{row.gene_id}.t{ordinal + 1}"),
-                score(found, gene, probability, self.calibration),
+                score(found, gene, probability, calibration),
+                dna_probability(found, gene, calibration),
             )
             for rank, (probability, ordinal, found) in enumerate(new)
             if (keep_best and rank == 0) or probability >= floor
         ]
+
+
+def _with_unused(predicted: PredictionRow, row: GeneRow, unused: Sequence[Unused]) -> PredictionRow:
+    """The row with junctions that no transcript has, on the genome."""
+    places = [(row.reading.place(Interval(one.start, one.end)), one.reason) for one in unused]
+    places.sort()
+    return replace(
+        predicted,
+        unused_junctions=tuple(end for place, _ in places for end in (place.start, place.end)),
+        unused_reasons=tuple(reason for _, reason in places),
+    )

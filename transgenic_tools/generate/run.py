@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from transgenic_tools.generate.compare import Pair, compare, pair_of
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.judge import RegionJudge, judge_of
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
-from transgenic_tools.generate.predict import Predictor
+from transgenic_tools.generate.predict import Predictor, Shown
 from transgenic_tools.generate.preflight import Limits, announce
 from transgenic_tools.genome.code import STANDARD
+from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.differences import write_differences
 from transgenic_tools.io.encodings import EncodingStore
 from transgenic_tools.io.progress import Progress
@@ -110,6 +111,7 @@ def _provenance(
     conditions: tuple[Condition | None, Pair | None],
     *,
     judge: RegionJudge | None,
+    evidence: Mapping[str, str] | None,
 ) -> Provenance:
     """All that a prediction shard is made from: settings, model, the bytes of the gene shard, and what was not read."""
     left_out = any(bases > limits.longest for bases in read_lengths(shard, split=config.split))
@@ -122,6 +124,8 @@ def _provenance(
         parameters["condition"] = [condition.name, condition.digest]
     if pair is not None:
         parameters["against"] = [pair.against, pair.mean[1].digest]
+    if evidence is not None:
+        parameters["evidence"] = evidence
     if config.genetic_code != STANDARD:
         parameters["genetic_code"] = asdict(config.genetic_code)
     if judge is not None and has_regions(shard):
@@ -151,6 +155,18 @@ def warn_of_others(outdir: Path, targets: Sequence[Path]) -> None:
 
 def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
     return (row for row in read_shard(shard) if split is None or row.split == split)
+
+
+def _load_evidence(path: Path, directory: Path) -> tuple[Shown, tuple[float, ...], dict[str, str]]:
+    """Evidence looked up by gene, weights of the lattice, and digests of both."""
+    from transgenic_tools.io.junctions import EvidenceFile, EvidenceOfWindows
+    from transgenic_tools.model.evidence import load_evidence_scoring
+
+    scoring, scoring_path = load_evidence_scoring(directory)
+    windows = EvidenceOfWindows(EvidenceFile(path))
+    shown = Shown(of=lambda row: windows.of(row.reading, Interval(row.start, row.end)), calibration=scoring.calibration)
+    digests = {"file": file_sha256(path)[:16], "scoring": file_sha256(scoring_path)[:16]}
+    return shown, scoring.weights, digests
 
 
 def load(config: Config) -> tuple[Reader, Path]:
@@ -208,6 +224,10 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
             raise MissingInputError("no such shard", path=shard, hint="make shards with tg-prep genes")
     genes = sum(count_genes(shard, split=config.split) for shard in shards)
     reader, model_dir = loaded or load(config)
+    shown, digests = None, None
+    if config.evidence is not None:
+        shown, weights, digests = _load_evidence(config.evidence, model_dir)
+        reader = reader.guided(weights)
     device, precision = reader.device, reader.precision
     if device.type == "cpu":
         logger.info("device cpu, %d thread(s), %s; no GPU is used", config.threads, precision)
@@ -217,13 +237,15 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
     digest = model_hash(model_dir)
     condition, pair = wanted_conditions(config, model_dir)
     judge = judge_of(config, reader.network, model_dir, device) if any(map(has_regions, shards)) else None
-    predictor = Predictor(reader, config, model_hash=digest, condition=condition, judge=judge)
+    predictor = Predictor(reader, config, model_hash=digest, condition=condition, judge=judge, shown=shown)
     config.outdir.mkdir(parents=True, exist_ok=True)
     warn_of_others(config.outdir, targets)
     progress = Progress(logger, total=genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0, "no gene": 0}
     for shard, target in zip(shards, targets, strict=True):
-        provenance = _provenance(config, shard, digest, precision, limits, (condition, pair), judge=judge)
+        provenance = _provenance(
+            config, shard, digest, precision, limits, (condition, pair), judge=judge, evidence=digests
+        )
         if not config.overwrite and _is_current(target, provenance):
             logger.info("%s is there already", target)
             counts["reused"] += 1
@@ -232,7 +254,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
             rows = (row for row in _wanted(shard, config.split) if len(row.sequence) <= limits.longest)
             write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair))
         predicted = _predict(shard, predictor, config, limits, progress, counts)
-        write_prediction_shard(predicted, target, provenance=provenance)
+        write_prediction_shard(predicted, target, provenance=provenance, evidence=shown is not None)
     seconds = time.perf_counter() - progress.began
     if counts["no gene"]:
         logger.warning(

@@ -50,6 +50,10 @@ class Reading:
         """Inverse of `to_window`. ValueError where an end of an exon or CDS part is left out."""
         return transcript if self.shortened is None else self.shortened.transcript_to_short(transcript)
 
+    def place(self, interval: Interval) -> Interval:
+        """An interval of the sequence that is read, in genome coordinates."""
+        return self.window.to_genome(interval if self.shortened is None else self.shortened.to_window(interval))
+
     def to_genome(self, transcript: Transcript) -> Transcript:
         """A transcript on the sequence that is read, in genome coordinates."""
         return self.window.transcript_to_genome(self.to_window(transcript))

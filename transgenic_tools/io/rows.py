@@ -104,6 +104,9 @@ class PredictionRow:
         scores: One probability a transcript, in the order of the gene sentence.
         exon_scores, donor_scores, acceptor_scores: One tuple a transcript, 5' to 3'.
         confidence: Probability that the best transcript's CDS is exact.
+        dna_scores: With evidence, the probability of each transcript from DNA alone; empty where reads show nothing.
+        unused_junctions: With evidence, junctions worth a transcript that none has: start, end, start, end ... on the
+            genome; `unused_reasons` says why, one for each.
     """
 
     gene_id: str
@@ -122,6 +125,9 @@ class PredictionRow:
     confidence: float | None = None
     flags: tuple[str, ...] = ()
     model_hash: str = ""
+    dna_scores: tuple[float, ...] | None = None
+    unused_junctions: tuple[int, ...] | None = None
+    unused_reasons: tuple[str, ...] | None = None
 
     @property
     def window(self) -> Window:
@@ -218,11 +224,21 @@ def prediction_fault(row: PredictionRow) -> str | None:
         "exon_scores": (value for values in row.exon_scores for value in values),
         "donor_scores": (value for values in row.donor_scores for value in values),
         "acceptor_scores": (value for values in row.acceptor_scores for value in values),
+        "dna_scores": row.dna_scores or (),
     }
     for name, values in scores.items():
         for value in values:
             if value is None or not 0.0 <= value <= 1.0:  # NaN is neither
                 return f"{name} holds {value}, which is no probability"
+    return _unused_fault(row.unused_junctions or (), row.unused_reasons or ())
+
+
+def _unused_fault(junctions: tuple[int, ...], reasons: tuple[str, ...]) -> str | None:
+    if len(junctions) != 2 * len(reasons):
+        return f"{len(junctions)} ends of unused junctions and {len(reasons)} reasons"
+    for start, end in zip(junctions[::2], junctions[1::2], strict=True):
+        if not start < end:
+            return f"the unused junction [{start}, {end}) is empty"
     return None
 
 

@@ -52,8 +52,13 @@ PREDICTION_SHARD = pa.schema(
         pa.field("confidence", pa.float32()),
         pa.field("flags", pa.list_(pa.string()), nullable=False),
         pa.field("model_hash", pa.string(), nullable=False),
+        pa.field("dna_scores", pa.list_(pa.float32())),
+        pa.field("unused_junctions", pa.list_(pa.int64())),
+        pa.field("unused_reasons", pa.list_(pa.string())),
     ]
 )
+#: Columns of a prediction shard that only evidence fills; a file that was made without has none of them.
+OF_EVIDENCE = ("dna_scores", "unused_junctions", "unused_reasons")
 
 
 #: Rows are junctions (start to end is the intron) and chains (their span; `introns` holds start, end, start, end ...).

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -30,7 +30,7 @@ from transgenic_tools.io.rows import (
     predicted_gene,
     prediction_fault,
 )
-from transgenic_tools.io.schemas import GENE_SHARD, PREDICTION_SHARD, with_metadata
+from transgenic_tools.io.schemas import GENE_SHARD, OF_EVIDENCE, PREDICTION_SHARD, with_metadata
 from transgenic_tools.provenance import Provenance, folder_aside, write_aside
 
 ROWS_PER_GROUP = 256
@@ -54,6 +54,10 @@ _GENES: _Kind[GeneRow] = _Kind(
 )  # fmt: skip
 _PREDICTIONS: _Kind[PredictionRow] = _Kind(
     name="prediction_shard", schema=PREDICTION_SHARD, maker="tg-generate", row=PredictionRow, fault=prediction_fault
+)
+#: The same without the columns that evidence fills.
+_OF_DNA = replace(
+    _PREDICTIONS, schema=pa.schema([field for field in PREDICTION_SHARD if field.name not in OF_EVIDENCE])
 )
 _SMALL = ("sample", "seqid", "strand", "split", "fold", "model_hash")
 
@@ -239,9 +243,15 @@ def write_gene_shard(rows: Iterable[GeneRow], path: str | Path, *, provenance: P
     _write_one(rows, path, kind=_GENES, provenance=provenance)
 
 
-def write_prediction_shard(rows: Iterable[PredictionRow], path: str | Path, *, provenance: Provenance) -> None:
-    """Write one prediction shard under the given name (generate writes one for each gene shard)."""
-    _write_one(rows, path, kind=_PREDICTIONS, provenance=provenance)
+def write_prediction_shard(
+    rows: Iterable[PredictionRow], path: str | Path, *, provenance: Provenance, evidence: bool = False
+) -> None:
+    """Write one prediction shard under the given name (generate writes one for each gene shard).
+
+    Args:
+        evidence: With the columns that evidence fills.
+    """
+    _write_one(rows, path, kind=_PREDICTIONS if evidence else _OF_DNA, provenance=provenance)
 
 
 def _write_one(rows: Iterable[Row], path: str | Path, *, kind: _Kind[Row], provenance: Provenance) -> None:

@@ -28,6 +28,7 @@ EVIDENCE_FEATURES = (
     "intron_shown",  # 1
     "intron_reads",  # log(1 + reads)
     "intron_share",  # log of its share of the strongest junction at its donor or acceptor, itself included; at most 0
+    "intron_level",  # log of its share of the strongest junction of the window; at most 0
     "intron_inputs",  # log(1 + inputs that show it)
     "rival_reads",  # of an intron without reads: log(1 + reads) of the strongest junction at its donor or acceptor
     "nearby_reads",  # of one without rivals: log(1 + reads) of the strongest junction within NEARBY bases
@@ -37,7 +38,7 @@ EVIDENCE_FEATURES = (
 N_EVIDENCE = len(EVIDENCE_FEATURES)
 #: Bases on either side of an intron in which junctions show that the region is read.
 NEARBY = 1_000
-_SHOWN, _READS, _SHARE, _INPUTS, _RIVAL, _NEARBY_READS, _OVER, _CHAIN = range(N_EVIDENCE)
+_SHOWN, _READS, _SHARE, _LEVEL, _INPUTS, RIVAL_READS, NEARBY_READS, _OVER, _CHAIN = range(N_EVIDENCE)
 _IS_DONOR = np.array([kind in DONOR_KINDS for kind in Kind])
 #: Kinds whose segments are exons, and those whose segments begin, or end, behind the site's base.
 _IS_EXON = np.array([kind in (Kind.TSS, Kind.START, Kind.STOP) or kind in ACCEPTOR_KINDS for kind in Kind])
@@ -103,7 +104,7 @@ def _most_at(places, most, place):  # type: ignore[no-untyped-def]  # pragma: no
 @kernel
 def _describe(kind, position, first, target, junctions, rivals, exons, out, junction_of):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Fill `out` (M, N_EVIDENCE) and `junction_of` (M,); the tuples hold arrays in the order of `edge_evidence`."""
-    starts, ends, reads, inputs, share = junctions
+    starts, ends, reads, inputs, share, level = junctions
     donors, donor_most, acceptors, acceptor_most = rivals
     exon_starts, exon_ends, exon_chains = exons
     last = len(kind) - 1
@@ -121,13 +122,14 @@ def _describe(kind, position, first, target, junctions, rivals, exons, out, junc
                     row[_SHOWN] = 1.0
                     row[_READS] = np.log1p(reads[at])
                     row[_SHARE] = share[at]
+                    row[_LEVEL] = level[at]
                     row[_INPUTS] = np.log1p(inputs[at])
                     continue
                 rival = max(_most_at(donors, donor_most, begin), _most_at(acceptors, acceptor_most, end))
                 if rival > 0:
-                    row[_RIVAL] = np.log1p(rival)
+                    row[RIVAL_READS] = np.log1p(rival)
                 else:
-                    row[_NEARBY_READS] = np.log1p(_most_inside(starts, ends, reads, begin - NEARBY, end + NEARBY))
+                    row[NEARBY_READS] = np.log1p(_most_inside(starts, ends, reads, begin - NEARBY, end + NEARBY))
             elif _IS_EXON[k] and to != last:
                 row[_OVER] = np.log1p(_most_inside(starts, ends, reads, begin, end))
                 at = _find(exon_starts, exon_ends, begin, end)
@@ -148,13 +150,14 @@ def edge_evidence(graph: Graph, evidence: WindowEvidence) -> tuple[Floats, Ints]
     at_donor = _strongest_at(evidence.start, evidence.reads)
     at_acceptor = _strongest_at(evidence.end, evidence.reads)
     share = np.log((evidence.reads + 1.0) / (np.maximum(at_donor, at_acceptor) + 1.0))
+    level = np.log((evidence.reads + 1.0) / (evidence.reads.max(initial=0.0) + 1.0))
     out, junction_of = np.zeros((graph.n_edges, N_EVIDENCE)), np.full(graph.n_edges, -1, dtype=np.int64)
     _describe(
         graph.kind,
         graph.position,
         graph.first,
         graph.target,
-        (evidence.start, evidence.end, evidence.reads, evidence.inputs, share),
+        (evidence.start, evidence.end, evidence.reads, evidence.inputs, share, level),
         (*_by_place(evidence.start, at_donor), *_by_place(evidence.end, at_acceptor)),
         (evidence.exon_start, evidence.exon_end, evidence.exon_chains),
         out,

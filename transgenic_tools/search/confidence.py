@@ -3,7 +3,7 @@
 In: what the search wrote. Out: calibrated probabilities in (0, 1).
 A surprise: raw probabilities are those of the decoder's own steps; calibration is logistic regressions fitted on
 validation genes and stored in the model's config, so a model without one gives raw values. The first transcript of a
-gene and later ones have regressions of their own.
+gene and later ones have regressions of their own, and others again where evidence is in the graph's scores.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind, path_to_transcript
 from transgenic_tools.lattice.graph import Graph
+from transgenic_tools.lattice.support import NEARBY_READS, RIVAL_READS
 from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.search.search import Found, GeneSearch
 
@@ -24,7 +25,16 @@ from transgenic_tools.search.search import Found, GeneSearch
 FEATURES = (
     "log_probability", "coding_log_probability", "worst_step", "weakest_logit", "log_more", "ordinal", "relative"
 )  # fmt: skip
-_FLOOR = 1e-4
+#: Order of `support_features`, which follow those where reads speak of a gene.
+SUPPORT_FEATURES = (
+    "unsupported",  # share of its introns that no read shows
+    "weakest_reads",  # log(1 + reads) of the weakest intron that reads show
+    "weakest_level",  # log of its share of the gene's strongest junction
+    "new_reads", "new_level",  # the same of the strongest junction that is new with it; 0 and _LEAST without one
+    "rival_reads",  # the most that speaks against one of its other introns, see `lattice.support`
+    "gene_reads",  # log(1 + reads) of the gene's strongest junction
+)  # fmt: skip
+_FLOOR, _LEAST = 1e-4, -7.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,25 +49,74 @@ class Scores:
 
 def transcript_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
     """What the calibration looks at; see `FEATURES`."""
-    graph, states = gene.sites.graph, np.array(found.path.states[1:])
-    kinds, steps = graph.kind[states], np.array(found.step_log_probability)
-    exact = (kinds != Kind.TSS) & (kinds != Kind.TTS) & (kinds != Kind.END)
-    coding, logits = steps[exact], graph.logit[states][exact]
     relative = found.log_probability - max(other.log_probability for other in gene.found[: ordinal + 1])
     return [
-        max(float(steps.sum()), -20.0),
-        max(float(coding.sum()), -20.0),
-        max(float(coding.min(initial=0.0)), -10.0),
-        max(float(logits.min(initial=10.0)), -10.0),
+        *step_features(found, gene, found.step_log_probability),
         max(math.log(max(found.more, 1e-9)), -10.0),
         min(ordinal, 4) / 4.0,
         max(relative, -20.0),
     ]
 
 
-def calibration_name(ordinal: int) -> str:
-    """Which regression a transcript takes: `first` or `later`."""
-    return "later" if ordinal else "first"
+def step_features(found: Found, gene: GeneSearch, log_probabilities: Sequence[float]) -> list[float]:
+    """The first four of `FEATURES`, for any log-probabilities of a transcript's steps."""
+    graph, states = gene.sites.graph, np.array(found.path.states[1:])
+    kinds, steps = graph.kind[states], np.array(log_probabilities)
+    exact = (kinds != Kind.TSS) & (kinds != Kind.TTS) & (kinds != Kind.END)
+    coding, logits = steps[exact], graph.logit[states][exact]
+    return [
+        max(float(steps.sum()), -20.0),
+        max(float(coding.sum()), -20.0),
+        max(float(coding.min(initial=0.0)), -10.0),
+        max(float(logits.min(initial=10.0)), -10.0),
+    ]
+
+
+def support_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
+    """What the calibration looks at where reads speak of a gene; see `SUPPORT_FEATURES`. None where none do."""
+    support = gene.sites.support
+    if support is None:
+        return []
+    edges = np.array(found.path.edges)
+    graph, evidence = gene.sites.graph, support.evidence
+    edges = edges[np.isin(graph.kind[list(found.path.states[:-1])], list(DONOR_KINDS))]
+    junctions = support.junction[edges]
+    shown = junctions[junctions >= 0]
+    before = {n for other in gene.found[:ordinal] for n in support.junction[list(other.path.edges)].tolist()}
+    new = np.array([n for n in shown.tolist() if n not in before], dtype=np.int64)
+    strongest = math.log1p(float(evidence.reads.max()))
+    weakest = math.log1p(float(evidence.reads[shown].min())) if len(shown) else 0.0
+    newest = math.log1p(float(evidence.reads[new].max())) if len(new) else 0.0
+    against = support.numbers[edges][:, [RIVAL_READS, NEARBY_READS]]
+    return [
+        float((junctions < 0).mean()) if len(edges) else 0.0,
+        weakest,
+        max(weakest - strongest, _LEAST) if len(shown) else 0.0,
+        newest,
+        max(newest - strongest, _LEAST) if len(new) else _LEAST,
+        float(against.max(initial=0.0)),
+        strongest,
+    ]
+
+
+def calibration_name(ordinal: int, *, shown: bool = False) -> str:
+    """Which regression a transcript takes: `first`, `later`, or `shown` where it was written for a junction's sake."""
+    return "shown" if shown else "later" if ordinal else "first"
+
+
+def dna_probability(found: Found, gene: GeneSearch, calibration: Mapping[str, Sequence[float]]) -> float | None:
+    """Probability of a transcript from DNA alone where reads have changed its scores; None where they have not."""
+    if gene.sites.support is None:
+        return None
+    features = dna_features(found, gene)
+    return calibrated(calibration, "dna", features, math.exp(features[0]))
+
+
+def dna_features(found: Found, gene: GeneSearch) -> list[float]:
+    """The first four of `FEATURES`, of the graph as DNA alone has it; only where reads have changed it."""
+    assert gene.sites.support is not None
+    steps = gene.sites.support.plain.log_probability(found.path.states[:-1], found.path.edges)
+    return step_features(found, gene, steps.tolist())
 
 
 def _logistic(x: float) -> float:
@@ -101,7 +160,8 @@ def transcript_probability(
 ) -> float:
     """Calibrated probability of one transcript; for the rest see `score`."""
     raw = math.exp(found.log_probability) * found.more
-    return calibrated(calibration, calibration_name(ordinal), transcript_features(found, gene, ordinal), raw)
+    features = transcript_features(found, gene, ordinal) + support_features(found, gene, ordinal)
+    return calibrated(calibration, calibration_name(ordinal, shown=found.shown), features, raw)
 
 
 def score(found: Found, gene: GeneSearch, whole: float, calibration: Mapping[str, Sequence[float]]) -> Scores:
@@ -109,7 +169,8 @@ def score(found: Found, gene: GeneSearch, whole: float, calibration: Mapping[str
 
     Args:
         whole: `transcript_probability`.
-        calibration: Weights by name (`first`, `later`, `exon`, `site`), the last one is the bias.
+        calibration: Weights by name (`first`, `later`, `exon`, `site`; with evidence `shown`), the last one is the
+            bias.
     """
     boundaries = boundary_probabilities(found, gene.sites.graph)
     exons = tuple(calibrated(calibration, "exon", [logit(p)], p) for p in exon_probabilities(boundaries))

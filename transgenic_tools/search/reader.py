@@ -8,6 +8,7 @@ is no fast twin of an encoder, it reads through the network itself.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -91,6 +92,12 @@ class Reader:
         self.precision = pick_precision(precision, self.device)
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self._trunk = fast_trunk(network.encoder, network.head, self.dtype)
+
+    def guided(self, evidence_weights: Sequence[float]) -> Reader:
+        """One that reads with the same weights of the network, and looks at evidence."""
+        reader = copy.copy(self)
+        reader.evidence_weights = tuple(evidence_weights)
+        return reader
 
     def score_windows(self, windows: Sequence[WindowInput]) -> Iterator[BaseScores]:
         """Scores of windows, each a batch of one, in their order."""
@@ -180,7 +187,7 @@ class Reader:
         sites = scores.sites[row, :, :length].float().cpu().numpy()
         contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
         if window.evidence is not None and self.evidence_weights:
-            forced, floor = (*forced, *window.evidence.sites()), math.inf
+            forced = (*forced, *window.evidence.sites())
         if forced:
             floor = math.inf
         if window.condition is not None:

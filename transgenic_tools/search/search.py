@@ -62,6 +62,7 @@ class Found:
         step_log_probability: One for each edge.
         more: Probability that the decoder gave to writing it at all (1 for the first).
         prompt: True where it was given, not generated.
+        shown: True where it was written for the sake of a junction that reads show (`search.supported`).
     """
 
     path: Path
@@ -69,6 +70,7 @@ class Found:
     step_log_probability: tuple[float, ...]
     more: float
     prompt: bool = False
+    shown: bool = False
 
 
 @dataclass

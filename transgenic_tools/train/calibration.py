@@ -19,14 +19,17 @@ from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS
 from transgenic_tools.search.confidence import (
     boundary_probabilities,
     calibration_name,
+    dna_features,
     exon_probabilities,
     found_transcript,
     logit,
+    support_features,
     transcript_features,
 )
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.search import search, start_search
+from transgenic_tools.search.supported import write_supported
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.metrics import jittered_items
@@ -52,6 +55,12 @@ class Samples:
         self.features[name].append(features)
         self.outcomes[name].append(outcome)
         self.genes[name].append(gene)
+
+    def extend(self, other: Samples) -> None:
+        """Take over another's."""
+        for name, features in other.features.items():
+            for row in zip(other.genes[name], features, other.outcomes[name], strict=True):
+                self.add(name, *row)
 
 
 def logistic_regression(
@@ -94,11 +103,17 @@ def expected_calibration_error(probability: Floats, outcomes: npt.NDArray[np.boo
     return float(total / max(len(probability), 1))
 
 
-def collect(reader: Reader, examples: Sequence[Example], config: DecodingConfig, *, windows: int = WINDOWS) -> Samples:
-    """What the search writes for some genes, and whether it is right."""
+def collect(
+    reader: Reader, examples: Sequence[Example], config: DecodingConfig, *, windows: int = WINDOWS, first_seed: int = 1
+) -> Samples:
+    """What the search writes for some genes, and whether it is right.
+
+    Args:
+        first_seed: Of the flanks; each window of a gene has a seed of its own from there on.
+    """
     samples = Samples()
     genes, references = [], []
-    for seed in range(1, windows + 1):
+    for seed in range(first_seed, first_seed + windows):
         for item in jittered_items(examples, seed=seed):
             cropped = crop_transcripts(examples[item.index], item.crop)
             sites, _ = reader.read_window(cropped.window, floor=config.floor)
@@ -106,14 +121,19 @@ def collect(reader: Reader, examples: Sequence[Example], config: DecodingConfig,
                 genes.append(start_search(cropped.gene_id, sites))
                 references.append(cropped.transcripts)
     search(reader.network.decoder, config, genes, dtype=reader.dtype)
+    for gene in genes:
+        write_supported(gene, most=config.max_isoforms)
     for gene, reference in zip(genes, references, strict=True):
         cds = {t.cds for t in reference}
         exons = {exon for t in reference for exon in t.exons}
         sites_known = {p for t in reference for i in t.introns for p in (i.start, i.end - 1)}
         for ordinal, found in enumerate(gene.found):
             transcript = found_transcript(found, gene, "t")
-            features = transcript_features(found, gene, ordinal)
-            samples.add(calibration_name(ordinal), gene.key, features, transcript.cds in cds)
+            features = transcript_features(found, gene, ordinal) + support_features(found, gene, ordinal)
+            right = transcript.cds in cds
+            samples.add(calibration_name(ordinal, shown=found.shown), gene.key, features, right)
+            if gene.sites.support is not None:
+                samples.add("dna", gene.key, dna_features(found, gene), right)
             boundaries = boundary_probabilities(found, gene.sites.graph)
             for exon, p in zip(transcript.exons, exon_probabilities(boundaries), strict=True):
                 samples.add("exon", gene.key, [logit(p)], exon in exons)
@@ -124,7 +144,9 @@ def collect(reader: Reader, examples: Sequence[Example], config: DecodingConfig,
     return samples
 
 
-def fit(samples: Samples, prior: Mapping[str, Sequence[float]]) -> tuple[dict[str, list[float]], dict[str, float]]:
+def fit(
+    samples: Samples, prior: Mapping[str, Sequence[float]], *, names: Sequence[str] = NAMES
+) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Weights by name, and the expected calibration error of each on the same samples.
 
     A name with few samples, or with one outcome alone, keeps the prior's weights; the others stay near their prior.
@@ -132,7 +154,7 @@ def fit(samples: Samples, prior: Mapping[str, Sequence[float]]) -> tuple[dict[st
     """
     weights = {name: list(values) for name, values in prior.items()}
     errors: dict[str, float] = {}
-    for name in sorted({*samples.features, *NAMES}):
+    for name in sorted({*samples.features, *names}):
         outcomes = np.array(samples.outcomes.get(name, []), dtype=bool)
         if len(outcomes) < FEWEST or outcomes.all() or not outcomes.any():
             logger.warning(

@@ -46,7 +46,7 @@ def gold_graph(graph: Graph, path: Path) -> GoldGraph:
 
 
 @kernel
-def _expected(first, target, score, beta, features):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+def expected_features(first, target, score, beta, features):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Expected features of a path: forward pass over conditional edge probabilities."""
     n = len(first) - 1
     mass = np.zeros(n)
@@ -83,7 +83,7 @@ def mean_loss(graphs: Sequence[GoldGraph], weights: Floats) -> tuple[float, Floa
         score = graph.features @ weights
         beta = backward(graph.first, graph.target, score)
         loss += beta[0] - graph.gold @ weights
-        gradient += _expected(graph.first, graph.target, score, beta, graph.features) - graph.gold
+        gradient += expected_features(graph.first, graph.target, score, beta, graph.features) - graph.gold
     return loss / len(graphs), gradient / len(graphs)
 
 

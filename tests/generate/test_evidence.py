@@ -1,0 +1,218 @@
+"""Generation with evidence: what reads show is written, what nobody asks about stays to the byte."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.generate.test_predict import assert_valid, predictor
+from transgenic_tools.cli.backmap import app as backmap_app
+from transgenic_tools.cli.generate import app
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.generate.predict import Predictor, Shown
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.gsf import parse
+from transgenic_tools.io.rows import GeneRow, PredictionRow
+from transgenic_tools.io.shards import prediction_provenance, read_predictions, read_shard
+from transgenic_tools.lattice.evidence import WindowEvidence
+from transgenic_tools.model import evidence
+from transgenic_tools.model.evidence import load_evidence_scoring
+from transgenic_tools.model.files import default_model_dir
+from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.search.reader import Reader
+
+DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
+SCORING = load_evidence_scoring(default_model_dir())[0]
+
+
+def shows(junctions: dict[tuple[int, int], float]) -> WindowEvidence | None:
+    ordered = sorted(junctions)
+    if not ordered:
+        return None
+    nothing = np.zeros(0, dtype=np.int64)
+    return WindowEvidence(
+        start=np.array([start for start, _ in ordered]),
+        end=np.array([end for _, end in ordered]),
+        reads=np.array([junctions[place] for place in ordered]),
+        inputs=np.ones(len(ordered), dtype=np.int64),
+        exon_start=nothing,
+        exon_end=nothing,
+        exon_chains=np.zeros(0),
+    )
+
+
+def guided(model: TransgenicModel, shown: dict[str, dict[tuple[int, int], float]], **search: object) -> Predictor:
+    plain = predictor(model, **search)  # type: ignore[arg-type]
+    reader = Reader(model, precision="fp32", evidence_weights=SCORING.weights)
+    of = Shown(of=lambda row: shows(shown.get(row.gene_id, {})), calibration=SCORING.calibration)
+    return Predictor(reader, plain.config, model_hash="test", shown=of)
+
+
+def introns_of(prediction: PredictionRow) -> list[set[tuple[int, int]]]:
+    assert prediction.gsf is not None
+    return [{(i.start, i.end) for i in t.introns} for t in parse(prediction.gsf).transcripts]
+
+
+def known_introns(row: GeneRow) -> set[tuple[int, int]]:
+    return {(i.start, i.end) for t in row.read_transcripts() for i in t.introns}
+
+
+@pytest.fixture(scope="module")
+def spliced(rows: list[GeneRow]) -> list[GeneRow]:
+    return [row for row in rows if row.kept is None and known_introns(row)][:14]
+
+
+def test_a_gene_without_reads_loses_nothing(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    plain = predictor(model).predict(rows)
+    of_evidence = {"dna_scores": (), "unused_junctions": (), "unused_reasons": ()}
+    assert [replace(row, **of_evidence) for row in plain] == guided(model, {}).predict(rows)  # type: ignore[arg-type]
+
+
+def test_a_junction_that_the_network_gave_no_chance_is_written(model: TransgenicModel, spliced: list[GeneRow]) -> None:
+    """An acceptor that no prediction has, beside a predicted one in its frame, with ten times the reads."""
+    written = tried = 0
+    for row, plain in zip(spliced, predictor(model, min_confidence=0.0).predict(spliced), strict=True):
+        taken = set().union(*introns_of(plain))
+        cds = parse(plain.gsf or "").transcripts[0].cds
+        inner = sorted((left.end, right.start) for left, right in itertools.pairwise(cds))
+        moved = [
+            (start, place + 2)
+            for start, end in inner
+            for place in range(end + 1, end + 60)
+            if row.sequence[place : place + 2] == "AG" and (place + 2 - end) % 3 == 0
+        ]  # fmt: skip
+        new = next((junction for junction in moved if junction not in taken), None)
+        if new is None:
+            continue
+        tried += 1
+        counts = {junction: 20.0 for junction in inner} | {new: 200.0}
+        prediction = guided(model, {row.gene_id: counts}, min_confidence=0.0).predict([row])[0]
+        assert_valid(row, prediction)
+        written += any(new in introns for introns in introns_of(prediction))
+    assert tried >= 3
+    assert written >= tried - 1  # a stop codon may lie between the two acceptors
+
+
+def test_reads_of_known_introns_bring_them_back(model: TransgenicModel, spliced: list[GeneRow]) -> None:
+    shown = {row.gene_id: dict.fromkeys(known_introns(row), 100.0) for row in spliced}
+    plain = predictor(model).predict(spliced)
+    with_reads = guided(model, shown).predict(spliced)
+    found = [
+        [len(set().union(*introns_of(p)) & known_introns(row)) for row, p in zip(spliced, predicted, strict=True)]
+        for predicted in (plain, with_reads)
+    ]
+    assert sum(found[1]) >= sum(found[0])
+    for row, prediction in zip(spliced, with_reads, strict=True):
+        assert_valid(row, prediction)
+        assert len(prediction.dna_scores or ()) == len(prediction.scores)
+
+
+def test_no_more_than_the_most_isoforms_and_the_rest_is_told(model: TransgenicModel, spliced: list[GeneRow]) -> None:
+    row = max(spliced, key=lambda row: len(known_introns(row)))
+    starts = sorted(start for start, _ in known_introns(row))
+    ends = sorted(end for _, end in known_introns(row))
+    every = {(s, e): 50.0 for s in starts for e in ends if 40 <= e - s <= 2_000}
+    prediction = guided(model, {row.gene_id: every}, max_isoforms=2, min_confidence=0.0).predict([row])[0]
+    assert len(introns_of(prediction)) == 2
+    used = set().union(*introns_of(prediction))
+    ends_of = prediction.unused_junctions or ()
+    unused = {(s, e) for s, e in zip(ends_of[::2], ends_of[1::2], strict=True)}
+    on_genome = {
+        (place.start, place.end): junction
+        for junction in every
+        for place in [row.reading.place(Interval(*junction))]
+    }  # fmt: skip
+    assert {on_genome[place] for place in unused} == set(every) - used
+    assert set(prediction.unused_reasons or ()) <= {"max_isoforms", "no_frame"}
+
+
+def test_a_junction_without_a_way_through_it_is_told_with_the_reason(
+    model: TransgenicModel, spliced: list[GeneRow]
+) -> None:
+    row = spliced[0]
+    length = len(row.sequence)
+    start = next(p for p in range(length - 60, length) if row.sequence[p : p + 2] not in ("GT", "GC", "AT"))
+    counts = dict.fromkeys(known_introns(row), 30.0) | {(start, length - 2): 30.0}
+    prediction = guided(model, {row.gene_id: counts}).predict([row])[0]
+    reasons = dict(
+        zip(zip((prediction.unused_junctions or ())[::2], (prediction.unused_junctions or ())[1::2], strict=True),
+            prediction.unused_reasons or (), strict=True)
+    )  # fmt: skip
+    place = row.reading.place(Interval(start, length - 2))
+    assert reasons[place.start, place.end] == "noncanonical"
+
+
+def test_prompts_stay_and_reads_add_to_them(model: TransgenicModel, spliced: list[GeneRow]) -> None:
+    shown = {row.gene_id: dict.fromkeys(known_introns(row), 100.0) for row in spliced}
+    complete = guided(model, shown, complete=True)
+    for row, prediction in zip(spliced, complete.predict(spliced), strict=True):
+        if prediction.gsf is not None:
+            known = {(t.cds, tuple(t.introns)) for t in row.read_transcripts()}
+            assert not known & {(t.cds, tuple(t.introns)) for t in parse(prediction.gsf).transcripts}
+
+
+def star_lines(rows: list[GeneRow]) -> str:
+    """STAR's SJ.out.tab of all known introns."""
+    lines = set()
+    for row in rows:
+        for transcript in row.transcripts():
+            for intron in transcript.introns:
+                strand = 1 if row.strand == "+" else 2
+                lines.add(f"{row.seqid}\t{intron.start + 1}\t{intron.end}\t{strand}\t1\t0\t25\t0\t30")
+    return "\n".join(sorted(lines)) + "\n"
+
+
+def test_the_command_takes_junctions_as_they_come_and_makes_the_file(shard_dir: Path, tmp_path: Path) -> None:
+    rows = list(read_shard(shard_dir))
+    (tmp_path / "SJ.out.tab").write_text(star_lines(rows))
+    flags = [str(shard_dir), "--precision", "fp32", "-q", "--max-length", "2500"]
+    missing = CliRunner().invoke(
+        app, [*flags, "--outdir", str(tmp_path / "x"), "--evidence", str(tmp_path / "SJ.out.tab")]
+    )
+    assert missing.exit_code != 0
+    with_raw = [*flags, "--evidence", str(tmp_path / "SJ.out.tab"), "--fasta", str(DEMO / "athaliana_chr1_slice.fa.gz")]
+    done = CliRunner().invoke(app, [*with_raw, "--outdir", str(tmp_path / "raw")])
+    assert done.exit_code == 0, done.output
+    parquet = tmp_path / "raw" / "evidence" / "evidence.parquet"
+    done = CliRunner().invoke(app, [*flags, "--evidence", str(parquet), "--outdir", str(tmp_path / "file")])
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(app, [*flags, "--outdir", str(tmp_path / "none")])
+    assert done.exit_code == 0, done.output
+    raw, file, none = (
+        next((tmp_path / name).glob("predictions-*.parquet")) for name in ("raw", "file", "none")
+    )  # fmt: skip
+    assert raw.read_bytes() == file.read_bytes()
+    stamp = json.loads(prediction_provenance(raw))["parameters"]
+    assert set(stamp["evidence"]) == {"file", "scoring"}
+    assert "evidence" not in json.loads(prediction_provenance(none))["parameters"]
+    assert all(row.dna_scores is None for row in read_predictions(none))
+    assert any(row.dna_scores for row in read_predictions(raw))
+    out = tmp_path / "x.gff3"
+    placed = CliRunner().invoke(backmap_app, [str(tmp_path / "raw"), "--out", str(out)])
+    assert placed.exit_code == 0, placed.output
+
+
+def test_weights_of_other_numbers_are_refused(tmp_path: Path) -> None:
+    saved = json.loads((default_model_dir() / "evidence.json").read_text())
+    saved["weights"]["phase_of_the_moon"] = 1.0
+    (tmp_path / "evidence.json").write_text(json.dumps(saved))
+    with pytest.raises(BadInputError, match="phase_of_the_moon"):
+        load_evidence_scoring(tmp_path)
+
+
+def test_a_model_without_weights_of_evidence_takes_those_of_the_embedded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(evidence.logger, "warning", lambda text, *values: said.append(text % values))
+    scoring, path = load_evidence_scoring(tmp_path)
+    assert scoring == SCORING
+    assert path == default_model_dir() / "evidence.json"
+    assert len(said) == 1
+    assert "embedded" in said[0]

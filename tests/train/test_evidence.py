@@ -1,0 +1,101 @@
+"""Weights of evidence: drawn counts look like counts, the gradient is the loss's, the fit finds what reads show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.reading import ReadInterval
+from transgenic_tools.lattice.support import N_EVIDENCE
+from transgenic_tools.lattice.window import WindowInput
+from transgenic_tools.train.evidence import Gold, fit_weights, mean_loss
+from transgenic_tools.train.examples import Example
+from transgenic_tools.train.simulated_evidence import simulate_evidence, thin
+
+
+def gene(*, seed: int = 1) -> Example:
+    """A gene of four exons in random bases."""
+    rng = np.random.default_rng(seed)
+    bases = "".join(rng.choice(list("ACGT"), 2_000))
+    exons = tuple(Interval(start, start + 150) for start in (300, 600, 900, 1_200))
+    transcript = Transcript("t", "w", "+", exons, exons)
+    return Example("g", WindowInput.of(bases), ReadInterval(Interval(300, 1_350)), (transcript,))
+
+
+def test_drawn_counts_follow_the_depth_and_are_mostly_of_known_introns() -> None:
+    example = gene()
+    known = {(i.start, i.end) for i in example.transcripts[0].introns}
+    means = []
+    for millions in (1.0, 30.0):
+        drawn = [simulate_evidence(example, rng=np.random.default_rng(s), millions=millions) for s in range(300)]
+        shown = [e for e in drawn if e is not None]
+        pairs = [list(zip(e.start.tolist(), e.end.tolist(), strict=True)) for e in shown]
+        assert all(ps == sorted(ps) for ps in pairs)
+        assert all((e.inputs >= 1).all() and (e.inputs <= e.reads).all() for e in shown)
+        of_known = sum(
+            reads
+            for e, ps in zip(shown, pairs, strict=True)
+            for p, reads in zip(ps, e.reads, strict=True)
+            if p in known
+        )
+        total = sum(e.reads.sum() for e in shown)
+        assert 0.9 < of_known / total < 1.0
+        means.append(total / 300)
+    assert 10 < means[1] / means[0] < 90  # thirty times as deep; expression is drawn anew
+
+
+def test_the_same_seed_draws_the_same_counts() -> None:
+    first, second = (simulate_evidence(gene(), rng=np.random.default_rng(3), millions=20.0) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.reads.tolist() == second.reads.tolist()
+
+
+def test_thinned_counts_are_fewer() -> None:
+    full = simulate_evidence(gene(), rng=np.random.default_rng(3), millions=2_000.0)
+    assert full is not None
+    thinned = thin(full, rng=np.random.default_rng(1), share=0.1, drop=0.0)
+    assert thinned is not None
+    assert 0.05 < thinned.reads.sum() / full.reads.sum() < 0.2
+    assert thin(full, rng=np.random.default_rng(1), share=0.1, drop=1.0) is None
+    whole = thin(full, rng=np.random.default_rng(1), share=1.0, drop=0.0)
+    assert whole is not None
+    assert whole.reads.tolist() == full.reads.tolist()
+
+
+def two_ways(seed: int) -> Gold:
+    """A graph of two paths that DNA cannot tell apart; reads (feature 1) show the known one, noise in the others."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(0, 0.1, (4, N_EVIDENCE))
+    known = int(rng.integers(2))
+    numbers[known, 1] += 2.0
+    path = [known, 2 + known]
+    score = rng.normal(0, 1, 4)
+    return Gold(
+        first=np.array([0, 2, 3, 4, 4]),
+        target=np.array([1, 2, 3, 3], dtype=np.int32),
+        score=score,
+        numbers=numbers,
+        paths=numbers[path].sum(0)[None],
+        path_scores=np.array([score[path].sum()]),
+    )
+
+
+def test_the_gradient_is_that_of_the_loss() -> None:
+    graphs = [two_ways(seed) for seed in range(5)]
+    weights = np.random.default_rng(0).normal(0, 0.5, N_EVIDENCE)
+    _, gradient = mean_loss(graphs, weights)
+    for index in range(N_EVIDENCE):
+        step = np.zeros(N_EVIDENCE)
+        step[index] = 1e-5
+        slope = (mean_loss(graphs, weights + step)[0] - mean_loss(graphs, weights - step)[0]) / 2e-5
+        assert gradient[index] == pytest.approx(slope, abs=1e-6)
+
+
+def test_the_fit_finds_what_reads_are_worth() -> None:
+    weights, before, after = fit_weights([two_ways(seed) for seed in range(60)])
+    assert after < 0.5 * before
+    assert weights[1] > 1.0
+    assert weights[1] > 2 * np.abs(np.delete(weights, 1)).max()

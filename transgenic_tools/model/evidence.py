@@ -1,0 +1,82 @@
+"""How much evidence counts: weights of what reads say of edges, and the confidence of what is written with them.
+
+In: `evidence.json` of a model directory. Out: `EvidenceScoring`.
+A surprise: it lies beside config.json and not in it, since a model without it is the same model: whoever gives no
+evidence never reads it. A directory without the file takes the embedded model's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.lattice.support import EVIDENCE_FEATURES
+from transgenic_tools.model.files import default_model_dir
+from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
+
+logger = logging.getLogger(__name__)
+FILE = "evidence.json"
+_FORMAT = "transgenic_tools/evidence_scoring"
+_HINT = "fit it again: python -m transgenic_tools.train.evidence --help"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceScoring:
+    """What was fitted for a model.
+
+    Attributes:
+        weights: (N_EVIDENCE,) in the order of `EVIDENCE_FEATURES`.
+        calibration: Weights of logistic regressions by name, as a model's own, of transcripts written with evidence.
+    """
+
+    weights: tuple[float, ...]
+    calibration: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+def write_evidence_scoring(path: Path, scoring: EvidenceScoring, *, provenance: Provenance) -> None:
+    """Write the file of a model directory."""
+    saved = {
+        "format": _FORMAT,
+        "format_version": FORMAT_VERSION,
+        "provenance": json.loads(provenance.to_json()),
+        "weights": dict(zip(EVIDENCE_FEATURES, scoring.weights, strict=True)),
+        "calibration": {name: list(weights) for name, weights in scoring.calibration.items()},
+    }
+    with write_aside(path) as aside:
+        aside.write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        raise ValueError(f"{list(values)[:4]} are not all numbers")
+    return tuple(float(value) for value in values)
+
+
+def load_evidence_scoring(directory: Path) -> tuple[EvidenceScoring, Path]:
+    """What was fitted for a model, or for the embedded one where the directory has no file; and the file.
+
+    Raises:
+        BadInputError: the file is damaged, of another version, or of other numbers than this release has.
+    """
+    path = directory / FILE
+    if not path.is_file():
+        path = default_model_dir() / FILE
+        logger.warning("%s has no %s: evidence counts as was fitted for the embedded model", directory, FILE)
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        if saved["format"] != _FORMAT or saved["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"the format is {saved['format']!r}, version {saved['format_version']!r}")
+        if set(saved["weights"]) != set(EVIDENCE_FEATURES):
+            raise ValueError(f"the weights are those of {', '.join(sorted(saved['weights']))}")
+        return EvidenceScoring(
+            weights=_numbers([saved["weights"][name] for name in EVIDENCE_FEATURES]),
+            calibration={name: _numbers(values) for name, values in saved["calibration"].items()},
+        ), path
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInputError(f"no weights of evidence: {error}", path=path, hint=_HINT) from error

@@ -1,0 +1,228 @@
+"""Fit how much evidence counts for a model: weights of what reads say of edges, then confidence with evidence.
+
+In: a model directory, gene shards with known transcripts, and evidence of them: real counts (of tg-evidence), or
+drawn ones. Out: `evidence.json`, which belongs into the model directory.
+Usage: python -m transgenic_tools.train.evidence MODEL --shards DIR --split validation --split train:300
+       [--evidence E.parquet --until 304277] --out MODEL/evidence.json
+A surprise: reads are thinned to a random depth and junctions dropped at random, window by window, so that weights hold
+for shallow runs too. The loss is that of any known transcript, not of the first: reads say which of them it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from transgenic_tools.genome.hashing import stable_rng
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.io.junctions import EvidenceFile, EvidenceOfWindows
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import read_shard
+from transgenic_tools.lattice.evidence import WindowEvidence
+from transgenic_tools.lattice.graph import backward
+from transgenic_tools.lattice.paths import find_paths
+from transgenic_tools.lattice.support import EVIDENCE_FEATURES, N_EVIDENCE
+from transgenic_tools.model.evidence import EvidenceScoring, write_evidence_scoring
+from transgenic_tools.model.files import load_network, model_hash
+from transgenic_tools.provenance import Provenance, file_sha256
+from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.reader import Reader
+from transgenic_tools.train.calibration import Samples, collect, fit
+from transgenic_tools.train.decoding import crop_transcripts
+from transgenic_tools.train.examples import Example, example_from_row
+from transgenic_tools.train.metrics import jittered_items
+from transgenic_tools.train.scoring import descend, expected_features
+from transgenic_tools.train.simulated_evidence import simulate_evidence, thin
+
+logger = logging.getLogger(__name__)
+Floats = npt.NDArray[np.float64]
+#: Depths of drawn counts in millions of reads; real ones keep one read in 1 to 300. Windows of each gene.
+DEPTHS, MOST_THINNED, WINDOWS = (1.0, 30.0), 300.0, 2
+#: Share of windows in which junctions are missed at random, and the share of junctions missed there.
+_WITH_LOSS, _LOSS = 0.5, 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gold:
+    """One graph with the numbers of its edges (M, N_EVIDENCE), and of its K known paths their sums and DNA's scores."""
+
+    first: npt.NDArray[np.int64]
+    target: npt.NDArray[np.int32]
+    score: Floats
+    numbers: Floats
+    paths: Floats
+    path_scores: Floats
+
+
+def mean_loss(graphs: Sequence[Gold], weights: Floats) -> tuple[float, Floats]:
+    """Mean negative log-probability of any known path, and its gradient (N_EVIDENCE,)."""
+    loss, gradient = 0.0, np.zeros(N_EVIDENCE)
+    for gold in graphs:
+        score = gold.score + gold.numbers @ weights
+        beta = backward(gold.first, gold.target, score)
+        totals = gold.path_scores + gold.paths @ weights
+        share = np.exp(totals - totals.max())
+        loss += beta[0] - totals.max() - np.log(share.sum())
+        gradient += expected_features(gold.first, gold.target, score, beta, gold.numbers)
+        gradient -= (share / share.sum()) @ gold.paths
+    return loss / max(len(graphs), 1), gradient / max(len(graphs), 1)
+
+
+def fit_weights(graphs: Sequence[Gold], *, iterations: int = 150, ridge: float = 2.0) -> tuple[Floats, float, float]:
+    """Weights from 0 on; and the loss before and after.
+
+    Args:
+        ridge: Half the squared weights, times this over the number of graphs, is added to the loss.
+    """
+    hold = ridge / max(1, len(graphs))
+
+    def loss_of(weights: Floats) -> tuple[float, Floats]:
+        loss, gradient = mean_loss(graphs, weights)
+        return loss + hold / 2 * float(weights @ weights), gradient + hold * weights
+
+    best, before, after = descend(loss_of, np.zeros(N_EVIDENCE), iterations=iterations, rate=0.08)
+    logger.info("weights of evidence: %.3f -> %.3f nats a gene", before, after)
+    return best, before, after
+
+
+def with_evidence(
+    rows: Sequence[GeneRow], evidence: EvidenceOfWindows | None, *, seed: int, deep: float = DEPTHS[1]
+) -> list[Example]:
+    """Genes with what reads show of them: of the file, thinned, or drawn; those of which they show nothing go."""
+    examples = []
+    for row in rows:
+        example, rng = example_from_row(row), stable_rng("evidence", seed, row.gene_id)
+        shown: WindowEvidence | None
+        if evidence is None:
+            depth = float(np.exp(rng.uniform(np.log(DEPTHS[0]), np.log(deep))))
+            shown = simulate_evidence(example, rng=rng, millions=depth)
+            share = 1.0
+        else:
+            shown = evidence.of(row.reading, Interval(row.start, row.end))
+            share = float(np.exp(-rng.uniform(0, np.log(MOST_THINNED))))
+        if shown is not None:
+            drop = _LOSS if rng.random() < _WITH_LOSS else 0.0
+            shown = thin(shown, rng=rng, share=share, drop=drop)
+        if shown is not None:
+            examples.append(replace(example, window=replace(example.window, evidence=shown)))
+    return examples
+
+
+def gold_graphs(reader: Reader, examples: Sequence[Example], *, seed: int) -> list[Gold]:
+    """Graphs of jittered windows whose known transcripts follow the grammar."""
+    graphs = []
+    for item in jittered_items(examples, seed=seed):
+        cropped = crop_transcripts(examples[item.index], item.crop)
+        sites, _ = reader.read_window(cropped.window)
+        if sites is None or sites.support is None:
+            continue
+        paths = [list(path.edges) for path in find_paths(sites.graph, cropped.transcripts)]
+        if paths:
+            support, plain = sites.support, sites.support.plain
+            graphs.append(
+                Gold(
+                    first=plain.first,
+                    target=plain.target,
+                    score=plain.score,
+                    numbers=support.numbers,
+                    paths=np.array([support.numbers[path].sum(0) for path in paths]),
+                    path_scores=np.array([plain.score[path].sum() for path in paths]),
+                )
+            )
+    return graphs
+
+
+def _chosen(rows: Sequence[GeneRow], wanted: str) -> list[GeneRow]:
+    """Genes of `SPLIT` or, evenly spread, so many: `SPLIT:NUMBER`."""
+    split, _, number = wanted.partition(":")
+    rows = [row for row in rows if row.split == split]
+    if not number or int(number) >= len(rows):
+        return list(rows)
+    return [rows[i] for i in np.linspace(0, len(rows) - 1, int(number)).astype(int).tolist()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Genes:
+    """Genes to fit on.
+
+    Attributes:
+        drawn: Their counts are drawn; held out from the model where confidence is to be honest.
+        counted: Genes for which `evidence` has counts.
+    """
+
+    drawn: tuple[GeneRow, ...]
+    counted: tuple[GeneRow, ...] = ()
+    evidence: EvidenceOfWindows | None = None
+
+    def examples(self, seed: int) -> list[Example]:
+        """All with what reads show of them in one draw."""
+        counted = with_evidence(self.counted, self.evidence, seed=seed) if self.evidence is not None else []
+        return with_evidence(self.drawn, None, seed=seed) + counted
+
+
+def fit_evidence(
+    model: Path | None, genes: Genes, calibrate_on: Sequence[GeneRow], *, windows: int = WINDOWS
+) -> tuple[EvidenceScoring, dict[str, float]]:
+    """Weights and calibration of a model directory, and the losses and calibration errors."""
+    network, _ = load_network(model)
+    network.eval()
+    reader = Reader(network, precision="fp32", evidence_weights=(0.0,) * N_EVIDENCE)
+    graphs = [g for seed in range(1, windows + 1) for g in gold_graphs(reader, genes.examples(seed), seed=seed)]
+    weights, before, after = fit_weights(graphs)
+    rounded = tuple(round(float(weight), 4) for weight in weights)
+    reader = Reader(network, precision="fp32", evidence_weights=rounded)
+    samples = Samples()
+    for seed in range(1, windows + 1):
+        held_out = with_evidence(calibrate_on, None, seed=100 + seed)
+        samples.extend(collect(reader, held_out, DecodingConfig(), windows=1, first_seed=seed))
+    calibration, errors = fit(samples, {}, names=(*network.settings.calibration, "shown", "dna"))
+    figures = {"graphs": float(len(graphs)), "loss_before": before, "loss_after": after, **errors}
+    return EvidenceScoring(weights=rounded, calibration=calibration), figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m transgenic_tools.train.evidence", description=__doc__)
+    parser.add_argument("model", type=Path, nargs="?", help="model directory; the embedded one by default")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    parser.add_argument(
+        "--split", action="append", required=True, help="genes with drawn counts: SPLIT or SPLIT:NUMBER; repeat it"
+    )
+    parser.add_argument("--calibrate-on", default="validation", help="genes that the model has not learned")
+    parser.add_argument("--evidence", type=Path, help="real counts, of tg-evidence")
+    parser.add_argument("--until", type=int, help="--evidence covers genes before this position")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    torch.set_num_threads(1)
+    rows = [row for row in read_shard(given.shards) if row.gsf and row.split != "test"]
+    counted = [row for row in rows if given.evidence and (given.until is None or row.end <= given.until)]
+    drawn = {row.gene_id: row for wanted in given.split for row in _chosen(rows, wanted)}
+    for row in counted:
+        drawn.pop(row.gene_id, None)
+    evidence = EvidenceOfWindows(EvidenceFile(given.evidence)) if given.evidence else None
+    genes = Genes(drawn=tuple(drawn.values()), counted=tuple(counted), evidence=evidence)
+    scoring, figures = fit_evidence(given.model, genes, _chosen(rows, given.calibrate_on))
+    parameters = {
+        "model": model_hash(load_network(given.model)[1]),
+        "drawn": given.split,
+        "drawn_genes": len(genes.drawn),
+        "counted_genes": len(counted),
+        "evidence": None if given.evidence is None else file_sha256(given.evidence)[:16],
+        "calibrated_on": given.calibrate_on,
+        "figures": {name: round(value, 4) for name, value in figures.items()},
+    }
+    provenance = Provenance("transgenic_tools.train.evidence", parameters)
+    write_evidence_scoring(given.out, scoring, provenance=provenance)
+    print(json.dumps({**dict(zip(EVIDENCE_FEATURES, scoring.weights, strict=True)), **parameters["figures"]}))
+
+
+if __name__ == "__main__":
+    main()
