@@ -8,10 +8,9 @@ measured on it; the inputs are the tissues themselves, one number each, so nothi
 
 from __future__ import annotations
 
-import gzip
 import logging
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import data
+from benchmarks.evidence_real import introns_in, read_tissues
 from benchmarks.table import grid
 from benchmarks.windows import read_windows
-from transgenic_tools.genome.evidence import SIGN_OF
-from transgenic_tools.genome.interval import Strand
+from transgenic_tools.genome.interval import STRANDS, Strand
 from transgenic_tools.io.junctions import Junctions
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.lattice.window import WindowInput
@@ -36,27 +35,9 @@ from transgenic_tools.train.usage import Choice, GeneJunctions, choices_of
 
 log = logging.getLogger("benchmarks")
 Floats = npt.NDArray[np.float64]
-_TISSUE = re.compile(r"(?:^|;)\s*tissue=([^;]+)")
 _KINDS = ("mean over tissues", "layer of conditions", "usage of the first half of the reads")
 #: Reads that speak for the mean, where usage of one tissue is counted.
 _PRIOR = 5.0
-
-
-def read_tissues(path: Path) -> tuple[tuple[str, ...], dict[tuple[int, int, Strand], dict[str, int]]]:
-    """Tissues, and reads by tissue of each intron (0-based half-open)."""
-    reads: dict[tuple[int, int, Strand], dict[str, int]] = {}
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as handle:
-        for line in handle:
-            columns = line.rstrip("\n").split("\t")
-            if len(columns) == 9 and columns[2] == "intron" and columns[6] in SIGN_OF:
-                named = _TISSUE.search(columns[8])
-                if named:
-                    strand: Strand = "+" if columns[6] == "+" else "-"
-                    key = (int(columns[3]) - 1, int(columns[4]), strand)
-                    counts = reads.setdefault(key, {})
-                    counts[named.group(1)] = counts.get(named.group(1), 0) + int(float(columns[5]))
-    return tuple(sorted({tissue for counts in reads.values() for tissue in counts})), reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +59,14 @@ def _second_of(choice: Choice, junctions: GeneJunctions, second: Floats) -> Floa
 
 
 def _gather(
-    rows: Sequence[GeneRow], reads: dict[tuple[int, int, Strand], dict[str, int]], tissues: Sequence[str],
-    reader: Reader, seed: int,
-) -> list[_Halves]:  # fmt: skip
+    rows: Sequence[GeneRow], tissues: Mapping[str, Counter[tuple[int, int, Strand]]], reader: Reader, seed: int
+) -> list[_Halves]:
     by_strand: dict[Strand, Junctions] = {}
-    for strand in ("+", "-"):
-        keys = sorted(key for key in reads if key[2] == strand)
-        counts = np.array([[reads[key].get(tissue, 0) for tissue in tissues] for key in keys], dtype=np.float32)
+    for strand in STRANDS:
+        keys = sorted({key for counts in tissues.values() for key in counts if key[2] == strand})
+        reads = np.array([[counts[key] for counts in tissues.values()] for key in keys], dtype=np.float32)
         by_strand[strand] = Junctions(
-            start=np.array([key[0] for key in keys]), end=np.array([key[1] for key in keys]), reads=counts
+            start=np.array([key[0] for key in keys]), end=np.array([key[1] for key in keys]), reads=reads
         )
     rng = np.random.default_rng(seed)
     found = []
@@ -150,12 +130,13 @@ def tissues(
     directory: Path, junctions: Path, *, model_dir: Path | None, folds: int, seed: int
 ) -> tuple[dict[str, Any], str]:
     """Figures and a table; genes of one part are predicted by a layer that was fitted on the others."""
-    names, reads = read_tissues(junctions)
-    reach = max(end for _, end, _ in reads)
+    counted = {tissue: introns_in(lines) for tissue, lines in read_tissues(junctions).items()}
+    names = list(counted)
+    reach = max(end for counts in counted.values() for _, end, _ in counts)
     shards = data.prepare(data.thaliana(), "exact", directory)
     rows = [row for row in read_windows(shards, split="train") if row.end <= reach]
     network, _ = load_network(model_dir)
-    genes = _gather(rows, reads, names, Reader(network.eval(), precision="fp32"), seed)
+    genes = _gather(rows, counted, Reader(network.eval(), precision="fp32"), seed)
     order = np.random.default_rng(seed).permutation(len(genes))
     # One number a tissue, as a table of ones and zeros is normalised over the samples.
     values = np.eye(len(names), dtype=np.float32)

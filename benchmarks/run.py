@@ -215,6 +215,8 @@ def _growth_and_preparation(windows: Windows, options: Options, results: dict[st
         results["scan"] = _printed(options.scan_figures)
     else:
         _keep("scan", old, results)
+    for part in ("evidence", "condition"):  # of benchmarks.evidence and benchmarks.conditions, which record them
+        _keep(part, old, results)
 
 
 def _printed(path: Path) -> Any:

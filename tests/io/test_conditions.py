@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.io.conditions import confounded, cut_table, fit_scaling, read_conditions
+from transgenic_tools.io.conditions import confounded, cut_table, fit_scaling, read_conditions, samples_of
 
 TABLE = "gene\tleaf\troot\tseed\nA\t1\t3\t7\nB\t5\t5\t5\nC\t0\t1\t0\n"
 
@@ -102,3 +102,9 @@ def test_numbers_that_go_together_are_named() -> None:
     first = rng.normal(size=12)
     values = np.stack([first, rng.normal(size=12), -2.0 * first + 1.0])
     assert confounded(values, ["A", "B", "C"]) == {"A": ["C"], "C": ["A"]}
+
+
+def test_samples_are_known_by_name_else_by_condition() -> None:
+    inputs = [("leaf_1", "leaf"), ("leaf_2", "leaf"), ("root_1", "root"), ("other", None)]
+    assert samples_of(inputs, ["root", "leaf", "seed"]) == (["root", "leaf"], [1, 1, 0, -1])
+    assert samples_of(inputs, ["leaf_2", "root_1"]) == (["leaf_2", "root_1"], [-1, 0, 1, -1])

@@ -146,6 +146,7 @@ LEFT_OUT = {
         "--scan-model": "of --min-region; the embedded models belong together",
         "--evidence": "the samplesheet's column evidence is refused so far",
         "--fasta": "of --evidence alone", "--aliases": "of --evidence alone",
+        "--usage": "reads beside differences; tg-generate alone so far",
     },
     "backmap": {
         "--evidence": "the samplesheet's column evidence is refused so far",

@@ -304,6 +304,32 @@ def test_differences_between_two_conditions_are_a_table(fitted: Path, world: Wor
         assert pair in (("GTAG", "GCAG", "ATAC") if line["strand"] == "+" else ("CTAC", "CTGC", "GTAT"))
 
 
+def test_reads_stand_beside_what_changes(
+    fitted: Path, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transgenic_tools.generate.compare.LEAST", 0.0)  # every intron is a line
+    words = ("--condition", "sample01", "--against", "sample02", "--usage", world.usage)
+    list(generated(fitted, tmp_path / "out", world, *words))
+    (path,) = (tmp_path / "out").glob("differences-*.tsv")
+    counts = {}
+    for number, name in enumerate(("reads", "reads_against"), start=1):
+        for line in (world.table.parent / f"sample{number:02d}.bed").read_text().splitlines():
+            cells = line.split("\t")
+            counts[name, int(cells[1]), int(cells[2]), cells[5]] = int(cells[4])
+    with path.open() as handle:
+        lines = list(csv.DictReader(handle, delimiter="\t"))
+    for line in lines:
+        for name in ("reads", "reads_against"):
+            place = (name, int(line["start"]), int(line["end"]), line["strand"])
+            assert int(line[name]) == counts.get(place, 0)
+    assert sum(int(line["reads"]) > 0 for line in lines) > 5
+    with pytest.raises(UsageError, match="--usage, but no --against"):
+        list(generated(fitted, tmp_path / "a", world, "--condition", "sample01", "--usage", world.usage))
+    words = ("--condition", f"{SKIPPER}_high", "--against", f"{SKIPPER}_low", "--usage", world.usage)
+    with pytest.raises(BadInputError, match=f"'{SKIPPER}_high'.* are not in the counts of 'sample01'"):
+        list(generated(fitted, tmp_path / "b", world, *words, "--conditions", world.extremes))
+
+
 def test_unknown_conditions_list_both_sides(fitted: Path, world: World, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no condition 'Sample01', only 'sample01', .*equal but for upper and lower"):
         list(generated(fitted, tmp_path / "a", world, "--condition", "Sample01"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from transgenic_tools.lattice.condition import ACCEPTOR_SIDE, DONOR_SIDE
-from transgenic_tools.train.usage import GeneJunctions, choices_of, samples_of
+from transgenic_tools.train.usage import GeneJunctions, choices_of
 
 A, D = ACCEPTOR_SIDE, DONOR_SIDE
 
@@ -57,9 +57,3 @@ def test_few_reads_are_no_choice() -> None:
     assert choices_of(junctions({(100, 200): [4, 1], (100, 206): [1, 4]})) == []
     assert choices_of(junctions({(100, 200): [400, 0], (100, 206): [400, 0]})) == []  # one sample alone
     assert choices_of(junctions({(100, 200): [5000, 5000], (100, 206): [6, 6]})) == []  # noise beside a strong one
-
-
-def test_samples_are_known_by_name_else_by_condition() -> None:
-    inputs = [("leaf_1", "leaf"), ("leaf_2", "leaf"), ("root_1", "root"), ("other", None)]
-    assert samples_of(inputs, ["root", "leaf", "seed"]) == (["root", "leaf"], [1, 1, 0, -1])
-    assert samples_of(inputs, ["leaf_2", "root_1"]) == (["leaf_2", "root_1"], [-1, 0, 1, -1])

@@ -109,6 +109,10 @@ def generate(
     aliases: Annotated[
         Path | None, typer.Option(help="For --evidence: table, names of one sequence on a line, tabs between.")
     ] = None,
+    usage: Annotated[
+        Path | None,
+        typer.Option(help="Junction counts of both (tg-evidence): reads stand beside what changes, and guide nothing."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what is there already.")] = False,
     json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
@@ -136,7 +140,7 @@ def generate(
             shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device, threads=threads,
             precision=precision, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
             encodings=encodings, max_length=max_length, condition=condition, conditions=conditions,
-            against=against, min_region=min_region, scan_model=scan_model, evidence=evidence,
+            against=against, usage=usage, min_region=min_region, scan_model=scan_model, evidence=evidence,
         )
     )  # fmt: skip
     summary = {

@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.io.conditions import listed, match_samples, samples_of
 from transgenic_tools.io.differences import DifferenceRow
+from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.usage import Difference, Usage, differences, intron_usage
@@ -27,6 +29,32 @@ from transgenic_tools.search.reader import Reader
 Inputs = npt.NDArray[np.float32]
 #: Smaller differences are no lines.
 LEAST = 0.01
+
+
+class PairReads:
+    """Reads across introns in the two samples of a pair."""
+
+    def __init__(self, evidence: EvidenceFile, names: tuple[str, str]) -> None:
+        """Sum the inputs of each sample, known by their names, else by their conditions.
+
+        Raises:
+            BadInputError: a sample has no input; both sides are listed.
+        """
+        inputs = [(source.name, source.condition) for source in evidence.inputs]
+        wanted = list(dict.fromkeys(names))
+        found, of_input = samples_of(inputs, wanted)
+        known = [name if condition is None else f"{name} ({condition})" for name, condition in inputs]
+        match_samples(wanted, found, path=evidence.path, sides=("the comparison", f"the counts of {listed(known)}"))
+        columns = [np.array([sample == found.index(name) for sample in of_input]) for name in names]
+        self._reads: dict[tuple[str, str, int, int], tuple[int, int]] = {}
+        for (seqid, strand), junctions in evidence.junctions().items():
+            first, second = (junctions.reads[:, column].sum(1).astype(int).tolist() for column in columns)
+            for start, end, *reads in zip(junctions.start.tolist(), junctions.end.tolist(), first, second, strict=True):
+                self._reads[seqid, strand, start, end] = (reads[0], reads[1])
+
+    def of(self, row: GeneRow, intron: Interval) -> tuple[int, int]:
+        """Reads in the one and in the other."""
+        return self._reads.get((row.seqid, row.strand, intron.start, intron.end), (0, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +91,9 @@ def usage_in(reader: Reader, codes: WindowInput, scores: BaseScores, condition: 
     return {} if graph is None else intron_usage(graph.graph, least=1e-6)
 
 
-def compare(rows: Iterable[GeneRow], reader: Reader, pair: Pair) -> Iterator[DifferenceRow]:
+def compare(
+    rows: Iterable[GeneRow], reader: Reader, pair: Pair, support: PairReads | None = None
+) -> Iterator[DifferenceRow]:
     """The differences of all genes that are read whole, gene by gene."""
     for row in rows:
         if row.kept is not None:
@@ -75,11 +105,12 @@ def compare(rows: Iterable[GeneRow], reader: Reader, pair: Pair) -> Iterator[Dif
             for one, other in (pair.mean, *pair.members)
         )
         for difference in differences(*mean, members, least=LEAST):
-            yield _row(row, difference, pair)
+            yield _row(row, difference, pair, support)
 
 
-def _row(row: GeneRow, difference: Difference, pair: Pair) -> DifferenceRow:
+def _row(row: GeneRow, difference: Difference, pair: Pair, support: PairReads | None) -> DifferenceRow:
     intron = row.window.to_genome(Interval(difference.donor, difference.acceptor + 1))
+    reads, reads_against = (None, None) if support is None else support.of(row, intron)
     return DifferenceRow(
         gene=row.gene_id,
         event=difference.event,
@@ -92,4 +123,6 @@ def _row(row: GeneRow, difference: Difference, pair: Pair) -> DifferenceRow:
         usage=difference.usage,
         usage_against=difference.against,
         deviation=difference.deviation,
+        reads=reads,
+        reads_against=reads_against,
     )

@@ -27,6 +27,7 @@ class Config:
         condition: Sample that is predicted for; None for none.
         conditions: Table with that sample's numbers; None where the model was trained on the sample.
         against: Sample that the condition is held against; None to compare nothing.
+        usage: Evidence file of both samples, whose reads stand beside what changes; it guides nothing.
         encodings: Directory of `tg-encode`; windows that it holds are not encoded again.
         evidence: File of `tg-evidence`; None: DNA alone.
     """
@@ -46,6 +47,7 @@ class Config:
     condition: str | None = None
     conditions: Path | None = None
     against: str | None = None
+    usage: Path | None = None
     encodings: Path | None = None
     min_region: float = 0.05
     scan_model: Path | None = None

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
-from transgenic_tools.generate.compare import Pair, compare, pair_of
+from transgenic_tools.generate.compare import Pair, PairReads, compare, pair_of
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.judge import RegionJudge, judge_of
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
@@ -27,6 +27,7 @@ from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.differences import write_differences
 from transgenic_tools.io.encodings import EncodingStore
+from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rows import NO_GENE, TOO_LONG, GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
@@ -124,6 +125,8 @@ def _provenance(
         parameters["condition"] = [condition.name, condition.digest]
     if pair is not None:
         parameters["against"] = [pair.against, pair.mean[1].digest]
+        if config.usage is not None:
+            parameters["usage"] = file_sha256(config.usage)[:16]
     if evidence is not None:
         parameters["evidence"] = evidence
     if config.genetic_code != STANDARD:
@@ -200,13 +203,16 @@ def wanted_conditions(config: Config, directory: Path) -> tuple[Condition | None
         MissingInputError, BadInputError: the model has learned no conditions, or nobody knows a sample.
     """
     if config.condition is None:
-        for flag, value in (("--conditions", config.conditions), ("--against", config.against)):
+        flags = {"--conditions": config.conditions, "--against": config.against, "--usage": config.usage}
+        for flag, value in flags.items():
             if value is not None:
                 raise UsageError(f"{flag}, but no --condition", hint="name the sample to predict for with --condition")
         return None, None
     model = load_conditions(directory)
     condition = find_condition(model, config.condition, config.conditions)
     if config.against is None:
+        if config.usage is not None:
+            raise UsageError("--usage, but no --against", hint="name the sample to compare with")
         return condition, None
     names = (config.condition, config.against)
     first, second = (find_values(model, name, config.conditions) for name in names)
@@ -236,6 +242,9 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
     limits = announce(reader.network, device, shards, config)
     digest = model_hash(model_dir)
     condition, pair = wanted_conditions(config, model_dir)
+    support = None
+    if pair is not None and config.usage is not None:
+        support = PairReads(EvidenceFile(config.usage), (pair.name, pair.against))
     judge = judge_of(config, reader.network, model_dir, device) if any(map(has_regions, shards)) else None
     predictor = Predictor(reader, config, model_hash=digest, condition=condition, judge=judge, shown=shown)
     config.outdir.mkdir(parents=True, exist_ok=True)
@@ -252,7 +261,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
             continue
         if pair is not None:  # before the predictions, so that whoever finds these has both
             rows = (row for row in _wanted(shard, config.split) if len(row.sequence) <= limits.longest)
-            write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair))
+            write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair, support))
         predicted = _predict(shard, predictor, config, limits, progress, counts)
         write_prediction_shard(predicted, target, provenance=provenance, evidence=shown is not None)
     seconds = time.perf_counter() - progress.began

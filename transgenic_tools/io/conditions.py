@@ -114,6 +114,23 @@ def match_samples(
     return [index[name] for name in wanted]
 
 
+def samples_of(inputs: Sequence[tuple[str, str | None]], wanted: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Which sample each input of the evidence belongs to: its name, else its condition.
+
+    Args:
+        inputs: Name and condition of each.
+        wanted: Samples of the table.
+
+    Returns:
+        Samples in the order of `wanted`, and for each input the index of its sample, -1 for none.
+    """
+    by_name = {name for name, _ in inputs} & set(wanted)
+    labels = [name if by_name else (condition or name) for name, condition in inputs]
+    samples = [name for name in wanted if name in set(labels)]
+    index = {name: number for number, name in enumerate(samples)}
+    return samples, [index.get(label, -1) for label in labels]
+
+
 def _header(cells: Sequence[str], width: int | None, path: Path) -> tuple[str, ...]:
     """Samples of the header, which may leave out the cell above the names (as R writes tables)."""
     cells = [cell.strip().strip('"') for cell in cells]

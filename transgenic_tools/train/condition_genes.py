@@ -28,6 +28,7 @@ from transgenic_tools.io.conditions import (
     fit_scaling,
     listed,
     read_conditions,
+    samples_of,
 )
 from transgenic_tools.io.files import text_lines
 from transgenic_tools.io.junctions import EvidenceFile, Junctions
@@ -37,7 +38,7 @@ from transgenic_tools.io.shards import count_genes, expand_shards, read_shard
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.condition_layer import GeneUsage, gene_usage
-from transgenic_tools.train.usage import GeneJunctions, choices_of, samples_of
+from transgenic_tools.train.usage import GeneJunctions, choices_of
 
 logger = logging.getLogger(__name__)
 #: Genes that the trunk reads before their choices are taken.

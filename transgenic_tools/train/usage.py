@@ -17,7 +17,6 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,20 +182,3 @@ def choices_of(junctions: GeneJunctions) -> list[Choice]:
             found.append(_competition(junctions, total, np.flatnonzero(ends == place), shared=side))
     found.append(_retention(junctions, total, ~_contested(junctions, total)))
     return [choice for choice in found if choice is not None]
-
-
-def samples_of(inputs: Sequence[tuple[str, str | None]], wanted: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Which sample each input of the evidence belongs to: its name, else its condition.
-
-    Args:
-        inputs: Name and condition of each.
-        wanted: Samples of the table.
-
-    Returns:
-        Samples in the order of `wanted`, and for each input the index of its sample, -1 for none.
-    """
-    by_name = {name for name, _ in inputs} & set(wanted)
-    labels = [name if by_name else (condition or name) for name, condition in inputs]
-    samples = [name for name in wanted if name in set(labels)]
-    index = {name: number for number, name in enumerate(samples)}
-    return samples, [index.get(label, -1) for label in labels]
