@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from typing import Any
 from benchmarks.data import prepare, thaliana
 from benchmarks.evidence_inputs import AMOUNTS, Reads, introns_of, shuffled, wrong_strand
 from benchmarks.evidence_real import genes_of_part, real_figures
-from benchmarks.evidence_tools import WITH, WITHOUT, Tools, headline, log, run_stringtie
+from benchmarks.evidence_tools import ROWS, WITH, WITHOUT, Tools, headline, log, run_stringtie
+from benchmarks.table import grid, rewrite
 from benchmarks.windows import Windows, read_windows
 from transgenic_tools.cli._errors import exit_code_of
 from transgenic_tools.evaluate.sides import side_of
@@ -142,16 +143,72 @@ def measure(options: Options) -> dict[str, Any]:
     return found
 
 
-def record(figures: dict[str, Any]) -> None:
-    """Into results.json; settings and tools that were not run now keep their figures."""
+BEGIN, END = "<!-- benchmarks.evidence: begin -->", "<!-- benchmarks.evidence: end -->"
+NAMES = {
+    "transgenic": "transgenic_tools, no evidence",
+    "augustus": "AUGUSTUS, no evidence",
+    "transgenic_evidence": "transgenic_tools",
+    "augustus_hints": "AUGUSTUS with hints",
+    "augustus_sampling_hints": "AUGUSTUS with hints and sampling",
+    ASSEMBLY: "StringTie, TransDecoder",
+}
+SAID = {
+    "none": "no evidence",
+    **{name: f"{millions} million reads" for name, millions in DOSES.items()},
+    "one_tissue": f"one tissue of the {MAIN} million",
+    "shuffled": f"{MAIN} million, counts shuffled",
+    "real": "real junctions",
+}
+
+
+def markdown(figures: Mapping[str, Any]) -> str:
+    """The tables of one split."""
+    rows = [
+        [SAID[setting], NAMES[name], *(value(figures[setting][name]) for _, value in ROWS)]
+        for setting in SAID
+        for name in TOOLS
+        if setting != "real" and name in figures.get(setting, {})
+    ]
+    parts = [grid(["evidence", "tool", *(label for label, _ in ROWS)], rows)]
+    seen = [
+        [SAID[name], str(n["junctions"]), f"{n['cds_introns_with_reads'] / n['cds_introns']:.3f}",
+         f"{n['junctions_not_annotated'] / max(n['junctions'], 1):.3f}"]
+        for name in SAID if (n := figures.get("seen", {}).get(name)) and name != "none"
+    ]  # fmt: skip
+    if seen:
+        head = ["evidence", "junctions", "share of the CDS introns with reads", "share of junctions that are no intron"]
+        parts.append(grid(head, seen))
+    if "real" in figures:
+        real = figures["real"]
+        head = ["tool", *(label for label, _ in ROWS), "new introns", "of these with reads", "strong junctions found"]
+        rows = [
+            [NAMES[name], *(value(real[name]) for _, value in ROWS), str(new["predicted"]),
+             str(new["predicted_with_reads"]), f"{new['strong_found']} of {new['strong']}"]
+            for name in TOOLS if name in real and (new := real[name]["new_introns"])
+        ]  # fmt: skip
+        parts.append(grid(head, rows))
+    return "\n\n".join(parts)
+
+
+def record(figures: Mapping[str, Any]) -> None:
+    """Into results.json and docs/benchmarks.md; settings and tools that were not run now keep their figures.
+
+    Those of the test split stand in `evidence`, those of the validation split in its `validation`.
+    """
     path = ROOT / "benchmarks" / "results.json"
     results = json.loads(path.read_text())
-    old = results.get("evidence", {})
+    test = results.setdefault("evidence", {})
+    kept = test if figures["split"] == "test" else test.setdefault("validation", {})
     for key, value in figures.items():
-        old[key] = {**old.get(key, {}), **value} if isinstance(value, dict) else value
-    results["evidence"] = old
+        kept[key] = {**kept.get(key, {}), **value} if isinstance(value, dict) else value
     with write_aside(path) as aside:
         aside.write_text(json.dumps(results, indent=1) + "\n")
+    parts = [
+        f"**{name} split**, {of['genes']:,} genes:\n\n{markdown(of)}"
+        for name, of in (("Test", test), ("Validation", test.get("validation", {})))
+        if "genes" in of
+    ]
+    rewrite(ROOT / "docs" / "benchmarks.md", "\n\n".join(parts), begin=BEGIN, end=END)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -163,7 +220,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, help="model directory; the embedded model by default")
     parser.add_argument("--more", nargs="*", default=[], help="further flags of tg-generate with evidence")
     parser.add_argument("--real", type=Path, help="introns of real reads, GFF3 with tissue= (the setting real)")
-    parser.add_argument("--record", action="store_true", help="write the figures into benchmarks/results.json")
+    parser.add_argument(
+        "--record", action="store_true", help="write the figures into results.json and docs/benchmarks.md"
+    )
     given = parser.parse_args(argv)
     options = Options(
         split=given.split, settings=tuple(given.settings), tools=tuple(given.tools), model=given.model,

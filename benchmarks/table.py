@@ -266,11 +266,11 @@ def _other_species(species: Metrics) -> str:
     return "\n\n" + grid(["species, loci given", "genes with an isoform right to the base", "AUGUSTUS"], rows)
 
 
-def rewrite(document: Path, text: str) -> None:
+def rewrite(document: Path, text: str, *, begin: str = BEGIN, end: str = END) -> None:
     """Replace what stands between the markers. Raises BadInputError where one is missing."""
     old = document.read_text()
-    if BEGIN not in old or END not in old:
-        raise BadInputError(f"the markers {BEGIN} and {END} are not in this file", path=document)
-    head, tail = old.split(BEGIN)[0], old.split(END)[1]
+    if begin not in old or end not in old:
+        raise BadInputError(f"the markers {begin} and {end} are not in this file", path=document)
+    head, tail = old.split(begin)[0], old.split(end)[1]
     with write_aside(document) as aside:
-        aside.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}")
+        aside.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}")

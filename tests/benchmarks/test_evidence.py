@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,17 +159,34 @@ def test_tissues_are_told_apart(tmp_path: Path) -> None:
     assert introns_in(tissues["roo"]) == {(100, 200, "-"): 5}
 
 
+def metrics(value: float) -> dict[str, Any]:
+    levels = {level: {"f1": value, "precision": value} for level in ("intron", "transcript")}
+    return {"cds": levels, "transcript": levels, "gene_exact": value, "isoform_recall_multi": value}
+
+
 def test_figures_that_were_not_made_anew_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "ROOT", tmp_path)
-    (tmp_path / "benchmarks").mkdir()
-    path = tmp_path / "benchmarks" / "results.json"
-    path.write_text(json.dumps({"scan": 1, "evidence": {"split": "test", "none": {"augustus": 1, "transgenic": 2}}}))
-    evidence.record({"split": "test", "none": {"transgenic": 3}, "shuffled": {"transgenic_evidence": 4}})
-    assert json.loads(path.read_text()) == {
-        "scan": 1,
-        "evidence": {
-            "split": "test",
-            "none": {"augustus": 1, "transgenic": 3},
-            "shuffled": {"transgenic_evidence": 4},
-        },
-    }
+    path, docs = tmp_path / "benchmarks" / "results.json", tmp_path / "docs" / "benchmarks.md"
+    for file in (path, docs):
+        file.parent.mkdir()
+    path.write_text(json.dumps({"scan": 1}))
+    docs.write_text(f"before\n{evidence.BEGIN}\nold\n{evidence.END}\nafter\n")
+    evidence.record({"split": "test", "genes": 9, "none": {"augustus": metrics(0.1), "transgenic": metrics(0.2)}})
+    evidence.record({"split": "test", "genes": 9, "none": {"transgenic": metrics(0.3)}})
+    evidence.record({"split": "validation", "genes": 4, "shuffled": {"transgenic_evidence": metrics(0.4)}})
+    results = json.loads(path.read_text())
+    assert results["scan"] == 1
+    assert {tool: figures["gene_exact"] for tool, figures in results["evidence"]["none"].items()} == {
+        "augustus": 0.1, "transgenic": 0.3
+    }  # fmt: skip
+    assert results["evidence"]["validation"]["shuffled"]["transgenic_evidence"] == metrics(0.4)
+    text = docs.read_text()
+    for line in (
+        "**Test split**, 9 genes:",
+        "| no evidence | transgenic_tools, no evidence | 0.300 | 0.300 |",
+        "**Validation split**, 4 genes:",
+        "| 10 million, counts shuffled | transgenic_tools | 0.400 | 0.400 |",
+    ):
+        assert line in text
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
