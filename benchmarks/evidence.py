@@ -115,7 +115,7 @@ class Bench:
         assert self.options.real is not None
         tools = self._tools("real", genes_of_part(self.genome, CACHE, "test"))
         names = [name for name in self.options.tools if name != ASSEMBLY]
-        return real_figures(self.options.real, self.genome, tools, names)
+        return real_figures(self.options.real, self.genome, tools, names, cache=CACHE)
 
 
 def measure(options: Options) -> dict[str, Any]:

@@ -8,21 +8,29 @@ those of genes that it has seen; the judgement of new introns is not touched by 
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import transgenic_tools
 from benchmarks.data import THALIANA_SEQID, Genome, prepare
 from benchmarks.evidence_inputs import gather
 from benchmarks.evidence_tools import WITHOUT, Tools, headline, log
-from benchmarks.windows import Windows, read_windows
+from benchmarks.measure import run_measured
+from benchmarks.windows import Windows, read_windows, sample_evenly, write_shards
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.genome.interval import Strand
 from transgenic_tools.io.files import open_text
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.rows import GeneRow
 
+EMBEDDED = Path(transgenic_tools.__file__).parent / "assets" / "model"
+#: Validation genes with drawn counts beside the half of the genes that weights are fitted on.
+DRAWN = 100
 #: Bases of the chromosome that the file speaks of.
 END = 304_277
 #: Tissues in the order of the alphabet: the first ones guide.
@@ -78,6 +86,27 @@ def new_introns(
     }
 
 
+def fitted_model(tools: Tools, genome: Genome, evidence: Path, cache: Path) -> Path:
+    """The model with weights of evidence that have seen no gene and no read by which they are judged.
+
+    They are fitted on the other half of the genes with the guiding tissues' reads, and on validation genes with drawn
+    ones; the shipped weights have seen all of this stretch.
+    """
+    directory = tools.work / "model"
+    out = directory / "evidence.json"
+    if not out.exists():
+        shutil.copytree(tools.model or EMBEDDED, directory, dirs_exist_ok=True, ignore=lambda *_: {out.name})
+        drawn = sample_evenly(read_windows(prepare(genome, "jittered", cache), split="validation"), DRAWN)
+        shards = write_shards((*genes_of_part(genome, cache, "fit"), *drawn), tools.work / "fit")
+        command = (
+            sys.executable, "-m", "transgenic_tools.train.evidence", directory, "--shards", *shards, "--split",
+            "validation", "--evidence", evidence, "--until", str(END), "--out", out,
+        )  # fmt: skip
+        cost = run_measured(command, stdout=tools.work / "fit.out", stderr=tools.work / "fit.err")
+        log.info("weights of the guiding tissues: %s", cost.rounded())
+    return directory
+
+
 def _places(genes: Sequence[Gene]) -> set[Place]:
     """Introns of the chromosome's transcripts."""
     return {
@@ -89,7 +118,7 @@ def _places(genes: Sequence[Gene]) -> set[Place]:
     }
 
 
-def real_figures(path: Path, genome: Genome, tools: Tools, names: Sequence[str]) -> dict[str, Any]:
+def real_figures(path: Path, genome: Genome, tools: Tools, names: Sequence[str], *, cache: Path) -> dict[str, Any]:
     """Figures by tool, each with `new_introns`; of the tools that read windows."""
     by_tissue = read_tissues(path)
     guiding, judging = list(by_tissue)[:GUIDING], list(by_tissue)[GUIDING:]
@@ -106,7 +135,9 @@ def real_figures(path: Path, genome: Genome, tools: Tools, names: Sequence[str])
     known = _places(tools.reference.genes)
     found: dict[str, Any] = {"guiding": guiding, "judging": judging, "genes": len(tools.windows)}
     for name in names:
-        gff3 = tools.predict(name, "real", None if name in WITHOUT else evidence)
+        fitted = name == "transgenic_evidence"
+        using = replace(tools, model=fitted_model(tools, genome, evidence, cache)) if fitted else tools
+        gff3 = using.predict(name, "real", None if name in WITHOUT else evidence)
         metrics: Mapping[str, Any] = tools.evaluate(gff3)
         predicted = _places(read_annotation(gff3).genes)
         found[name] = {**metrics, "new_introns": new_introns(tools.windows, known, predicted, reads)}
