@@ -190,6 +190,21 @@ def markdown(figures: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+#: Figures of a tool that results.json keeps.
+_KEPT = ("cds", "transcript", "gene_exact", "gene_exact_primary", "isoform_recall_multi", "events", "n", "new_introns")
+
+
+def _short(setting: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the strata, classes and curves of each tool."""
+
+    def short(value: Any) -> Any:
+        if not isinstance(value, dict) or "cds" not in value:
+            return value
+        return {key: value[key] for key in _KEPT if key in value}
+
+    return {name: short(value) for name, value in setting.items()}
+
+
 def record(figures: Mapping[str, Any]) -> None:
     """Into results.json and docs/benchmarks.md; settings and tools that were not run now keep their figures.
 
@@ -200,7 +215,7 @@ def record(figures: Mapping[str, Any]) -> None:
     test = results.setdefault("evidence", {})
     kept = test if figures["split"] == "test" else test.setdefault("validation", {})
     for key, value in figures.items():
-        kept[key] = {**kept.get(key, {}), **value} if isinstance(value, dict) else value
+        kept[key] = {**kept.get(key, {}), **_short(value)} if isinstance(value, dict) else value
     with write_aside(path) as aside:
         aside.write_text(json.dumps(results, indent=1) + "\n")
     parts = [
