@@ -17,7 +17,7 @@ include { TRAIN               } from './workflows/train'
 workflow {
     main:
     def settings = readSettings(params)
-    ch_genomes = channel.fromList(readGenomes(settings)) // [ id, fasta, annotation, regions, reads, evidence, condition ]
+    ch_genomes = channel.fromList(readGenomes(settings)) // [ id, fasta, annotation, regions, reads, evidence, condition, sources ]
     ch_folds   = channel.empty()
 
     if (settings.mode == 'train') {

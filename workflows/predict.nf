@@ -1,6 +1,7 @@
 /*
  * Genome -> shards -> predictions -> annotation -> evaluation (where a reference is given) -> report.
  * A genome with neither annotation nor regions is scanned for loci first; with --scan each is.
+ * Where a genome has evidence, it is gathered first, guides the predictions, and says what each condition uses.
  * --mode augment is the same way: each gene's known transcripts are the prompt, and new ones join the user's own GFF3.
  * Keep this file about order: what a step does stands in its module, with which flags in modules/local/flags.nf.
  */
@@ -9,6 +10,8 @@ include { toolFlags   } from '../modules/local/flags'
 include { TG_PREP     } from '../modules/local/tg_prep'
 include { TG_SCAN     } from '../modules/local/tg_scan'
 include { TG_EVALUATE } from '../modules/local/tg_evaluate'
+include { TG_EVIDENCE } from '../modules/local/tg_evidence'
+include { TG_USAGE    } from '../modules/local/tg_usage'
 include { ANNOTATE    } from '../subworkflows/local/annotate'
 include { REPORT      } from '../subworkflows/local/report'
 
@@ -26,7 +29,7 @@ def sharesOf(genome, settings, model) {
 
 workflow PREDICT {
     take:
-    genomes  // [ id, fasta, annotation, regions, reads, ... ], by name
+    genomes  // [ id, fasta, annotation, regions, reads, evidence, sources, ... ], by name
     settings // typed parameters, by name
 
     main:
@@ -57,8 +60,19 @@ workflow PREDICT {
         .join(TG_PREP.out.rejects)
         .map { meta, shards, rejects -> [id: meta.id, shards: shards, rejects: rejects] }
         .mix(scanned)
+
+    TG_EVIDENCE(
+        genomes.filter { genome -> genome.evidence }.map { genome ->
+            [[id: genome.id], genome.fasta, genome.sources.collect { row -> row + [path: row.path.name] }, genome.sources.collect { row -> row.path }]
+        },
+        settings.aliases ? file(settings.aliases, glob: false) : [],
+        flags.evidence,
+    )
+    evidence = TG_EVIDENCE.out.evidence.map { meta, parquet -> [id: meta.id, shown: parquet] }
+    shown    = genomes.filter { genome -> !genome.evidence }.map { genome -> [id: genome.id, shown: []] }.mix(evidence)
+
     ANNOTATE(
-        joinById(genomes, prepared).map { genome ->
+        joinById(joinById(genomes, shown), prepared).map { genome ->
             genome + [
                 model: model,
                 into: settings.mode == 'augment' ? genome.annotation : [],
@@ -67,6 +81,8 @@ workflow PREDICT {
         },
         settings,
     )
+
+    TG_USAGE(joinById(ANNOTATE.out.annotations, evidence).map { one -> [[id: one.id], one.gff3, one.shown] })
 
     references = genomes.filter { genome -> genome.annotation }
     TG_EVALUATE(
@@ -85,6 +101,8 @@ workflow PREDICT {
             ANNOTATE.out.tracks.map { one -> [id: one.id, kind: 'track', file: one.tracks] },
             ANNOTATE.out.predictions.map { one -> [id: one.id, kind: 'predictions', file: one.predictions] },
             ANNOTATE.out.generations.map { meta, json -> [id: meta.id, kind: 'generation', file: json] },
+            evidence.map { one -> [id: one.id, kind: 'evidence', file: one.shown] },
+            TG_USAGE.out.usage.map { meta, table -> [id: meta.id, kind: 'usage', file: table] },
         ),
         settings.jbrowse,
         flags,
@@ -92,5 +110,8 @@ workflow PREDICT {
 
     emit:
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
-    versions   = TG_PREP.out.versions.mix(TG_SCAN.out.versions, ANNOTATE.out.versions, TG_EVALUATE.out.versions, REPORT.out.versions)
+    versions   = TG_PREP.out.versions.mix(
+        TG_SCAN.out.versions, TG_EVIDENCE.out.versions, ANNOTATE.out.versions, TG_USAGE.out.versions,
+        TG_EVALUATE.out.versions, REPORT.out.versions,
+    )
 }

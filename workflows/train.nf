@@ -62,7 +62,7 @@ workflow TRAIN {
     // Every model annotates every genome's test genes
     tested = joinById(genomes, prepared)
         .combine(TG_TRAIN.out.model)
-        .map { genome, trained, model -> genome + [id: nameOf(genome, trained), model: model, into: [], names: [], rejects: []] }
+        .map { genome, trained, model -> genome + [id: nameOf(genome, trained), model: model, into: [], names: [], rejects: [], shown: []] }
     ANNOTATE(tested, settings)
 
     TG_EVALUATE(

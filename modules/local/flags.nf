@@ -32,6 +32,13 @@ def toolFlags(settings) {
             '--complete-only': settings.complete_only,
             '--skip-seqid': settings.skip_seqid?.tokenize(','),
         ],
+        evidence: [
+            '--min-anchor': settings.evidence_min_anchor,
+            '--multimapped': settings.evidence_multimapped,
+            '--noncanonical': settings.evidence_noncanonical,
+            '--min-intron': settings.evidence_min_intron,
+            '--max-intron': settings.evidence_max_intron,
+        ],
         split: [
             '--split': settings.split,
             '--folds': settings.folds ?: 0,

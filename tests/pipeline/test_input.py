@@ -51,6 +51,27 @@ def test_every_fault_of_a_samplesheet_is_named_with_line_and_column(tiny_sheet: 
     assert places(alone.stderr) == places(done.text), "the pipeline and tg-prep samplesheet differ"
 
 
+def test_faults_of_a_sheet_of_evidence_are_named_before_any_task(tiny_sheet: Path) -> None:
+    folder = tiny_sheet.parent
+    lines = tiny_sheet.read_text().splitlines()
+    tiny_sheet.write_text(f"{lines[0]},evidence\n{lines[1]},one.csv\n{lines[2]},two.csv\n")
+    (folder / "here.bed").touch()
+    (folder / "one.csv").write_text("sample,path\na,here.bed\nb,nowhere.bed\nc,\nd,here.bed,leaf,x\n")
+    (folder / "two.csv").write_text("sample,file\na,here.bed\n")
+    done = nextflow.run("--input", str(tiny_sheet), launch_dir=folder)
+    assert done.code == 1
+    for sentence in (
+        "one.csv, line 3, column 'path': 'nowhere.bed': there is no such file",
+        "one.csv, line 4, column 'path': '': is empty",
+        "one.csv, line 5: 4 fields, but the header has 2",
+        "two.csv, line 1, column 'path': this column is missing",
+    ):
+        assert sentence in done.text
+    done = nextflow.run("--input", str(tiny_sheet), "--mode", "train", launch_dir=folder)
+    assert "sample 'one': evidence has no use in --mode train" in done.text
+    assert "Submitted process" not in done.text
+
+
 def places(text: str) -> set[tuple[str, str]]:
     """(line, column) of every fault that is named."""
     return set(re.findall(r"line (\d+)(?:, column '(\w+)')?:", text))

@@ -21,6 +21,10 @@ MODULES = sorted((ROOT / "modules" / "local").glob("tg_*/main.nf"))
 FOR_READERS = {"config_profile_name", "config_profile_description"}
 
 
+#: Subcommands of tools that modules call.
+COMMANDS = ("genes", "split", "folds", "jbrowse", "gather", "usage")
+
+
 def schema_params() -> dict[str, dict[str, Any]]:
     schema = json.loads((ROOT / "nextflow_schema.json").read_text())
     assert [entry["$ref"] for entry in schema["allOf"]] == [f"#/$defs/{name}" for name in schema["$defs"]]
@@ -115,7 +119,7 @@ def flags_of(module: Path) -> tuple[str, str | None, set[str]]:
 def test_every_flag_that_a_module_passes_exists(module: Path) -> None:
     tool, command, flags = flags_of(module)
     assert flags, f"{module} passes no flag"
-    assert flags <= options_of(tool, command if command in ("genes", "split", "folds", "jbrowse") else None)
+    assert flags <= options_of(tool, command if command in COMMANDS else None)
 
 
 #: Flags that no parameter stands for, and why: every other flag of a tool can be set from the pipeline.
@@ -141,6 +145,8 @@ LEFT_OUT = {
         "--seqid": "a part of a genome, for benchmarks",
         "--tracks": "tracks of a genome's shares are not joined; tg-scan alone",
     },
+    "evidence gather": {"--loci": "a share for people who look at one genome"},
+    "evidence usage": {},
     "encode": {"--pool": "must be that of the model's mapping"},
     "generate": {
         "--scan-model": "of --min-region; the embedded models belong together",
@@ -178,8 +184,6 @@ LEFT_OUT = {
     "report": {
         "--differences": "of tg-report alone so far",
         "--params": "pipeline_info has them", "--model": "pipeline_info has its path",
-        "--evidence": "the samplesheet's column evidence is refused so far",
-        "--usage": "the samplesheet's column evidence is refused so far",
     },
     "report folds": {},
     "report jbrowse": {},
@@ -190,7 +194,7 @@ LEFT_OUT = {
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.parent.name)
 def test_every_flag_of_a_tool_has_a_parameter_or_a_reason(module: Path) -> None:
     tool, command, flags = flags_of(module)
-    command = command if command in ("genes", "split", "folds", "jbrowse") else None
+    command = command if command in COMMANDS else None
     left_out = {**LEFT_OUT["all"], **LEFT_OUT[f"{tool} {command}" if command else tool]}
     parameters = parameters_of(tool, command)
     without = [names for names in parameters if not names & (flags | set(left_out))]

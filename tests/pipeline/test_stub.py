@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -84,6 +85,30 @@ def test_shares_of_a_scan_join_in_the_order_of_the_genome(tiny_sheet: Path) -> N
     assert done.code == 0, done.text
     assert done.count()["TG_SCAN"] == 12
     assert done.file("annotation/bare.loci.bed").read_text().split() == [f"{number}/12" for number in range(1, 13)]
+
+
+def test_evidence_of_a_genome_guides_it_alone_and_is_staged_under_names_of_its_own(tiny_sheet: Path) -> None:
+    folder = tiny_sheet.parent
+    lines = tiny_sheet.read_text().splitlines()
+    tiny_sheet.write_text(f"{lines[0]},evidence\n{lines[1]},reads/evidence.csv\n{lines[2]},\n")
+    for place in ("leaf", "root"):
+        (folder / "reads" / place).mkdir(parents=True)
+        (folder / "reads" / place / "SJ.out.tab").touch()
+    rows = 'leaf_1,leaf/SJ.out.tab,"leaf, young"\nroot_1,root/SJ.out.tab,root\n'
+    (folder / "reads" / "evidence.csv").write_text("sample,path,condition\n" + rows)
+    done = stub_run(tiny_sheet)
+    assert done.code == 0, done.text
+    assert done.count() == Counter(
+        TG_PREP=2, TG_EVIDENCE=1, TG_GENERATE=6, TG_BACKMAP=2, TG_USAGE=1, TG_EVALUATE=2, TG_REPORT=1
+    )
+    for name in ("evidence/one.evidence.parquet", "annotation/one.usage.tsv", "annotation/one.psi.tsv"):
+        assert done.file(name).is_file(), name
+    assert not done.file("annotation/two.usage.tsv").exists()
+    staged = [path.read_text() for path in (done.launch_dir / "work").glob("*/*/.command.run")]
+    (gathering,) = (text for text in staged if "TG_EVIDENCE" in text and "tg-evidence" not in text)
+    for number, place in enumerate(("leaf", "root"), start=1):
+        assert re.search(rf"ln -s \S*/reads/{place}/SJ.out.tab inputs/{number}/SJ.out.tab", gathering)
+    assert sum("evidence/one.evidence.parquet" in text for text in staged) >= 3  # the shards of the one genome
 
 
 def test_augment_needs_the_annotation_that_it_adds_to(tiny_sheet: Path) -> None:

@@ -10,9 +10,10 @@ process TG_GENERATE {
     label 'image_torch'
 
     input:
-    tuple val(meta), path(shard), path(model, stageAs: 'model'), path(encodings, stageAs: 'encodings/*') // encodings: of TG_ENCODE, or an empty list
-    path conditions, stageAs: 'conditions/*'                                                          // table of numbers by sample, or an empty list
-    val flags                                                                                         // [ --flag: value ]
+    // encodings: of TG_ENCODE; evidence: of TG_EVIDENCE. Or empty lists.
+    tuple val(meta), path(shard), path(model, stageAs: 'model'), path(encodings, stageAs: 'encodings/*'), path(evidence, stageAs: 'evidence/*')
+    path conditions, stageAs: 'conditions/*' // table of numbers by sample, or an empty list
+    val flags                                // [ --flag: value ]
 
     output:
     tuple val(meta), path("predictions/predictions-*.parquet"), emit: predictions // [ meta, predictions-00000.parquet ]
@@ -23,6 +24,7 @@ process TG_GENERATE {
     script:
     def args   = task.ext.args ?: ''
     def stored = encodings ? '--encodings encodings' : ''
+    def shown  = evidence ? "--evidence ${evidence}" : ''
     def table  = conditions ? "--conditions ${quoted(conditions)}" : ''
     def wanted = meta.condition ? "--condition ${quoted(meta.condition)} ${table}" : ''
     def given  = smallerBatch(meta.condition ? flags : flags + ['--against': null], task.attempt)
@@ -32,7 +34,7 @@ process TG_GENERATE {
         --outdir predictions \\
         --threads ${task.cpus} \\
         --json \\
-        ${stored} ${wanted} ${words(given)} ${args} >| generate.json
+        ${stored} ${shown} ${wanted} ${words(given)} ${args} >| generate.json
 
     cat <<-END_VERSIONS >| versions.yml
     "${task.process}":

@@ -26,8 +26,8 @@ def metaOf(genome) {
 
 workflow ANNOTATE {
     take:
-    genomes  // [ id, shards, rejects, fasta, model, into, names, condition ], into: the user's own GFF3 to be augmented; names: an
-             // annotation whose names are kept; or empty lists
+    genomes  // [ id, shards, rejects, fasta, model, into, names, condition, shown ], into: the user's own GFF3 to be augmented;
+             // names: an annotation whose names are kept; shown: of TG_EVIDENCE; or empty lists
     settings // typed parameters, by name
 
     main:
@@ -38,19 +38,19 @@ workflow ANNOTATE {
     tasks = genomes.flatMap { genome ->
         def shards = [genome.shards].flatten()
         shards.sort { a, b -> b.size() <=> a.size() ?: a.name <=> b.name }
-            .collect { shard -> [groupKey(metaOf(genome), shards.size()), shard, genome.model] }
+            .collect { shard -> [groupKey(metaOf(genome), shards.size()), shard, genome.model, genome.shown] }
     }
     encoded_with = channel.empty()
     if (settings.store_encodings) { // each shard's encodings go on to its own generation task
-        TG_ENCODE(tasks, flags.encode)
+        TG_ENCODE(tasks.map { meta, shard, model, _shown -> [meta, shard, model] }, flags.encode)
         encoded_with = TG_ENCODE.out.versions
         encoded = tasks
-            .map { meta, shard, model -> [keyOf(meta, shard), meta, shard, model] }
+            .map { meta, shard, model, shown -> [keyOf(meta, shard), meta, shard, model, shown] }
             .join(TG_ENCODE.out.encodings.map { meta, stored -> [keyOf(meta, stored), stored] })
-            .map { _key, meta, shard, model, stored -> [meta, shard, model, stored] }
+            .map { _key, meta, shard, model, shown, stored -> [meta, shard, model, stored, shown] }
     }
     else {
-        encoded = tasks.map { meta, shard, model -> [meta, shard, model, []] }
+        encoded = tasks.map { meta, shard, model, shown -> [meta, shard, model, [], shown] }
     }
     TG_GENERATE(encoded, settings.conditions ? file(settings.conditions, glob: false) : [], flags.generate)
     TG_GENERATE.out.differences

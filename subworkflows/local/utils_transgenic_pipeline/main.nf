@@ -4,6 +4,7 @@
  * In: the parameters as Nextflow has them. Out: `settings`, the same typed by their schema, which everything else reads.
  */
 include { faultsOfParams  } from './schema'
+include { readEvidence    } from './schema'
 include { readSamplesheet } from './schema'
 include { readSchema      } from './schema'
 include { typedParams     } from './schema'
@@ -20,15 +21,20 @@ def readSettings(given) {
     return settings
 }
 
-/** One map a genome: id, fasta, annotation, regions, reads, evidence, condition; what a row leaves empty is an empty list. */
+/** One map a genome: id, fasta, annotation, regions, reads, evidence, condition; what a row leaves empty is an empty list.
+ *  `sources`: lines of its sheet of evidence, by column, `path` a file. */
 def readGenomes(settings) {
     def schema = readSchema("${projectDir}/assets/schema_input.json")
     def (rows, faults) = readSamplesheet(file(settings.input, checkIfExists: true, glob: false), schema)
-    stopOn(faults + faultsOfMode(settings, rows), 'The samplesheet')
+    def sheets = rows.findAll { row -> row.evidence }.collectEntries { row -> [row.sample, readEvidence(row.evidence)] }
+    def others = sheets.values().collectMany { _sources, wrong -> wrong }
+    stopOn(faults + others + faultsOfMode(settings, rows), 'The samplesheet')
     log.info(headerText(settings, rows.size()))
     writeParams(settings)
     def columns = schema.items.properties.keySet() - 'sample'
-    return rows.collect { row -> [id: row.sample] + columns.collectEntries { column -> [column, row[column] ?: []] } }
+    return rows.collect { row ->
+        [id: row.sample, sources: sheets[row.sample]?.first() ?: []] + columns.collectEntries { column -> [column, row[column] ?: []] }
+    }
 }
 
 /** The annotation of an earlier run that belongs to a genome, for --mode evaluate. */
@@ -113,6 +119,9 @@ def faultsOfMode(settings, rows) {
         } +
         rows.findAll { row -> row.condition && mode in ['evaluate', 'train'] }.collect { row ->
             "sample '${row.sample}' has a condition, which has no use in --mode ${mode}"
+        } +
+        rows.findAll { row -> mode in ['evaluate', 'train'] && row.evidence }.collect { row ->
+            "sample '${row.sample}': evidence has no use in --mode ${mode}; leave it out"
         } +
         rows.findAll { row -> compared && !predictionOf(settings, row.sample).exists() }.collect { row ->
             "sample '${row.sample}': there is no ${predictionOf(settings, row.sample)}"

@@ -185,3 +185,29 @@ def readSamplesheet(sheet, schema) {
     }
     return [typed, faults]
 }
+
+/** The sheet of tg-evidence as [ rows, faults ]: rows are maps by column, `path` a file. What is in a cell, the tool checks. */
+def readEvidence(sheet) {
+    def lines  = sheet.getText('UTF-8').replace('\uFEFF', '').readLines()
+    def header = lines ? cellsOf(lines[0]) : []
+    if (!('path' in header)) { return [[], ["${place(sheet, 1, 'path')}: this column is missing; it names the files of evidence"]] }
+
+    def faults = []
+    def rows   = []
+    lines.eachWithIndex { line, index ->
+        if (index == 0 || !line.trim()) { return }
+        def cells = cellsOf(line)
+        def row   = header.withIndex().collectEntries { column, i -> [column, i < cells.size() ? cells[i] : ''] }
+        def path  = row.path ? resolvePath(row.path, sheet) : null
+        def fault = path ? faultOfPath(path, [format: 'file-path']) : 'is empty'
+        if (cells.size() > header.size()) {
+            faults << "${place(sheet, index + 1)}: ${cells.size()} fields, but the header has ${header.size()}"
+        }
+        else if (fault) {
+            faults << "${place(sheet, index + 1, 'path')}: '${row.path}': ${fault}"
+        }
+        else { rows << row + [path: path] }
+    }
+    if (!rows && !faults) { faults << "${sheet.name}: no row below the header" }
+    return [rows, faults]
+}
