@@ -152,3 +152,32 @@ def test_the_bare_slice_is_scanned_and_annotated(demo: nextflow.Run) -> None:
     assert figures["gene_exact"] > 0.5  # type: ignore[operator]
     flags = ("--reference", f"{SLICE}.gff3.gz", "--shard-bases", "50000")
     same(annotated(demo.launch_dir / "tool", *flags), published(bare.outdir))
+
+
+def test_evidence_guides_a_run_from_junctions_to_the_report(tmp_path: Path) -> None:
+    """Eight genes of the slice with their introns as the junctions of two tissues, which share out the isoforms."""
+    genes = [gene for gene in read_annotation(f"{SLICE}.gff3.gz").genes if gene.coding_transcripts][:8]
+    seqid = genes[0].seqid
+    loci = [f"{seqid}\t{g.interval.start}\t{g.interval.end}\t{g.id}\t0\t{g.strand}\n" for g in genes]
+    (tmp_path / "loci.bed").write_text("".join(loci))
+    for tissue, reads in (("leaf", 40), ("root", 9)):
+        introns = {(intron.start, intron.end, g.strand) for g in genes for t in g.transcripts for intron in t.introns}
+        lines = [f"{seqid}\tb2h\tintron\t{a + 1}\t{b}\t0\t{s}\t.\tmult={reads};src=E\n" for a, b, s in sorted(introns)]
+        (tmp_path / f"{tissue}.gff").write_text("".join(lines))
+    (tmp_path / "evidence.csv").write_text('sample,path,condition\na,leaf.gff,leaf\nb,root.gff,"root, old"\n')
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(f"sample,fasta,regions,evidence\n{SAMPLE},{SLICE}.fa.gz,loci.bed,evidence.csv\n")
+    done = nextflow.run("--input", str(sheet), "--seed", "1", launch_dir=tmp_path)
+    assert done.code == 0, done.text
+    counts = done.count()
+    assert [counts[name] for name in ("TG_EVIDENCE", "TG_USAGE", "TG_GENERATE", "TG_REPORT")] == [1, 1, 1, 1]
+    inputs = json.loads(done.file(f"evidence/{SAMPLE}.evidence.json").read_text())["inputs"]
+    assert [(one["name"], one["condition"]) for one in inputs] == [("a", "leaf"), ("b", "root, old")]
+    header, *rows = [line.split("\t") for line in done.file(f"annotation/{SAMPLE}.usage.tsv").read_text().splitlines()]
+    assert header[4:] == ["share:leaf", "share:root, old", "reads:leaf", "reads:root, old"]
+    written = {t.id for gene in read_annotation(done.file(f"annotation/{SAMPLE}.gff3")).genes for t in gene.transcripts}
+    assert {row[1] for row in rows} == written
+    shares = [float(row[4]) for row in rows if row[4]]
+    assert shares
+    assert all(0 <= share <= 1 for share in shares)
+    assert "reads across an intron" in done.file("report/report.html").read_text()
