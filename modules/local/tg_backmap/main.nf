@@ -9,15 +9,15 @@ process TG_BACKMAP {
 
     input:
     // into: the user's own GFF3; names: the annotation whose names are kept; rejects: of the preparation, or of the
-    // shares of a scan. Or empty lists.
-    tuple val(meta), path(predictions), path(fasta), path(into, stageAs: 'into/*'), path(names, stageAs: 'names/*'), path(rejects, stageAs: 'earlier/*')
+    // shares of a scan; evidence: of TG_EVIDENCE. Or empty lists.
+    tuple val(meta), path(predictions), path(fasta), path(into, stageAs: 'into/*'), path(names, stageAs: 'names/*'), path(rejects, stageAs: 'earlier/*'), path(evidence, stageAs: 'evidence/*')
     path skip // IDs of genes that get nothing, or an empty list
     val flags // [ --flag: value ]
 
     output:
     tuple val(meta), path("${prefix}.gff3")                                                       , emit: gff3                   // [ meta, sample.gff3 ]
     tuple val(meta), path("${prefix}.rejects.tsv")                                                , emit: rejects                // [ meta, sample.rejects.tsv ]
-    tuple val(meta), path("${prefix}.{gtf,bed,pep.fa,cds.fa,cdna.fa,sites.bw,tbl,submission.tsv}"), emit: others, optional: true // [ meta, file or files ]
+    tuple val(meta), path("${prefix}.{gtf,bed,pep.fa,cds.fa,cdna.fa,sites.bw,tbl,submission.tsv,junctions.tsv}"), emit: others, optional: true // [ meta, file or files ]
     path "versions.yml"                                                                           , emit: versions               // versions.yml
 
     script:
@@ -25,6 +25,7 @@ process TG_BACKMAP {
     def augment = into ? "--into ${into}" : ''
     def named_by = names ? "--names ${names}" : ''
     def earlier = [rejects].flatten().collect { table -> "--earlier-rejects ${table}" }.join(' ')
+    def shown   = evidence ? "--evidence ${evidence}" : ''
     def ids     = into && skip ? "--skip-genes ${skip}" : ''
     prefix      = task.ext.prefix ?: "${meta.id}"
     """
@@ -32,7 +33,7 @@ process TG_BACKMAP {
         --fasta ${fasta} \\
         --out ${prefix}.gff3 \\
         --rejects ${prefix}.rejects.tsv \\
-        ${augment} ${named_by} ${earlier} ${ids} ${words(named(flags, prefix))} ${args}
+        ${augment} ${named_by} ${earlier} ${shown} ${ids} ${words(named(flags, prefix))} ${args}
 
     cat <<-END_VERSIONS >| versions.yml
     "${task.process}":

@@ -72,7 +72,7 @@ workflow ANNOTATE {
         .groupTuple(sort: { a, b -> a.name <=> b.name })
         .map { key, files -> [id: key.target.id, predictions: files] }
     TG_BACKMAP(
-        joinById(genomes, predicted).map { genome -> [[id: genome.id], genome.predictions, genome.fasta, genome.into, genome.names, genome.rejects] },
+        joinById(genomes, predicted).map { genome -> [[id: genome.id], genome.predictions, genome.fasta, genome.into, genome.names, genome.rejects, genome.shown] },
         settings.skip_genes ? file(settings.skip_genes, glob: false) : [],
         flags.backmap,
     )
