@@ -150,12 +150,10 @@ LEFT_OUT = {
     "encode": {"--pool": "must be that of the model's mapping"},
     "generate": {
         "--scan-model": "of --min-region; the embedded models belong together",
-        "--evidence": "the samplesheet's column evidence is refused so far",
-        "--fasta": "of --evidence alone", "--aliases": "of --evidence alone",
+        "--fasta": "of evidence that is not gathered yet", "--aliases": "of evidence that is not gathered yet",
         "--usage": "reads beside differences; tg-generate alone so far",
     },
     "backmap": {
-        "--evidence": "the samplesheet's column evidence is refused so far",
         "--index": "the pipeline's files are not packed",
         "--max-isoforms": "tg-generate has written no more than the parameter --max_isoforms",
     },
