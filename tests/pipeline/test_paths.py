@@ -40,7 +40,8 @@ def test_blanks_and_quotes_reach_the_tools_whole_without_a_home(tmp_path: Path) 
     assert evaluation[evaluation.index("--reference") + 1] == f"reference/{ANNOTATION}"
     (report,) = tools.calls("report")
     assert report[report.index("--title") + 1] == "It's; touch PROOF"
-    assert f"one=reference/1/{ANNOTATION}" in report
+    staged = {report[i + 1].partition("/")[2]: word for i, word in enumerate(report) if word.startswith("--")}
+    assert (staged[ANNOTATION], staged[GENOME]) == ("--reference", "--fasta")
     assert done.file("annotation/one.gff3").is_file()
     assert not list(tmp_path.rglob("PROOF"))
 
