@@ -202,6 +202,7 @@ ELSEWHERE = {"--nproc_per_node", "--keep-genes"}
 UNSET = {
     "annotate": {
         "--into", "--index", "--rejects", "--fasta", "--prediction", "--split", "--shards", "--calibration", "--outdir",
+        "--against", "--condition", "--condition-scale", "--conditions", "--usage",
         "--jitter", "--max-length", "--min-score", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
         "--id-pattern",
     },

@@ -202,7 +202,7 @@ def _scaled(values: npt.NDArray[np.float64], names: Sequence[str], scale: Scale,
             f"{len(rows)} numbers are negative, and no TPM is; the first is {values[rows[0], columns[0]]:g}",
             path=path,
             feature=names[int(rows[0])],
-            hint="give --condition-scale plain where the numbers are no TPM or counts (logs, degrees, doses)",
+            hint="give tg-train --condition-scale plain where the numbers are no TPM or counts (logs, degrees, doses)",
         )
     return np.log2(1.0 + values)
 

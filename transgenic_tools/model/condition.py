@@ -114,7 +114,7 @@ def load_conditions(directory: Path) -> ConditionModel:
         raise MissingInputError(
             "this model has learned no conditions",
             path=directory,
-            hint="train it with tg-train --conditions TABLE --usage JUNCTIONS, or leave --condition out",
+            hint="leave tg-generate --condition out, or train it with tg-train --conditions TABLE --usage JUNCTIONS",
         )
     try:
         described = json.loads(path.read_text("utf-8"))
