@@ -17,6 +17,7 @@ from transgenic_tools.annotate.run import run
 from transgenic_tools.cli.annotate import app
 from transgenic_tools.errors import EXIT_USAGE, MissingInputError, TransgenicError, UsageError
 from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.report.page import _READS_SAID
 from transgenic_tools.scan import run as scan_run
 
 
@@ -72,6 +73,20 @@ def test_results_of_other_settings_do_not_stay_beside_the_new_ones(here: Path, m
     again = run(settings(here, model, reference=here / "a.gff3", sample="one"))
     assert again.evaluation is not None
     assert {"annotation/one.loci.bed", "evaluation/one.json"} <= set(results(here / "out"))
+
+
+def test_evidence_takes_part(here: Path, model: Path) -> None:
+    from transgenic_tools.cli.evidence import app as evidence
+
+    words = f"{here / 'e.csv'} --fasta {here / 'g.fa'} --out {here / 'e.parquet'}"
+    assert CliRunner().invoke(evidence, words.split()).exit_code == 0
+    result = run(settings(here, model, regions=here / "r.bed", evidence=here / "e.parquet"))
+    assert (here / "out" / "annotation" / "g.junctions.tsv").exists()
+    assert _READS_SAID in result.report.read_text()
+    plain = run(settings(here, model, outdir=here / "plain", regions=here / "r.bed"))
+    assert not (here / "plain" / "annotation" / "g.junctions.tsv").exists()
+    assert _READS_SAID not in plain.report.read_text()
+    assert plain.annotation.read_bytes() != result.annotation.read_bytes()
 
 
 def test_augment_keeps_the_users_lines(here: Path, model: Path) -> None:

@@ -37,6 +37,7 @@ class Config:
         regions: Loci alone. With neither of the two the genome is scanned.
         reference: Annotation that the result is held against.
         reads: Long reads, for the evaluation.
+        evidence: File of `tg-evidence`, for generation, support and report.
         aliases: Table of names, where FASTA and annotation call a sequence differently.
         sample: Name of the genome in all results; by default the FASTA's name without its endings.
         model, scan_model: Model directories; None for the embedded ones.
@@ -53,6 +54,7 @@ class Config:
     regions: Path | None = None
     reference: Path | None = None
     reads: Path | None = None
+    evidence: Path | None = None
     aliases: Path | None = None
     sample: str = ""
     model: Path | None = None

@@ -163,7 +163,7 @@ class _Run:
         settings = GenerateConfig(
             shards=loci.shards, model=config.model or default_model_dir(), outdir=self.work / "predictions",
             decoding=config.search, device=config.device, precision=config.precision, batch_bases=config.batch_bases,
-            complete=config.augment, max_length=config.max_window, threads=config.threads,
+            evidence=config.evidence, complete=config.augment, max_length=config.max_window, threads=config.threads,
         )  # fmt: skip
         device = settings.outdir / "generate.json"
 
@@ -188,7 +188,8 @@ class _Run:
             into=config.annotation if config.augment else None, rejects=folder / f"{config.name}.rejects.tsv",
             earlier_rejects=loci.rejects, min_confidence=config.min_gene_confidence, id_prefix=config.id_prefix,
             both_strands=config.both_strands, csq_attributes=config.csq_attributes, names=config.names,
-            submission=config.submission, extend_genes=config.extend_genes, gtf=beside("gtf"), bed=beside("bed"),
+            submission=config.submission, evidence=config.evidence, extend_genes=config.extend_genes,
+            gtf=beside("gtf"), bed=beside("bed"),
             proteins=beside("proteins"), cds=beside("cds"), cdna=beside("cdna"), sites=beside("sites"),
         )  # fmt: skip
 
@@ -247,8 +248,8 @@ class _Run:
         settings = ReportConfig(
             annotations=of(written[0]), references=of(config.compared_with), evaluations=of(evaluation),
             preps=of(loci.summary), rejects=of(written[1]), predictions=predictions.shards,
-            generations=of(predictions.ran), fasta=of(config.fasta), augmented=config.augment, title=config.title,
-            out=folder / "report.html", multiqc=folder / "multiqc",
+            generations=of(predictions.ran), fasta=of(config.fasta), evidence=of(config.evidence),
+            augmented=config.augment, title=config.title, out=folder / "report.html", multiqc=folder / "multiqc",
         )  # fmt: skip
 
         def work() -> list[Path]:
@@ -286,7 +287,7 @@ def _copy(source: Path, target: Path) -> None:
 def _check(config: Config) -> None:
     """Raises MissingInputError before anything is done that a missing file would waste."""
     loci = (config.annotation, config.regions, config.aliases)
-    for path in (config.fasta, *loci, config.reference, config.reads, config.model, config.scan_model):
+    for path in (config.fasta, *loci, config.reference, config.reads, config.model, config.scan_model, config.evidence):
         if path is not None and not path.exists():
             raise MissingInputError("no such file", path=path, hint="check the path")
 

@@ -50,6 +50,7 @@ def annotate(
         Path | None, _file("--reference", "Annotation to compare with; --annotation unless given.")
     ] = None,
     reads: Annotated[Path | None, _file("--reads", "Long reads, FASTA or FASTQ, for the evaluation.")] = None,
+    evidence: Annotated[Path | None, _file("--evidence", "File of tg-evidence: reads take part in the choice.")] = None,
     aliases: Annotated[Path | None, _file("--aliases", "Table: names of one sequence on a line, tabs between.")] = None,
     sample: Annotated[
         str, _file("--sample", "Name of the genome; the FASTA's name unless given.", "-s")
@@ -128,6 +129,7 @@ def annotate(
     asked = {"gtf": gtf, "bed": bed, "proteins": proteins, "cds": cds, "cdna": cdna, "sites": sites}
     config = Config(
         fasta=fasta, outdir=out, annotation=annotation, regions=regions, reference=reference, reads=reads,
+        evidence=evidence,
         aliases=aliases, sample=sample, model=model, scan_model=scan_model, augment=augment, extend_genes=extend_genes,
         skip_seqids=tuple(skip_seqid or ()), scan_min_score=scan_min_score, complete_only=complete_only,
         shard_bases=shard_bases, device=device, precision=precision, batch_bases=batch_bases, max_window=max_window,
