@@ -17,10 +17,13 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "house")
 
 
+#: Of the root logger before any test.
+_LEVEL = logging.getLogger().level
+
+
 @pytest.fixture(autouse=True)
 def _level_of_logging() -> Iterator[None]:
-    """A tool that is called with -q in this process silences it for all that follow."""
-    root = logging.getLogger()
-    before = root.level
+    """A tool called with -q in this process, by a test or by what one needs, silences it for all that follow."""
+    logging.getLogger().setLevel(_LEVEL)
     yield
-    root.setLevel(before)
+    logging.getLogger().setLevel(_LEVEL)
