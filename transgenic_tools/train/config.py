@@ -113,7 +113,7 @@ class Config:
             (0 <= self.ema < 1, "ema", "a number from 0, below 1"),
             (0 <= self.warmup <= 1, "warmup", "a share from 0 to 1"),
             (0 <= self.decay <= 1, "decay", "a share from 0 to 1"),
-            (0 < self.augment_share < math.inf, "augment_share", "a number above 0"),
+            (0 <= self.augment_share < math.inf, "augment_share", "a number from 0"),
             (0 <= self.seed < 1 << 32, "seed", "a whole number from 0, below 2^32"),
             (self.steps >= 1, "steps", "a whole number from 1"),
         )
