@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,16 @@ def cluster() -> Iterator[None]:
     started = slurm.up()
     yield
     slurm.down(started)
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """One test at a time, on whichever worker: there is one cluster, and another's tasks would keep its processors."""
+    lock = nextflow.ROOT / ".cache" / "executors.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -279,6 +280,12 @@ def test_bad_input(tmp_path: Path, fasta: Path) -> None:
         _prep(tmp_path, tmp_path / "none.fa", GOOD)
     with pytest.raises(UsageError, match="either"):
         Config(fasta=fasta, outdir=tmp_path)
+
+
+@pytest.mark.parametrize("window", [{"upstream": 2**40}, {"downstream": -1}, {"jitter": (0, 2**40)}])
+def test_flanks_that_no_memory_holds_are_wrong_usage(window: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"flanks of|--jitter"):
+        WindowConfig(**window)
 
 
 def test_the_command_line(tmp_path: Path, fasta: Path) -> None:

@@ -17,6 +17,8 @@ from transgenic_tools.io.samplesheet import check_sample_name
 ContigEnd = Literal["pad", "clip"]
 Routine = Literal["whole", "cds_overlap", "intron_overlap", "junctions"]
 ROUTINES: tuple[Routine, ...] = ("whole", "cds_overlap", "intron_overlap", "junctions")
+#: Bases; the pipeline's schema has the same limit.
+MOST_FLANK = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +42,14 @@ class WindowConfig:
     overlap: int = 200
 
     def __post_init__(self) -> None:
-        if self.upstream < 0 or self.downstream < 0:
-            raise UsageError(f"flanks of {self.upstream} and {self.downstream} bases", hint="give 0 or more")
-        if self.jitter is not None and not 0 <= self.jitter[0] <= self.jitter[1]:
+        if not (0 <= self.upstream <= MOST_FLANK and 0 <= self.downstream <= MOST_FLANK):
             raise UsageError(
-                f"--jitter {self.jitter[0]} {self.jitter[1]}", hint="give MIN and MAX with 0 <= MIN <= MAX"
+                f"flanks of {self.upstream} and {self.downstream} bases", hint=f"give 0 to {MOST_FLANK} bases"
+            )
+        if self.jitter is not None and not 0 <= self.jitter[0] <= self.jitter[1] <= MOST_FLANK:
+            raise UsageError(
+                f"--jitter {self.jitter[0]} {self.jitter[1]}",
+                hint=f"give MIN and MAX with 0 <= MIN <= MAX <= {MOST_FLANK}",
             )
         if self.routine not in ROUTINES:
             raise UsageError(f"--routine {self.routine}", hint=f"choose one of {', '.join(ROUTINES)}")
