@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import run_command
 from benchmarks.data import prepare, thaliana
 from benchmarks.evidence_inputs import AMOUNTS, Reads, introns_of, shuffled, wrong_strand
 from benchmarks.evidence_real import genes_of_part, real_figures
 from benchmarks.evidence_tools import ROWS, WITH, WITHOUT, Tools, headline, log, run_stringtie
 from benchmarks.table import grid, rewrite
 from benchmarks.windows import Windows, read_windows
-from transgenic_tools.cli._errors import exit_code_of
 from transgenic_tools.evaluate.sides import side_of
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.gff3 import read_annotation
@@ -243,18 +241,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         split=given.split, settings=tuple(given.settings), tools=tuple(given.tools), model=given.model,
         more=tuple(given.more), real=given.real,
     )  # fmt: skip
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    try:
+
+    def work() -> None:
         figures = measure(options)
         if given.record:
             record(figures)
         print(json.dumps(figures, indent=1, sort_keys=True))
-    except Exception as error:
-        if os.environ.get("TRANSGENIC_DEBUG"):
-            raise
-        print(f"benchmarks.evidence: error: {error}", file=sys.stderr)
-        return exit_code_of(error)
-    return 0
+
+    return run_command("benchmarks.evidence", work)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,13 @@ from typing import Any
 
 from benchmarks import data
 from benchmarks.augment import run_augment
+from benchmarks.command import run_command
 from benchmarks.measure import Cost
 from benchmarks.ours import generate, run_ours
 from benchmarks.peers import PEERS, Peer, check_peers, run_peer, write_peer_gff3
 from benchmarks.scaling import run_scaling
 from benchmarks.table import readme_markdown, results_markdown, rewrite
 from benchmarks.windows import Windows, read_windows, sample_evenly, total_bases
-from transgenic_tools.cli._errors import exit_code_of
 from transgenic_tools.errors import TransgenicError
 from transgenic_tools.evaluate.config import Config
 from transgenic_tools.evaluate.output import evaluation_json
@@ -313,15 +313,7 @@ def _options(argv: Sequence[str] | None) -> Options:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code of the command."""
     options = _options(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    try:
-        run(options)
-    except Exception as error:
-        if os.environ.get("TRANSGENIC_DEBUG"):
-            raise
-        print(f"benchmarks.run: error: {error}", file=sys.stderr)
-        return exit_code_of(error)
-    return 0
+    return run_command("benchmarks.run", lambda: run(options))
 
 
 if __name__ == "__main__":

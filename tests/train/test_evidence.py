@@ -10,8 +10,9 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.reading import ReadInterval
 from transgenic_tools.lattice.support import N_EVIDENCE
 from transgenic_tools.lattice.window import WindowInput
-from transgenic_tools.train.evidence import Gold, fit_weights, mean_loss
+from transgenic_tools.train.evidence import fit_weights
 from transgenic_tools.train.examples import Example
+from transgenic_tools.train.scoring import GoldGraph, mean_loss
 from transgenic_tools.train.simulated_evidence import simulate_evidence, thin
 
 
@@ -65,7 +66,7 @@ def test_thinned_counts_are_fewer() -> None:
     assert whole.reads.tolist() == full.reads.tolist()
 
 
-def two_ways(seed: int) -> Gold:
+def two_ways(seed: int) -> GoldGraph:
     """A graph of two paths that DNA cannot tell apart; reads (feature 1) show the known one, noise in the others."""
     rng = np.random.default_rng(seed)
     numbers = rng.normal(0, 0.1, (4, N_EVIDENCE))
@@ -73,11 +74,11 @@ def two_ways(seed: int) -> Gold:
     numbers[known, 1] += 2.0
     path = [known, 2 + known]
     score = rng.normal(0, 1, 4)
-    return Gold(
+    return GoldGraph(
         first=np.array([0, 2, 3, 4, 4]),
         target=np.array([1, 2, 3, 3], dtype=np.int32),
         score=score,
-        numbers=numbers,
+        features=numbers,
         paths=numbers[path].sum(0)[None],
         path_scores=np.array([score[path].sum()]),
     )

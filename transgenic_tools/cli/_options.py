@@ -18,6 +18,8 @@ import typer
 import typer.core
 
 from transgenic_tools import __version__
+from transgenic_tools.choices import Device, Precision
+from transgenic_tools.search.config import Decoding
 
 
 def _print_version(value: bool) -> None:
@@ -40,6 +42,15 @@ JsonOption = Annotated[
 OutdirOption = Annotated[Path, typer.Option("--outdir", "-o", help="Directory for the results; made if missing.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", "-t", min=1, help="CPU threads or worker processes.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of every random choice; same seed, same bytes.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto takes CUDA where there is one.")]
+# of tools that predict
+PrecisionOption = Annotated[
+    Precision, typer.Option(help="auto takes bf16 on CPUs made for it; fp32 gives the same on every processor.")
+]
+BatchBasesOption = Annotated[int, typer.Option(help="Bases in one batch on a GPU; halve it when memory is short.")]
+DecodingOption = Annotated[Decoding, typer.Option(help="Search; all but sample are deterministic.")]
+NumBeamsOption = Annotated[int, typer.Option(help="Hypotheses kept for each gene (beam).")]
+MaxIsoformsOption = Annotated[int, typer.Option(help="Most transcripts for each gene.")]
 
 
 def _with_files(arguments: Sequence[str]) -> list[str]:

@@ -13,10 +13,15 @@ from typing import Annotated, Any
 import typer
 
 from transgenic_tools.annotate.config import ENDINGS, Config
-from transgenic_tools.choices import Device, Precision
 from transgenic_tools.cli._errors import entry_point
 from transgenic_tools.cli._options import (
+    BatchBasesOption,
+    DecodingOption,
+    DeviceOption,
     JsonOption,
+    MaxIsoformsOption,
+    NumBeamsOption,
+    PrecisionOption,
     QuietOption,
     SeedOption,
     VerboseOption,
@@ -25,7 +30,7 @@ from transgenic_tools.cli._options import (
     say_json,
     usable_cores,
 )
-from transgenic_tools.search.config import Decoding, DecodingConfig
+from transgenic_tools.search.config import DecodingConfig
 
 app = new_app("Annotate a genome: find loci or take yours, write all isoforms, evaluate, report.")
 
@@ -70,11 +75,9 @@ def annotate(
     ] = False,
     model: Annotated[Path | None, _file("--model", "Model directory; the embedded model unless given.", "-m")] = None,
     scan_model: Annotated[Path | None, _file("--scan-model", "Model directory of the scan.")] = None,
-    decoding: Annotated[
-        Decoding, typer.Option(help="Search; all but sample are deterministic.")
-    ] = DecodingConfig.decoding,
-    num_beams: Annotated[int, typer.Option(help="Hypotheses kept for each gene (beam).")] = DecodingConfig.num_beams,
-    max_isoforms: Annotated[int, typer.Option(help="Most transcripts for each gene.")] = DecodingConfig.max_isoforms,
+    decoding: DecodingOption = DecodingConfig.decoding,
+    num_beams: NumBeamsOption = DecodingConfig.num_beams,
+    max_isoforms: MaxIsoformsOption = DecodingConfig.max_isoforms,
     min_confidence: Annotated[
         float, typer.Option(help="Leave out transcripts less probable than this; a gene's best one stays.")
     ] = DecodingConfig.min_confidence,
@@ -82,13 +85,9 @@ def annotate(
         float, typer.Option(help="Leave out whole genes (--augment: isoforms) whose best is less probable than this.")
     ] = Config.min_gene_confidence,
     seed: SeedOption = DecodingConfig.seed,
-    device: Annotated[Device, typer.Option(help="auto takes CUDA where there is one.")] = Config.device,
-    precision: Annotated[
-        Precision, typer.Option(help="auto takes bf16 on CPUs made for it; fp32 gives the same on every processor.")
-    ] = Config.precision,
-    batch_bases: Annotated[
-        int, typer.Option(help="Bases in one batch on a GPU; halve it when memory is short.")
-    ] = Config.batch_bases,
+    device: DeviceOption = Config.device,
+    precision: PrecisionOption = Config.precision,
+    batch_bases: BatchBasesOption = Config.batch_bases,
     max_window: Annotated[
         int | None, _file("--max-window", "Leave out windows of more bases; by default those that do not fit.")
     ] = None,

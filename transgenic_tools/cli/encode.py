@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-from transgenic_tools.choices import Device
 from transgenic_tools.cli._errors import entry_point
 from transgenic_tools.cli._options import (
+    DeviceOption,
     JsonOption,
     OutdirOption,
     QuietOption,
@@ -45,7 +45,7 @@ def encode(
     batch_bases: Annotated[
         int, typer.Option(min=1, help="Bases of the windows encoded together.")
     ] = Config.batch_bases,
-    device: Annotated[Device, typer.Option(help="auto takes CUDA where there is one.")] = Config.device,
+    device: DeviceOption = Config.device,
     threads: ThreadsOption = Config.threads,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Encode again what is there already.")] = False,
     json_summary: JsonOption = None,

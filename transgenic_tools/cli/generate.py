@@ -13,12 +13,18 @@ from typing import Annotated
 
 import typer
 
-from transgenic_tools.choices import Device, Precision, Split
+from transgenic_tools.choices import Split
 from transgenic_tools.cli._errors import entry_point
 from transgenic_tools.cli._evidence import evidence_file
 from transgenic_tools.cli._options import (
+    BatchBasesOption,
+    DecodingOption,
+    DeviceOption,
     JsonOption,
+    MaxIsoformsOption,
+    NumBeamsOption,
     OutdirOption,
+    PrecisionOption,
     QuietOption,
     SeedOption,
     ThreadsOption,
@@ -29,7 +35,7 @@ from transgenic_tools.cli._options import (
     set_up_logging,
 )
 from transgenic_tools.generate.config import Config
-from transgenic_tools.search.config import Decoding, DecodingConfig
+from transgenic_tools.search.config import DecodingConfig
 
 app = new_app("Generate the transcripts of every gene in gene shards.")
 
@@ -41,11 +47,9 @@ def generate(
     model: Annotated[
         Path | None, typer.Option("--model", "-m", help="Model directory; default: the embedded model.")
     ] = None,
-    decoding: Annotated[
-        Decoding, typer.Option(help="Search; all but sample are deterministic.")
-    ] = DecodingConfig.decoding,
-    num_beams: Annotated[int, typer.Option(help="Hypotheses kept for each gene (beam).")] = DecodingConfig.num_beams,
-    max_isoforms: Annotated[int, typer.Option(help="Most transcripts for each gene.")] = DecodingConfig.max_isoforms,
+    decoding: DecodingOption = DecodingConfig.decoding,
+    num_beams: NumBeamsOption = DecodingConfig.num_beams,
+    max_isoforms: MaxIsoformsOption = DecodingConfig.max_isoforms,
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -63,13 +67,9 @@ def generate(
         bool, typer.Option("--complete", help="Known transcripts in the shards are the prompt; write further ones.")
     ] = False,
     split: Annotated[Split | None, typer.Option(help="Only genes of this split.")] = None,
-    device: Annotated[Device, typer.Option(help="auto takes CUDA where there is one.")] = Config.device,
-    precision: Annotated[
-        Precision, typer.Option(help="auto takes bf16 on CPUs made for it; fp32 gives the same on every processor.")
-    ] = Config.precision,
-    batch_bases: Annotated[
-        int, typer.Option(help="Bases in one batch on a GPU; halve it when memory is short.")
-    ] = Config.batch_bases,
+    device: DeviceOption = Config.device,
+    precision: PrecisionOption = Config.precision,
+    batch_bases: BatchBasesOption = Config.batch_bases,
     threads: ThreadsOption = Config.threads,
     max_length: Annotated[
         int | None, typer.Option(help="Leave out windows of more bases; by default those that do not fit the memory.")

@@ -9,7 +9,7 @@ right the model is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,10 +84,9 @@ def pair_of(
     return Pair(name=names[0], against=names[1], mean=both(None), members=members)
 
 
-def usage_in(reader: Reader, codes: WindowInput, scores: BaseScores, condition: Condition | None) -> Usage:
+def usage_in(reader: Reader, window: WindowInput, scores: BaseScores, condition: Condition | None) -> Usage:
     """Usage of the introns of a window that was read already, in a condition."""
-    window = WindowInput(codes=codes.codes, evidence=codes.evidence, condition=condition)
-    graph, _ = reader.graph_of(window, scores, 0)
+    graph, _ = reader.graph_of(replace(window, condition=condition), scores, 0)
     return {} if graph is None else intron_usage(graph.graph, least=1e-6)
 
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
+import numpy as np
+
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval, merge
 from transgenic_tools.lattice.vocabulary import Site
@@ -66,6 +68,8 @@ SITE_OF_KIND: tuple[int, ...] = tuple(
 
 DONOR_KINDS = frozenset(kind for kind in Kind if SITE_OF_KIND[kind] == Site.DONOR)
 ACCEPTOR_KINDS = frozenset(kind for kind in Kind if SITE_OF_KIND[kind] == Site.ACCEPTOR)
+#: (N_KINDS,) by kind, for arrays of states.
+IS_DONOR = np.array([kind in DONOR_KINDS for kind in Kind])
 
 
 def path_to_transcript(kinds: Sequence[int], positions: Sequence[int], *, transcript_id: str) -> Transcript:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.evidence import WindowEvidence
-from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, Kind
+from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, IS_DONOR, Kind
 from transgenic_tools.lattice.graph import Graph, backward
 
 Ints = npt.NDArray[np.int64]
@@ -39,7 +39,6 @@ N_EVIDENCE = len(EVIDENCE_FEATURES)
 #: Bases on either side of an intron in which junctions show that the region is read.
 NEARBY = 1_000
 _SHOWN, _READS, _SHARE, _LEVEL, _INPUTS, RIVAL_READS, NEARBY_READS, _OVER, _CHAIN = range(N_EVIDENCE)
-_IS_DONOR = np.array([kind in DONOR_KINDS for kind in Kind])
 #: Kinds whose segments are exons, and those whose segments begin, or end, behind the site's base.
 _IS_EXON = np.array([kind in (Kind.TSS, Kind.START, Kind.STOP) or kind in ACCEPTOR_KINDS for kind in Kind])
 _BEGINS_BEHIND = np.array([kind == Kind.STOP or kind in ACCEPTOR_KINDS for kind in Kind])
@@ -63,7 +62,7 @@ class Support:
     plain: Graph
 
 
-def _strongest_at(place: Ints, reads: Floats) -> Floats:
+def strongest_at(place: Ints, reads: Floats) -> Floats:
     """Reads of the strongest junction at the same place. Shape (J,)."""
     places, number = np.unique(place, return_inverse=True)
     strongest = np.zeros(len(places))
@@ -115,7 +114,7 @@ def _describe(kind, position, first, target, junctions, rivals, exons, out, junc
             to = target[edge]
             end = position[to] + (1 if _ENDS_BEHIND[kind[to]] else 0)
             row = out[edge]
-            if _IS_DONOR[k]:
+            if IS_DONOR[k]:
                 at = _find(starts, ends, begin, end)
                 junction_of[edge] = at
                 if at >= 0:
@@ -147,8 +146,8 @@ def edge_evidence(graph: Graph, evidence: WindowEvidence) -> tuple[Floats, Ints]
 
     Shapes (M, N_EVIDENCE) and (M,).
     """
-    at_donor = _strongest_at(evidence.start, evidence.reads)
-    at_acceptor = _strongest_at(evidence.end, evidence.reads)
+    at_donor = strongest_at(evidence.start, evidence.reads)
+    at_acceptor = strongest_at(evidence.end, evidence.reads)
     share = np.log((evidence.reads + 1.0) / (np.maximum(at_donor, at_acceptor) + 1.0))
     level = np.log((evidence.reads + 1.0) / (evidence.reads.max(initial=0.0) + 1.0))
     out, junction_of = np.zeros((graph.n_edges, N_EVIDENCE)), np.full(graph.n_edges, -1, dtype=np.int64)

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transgenic_tools.lattice.grammar import DONOR_KINDS, Kind
+from transgenic_tools.lattice.grammar import IS_DONOR
 from transgenic_tools.lattice.graph import Graph, edge_shares
 
 #: Introns of a window, as first and last base, with their shares.
 Usage = Mapping[tuple[int, int], float]
 #: The rival of an intron takes or gives so much of what the intron gives or takes.
 _RIVAL = 0.5
-_IS_DONOR = np.array([kind in DONOR_KINDS for kind in Kind])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ def intron_usage(graph: Graph, *, least: float = 0.0) -> dict[tuple[int, int], f
     """Share of each intron over all paths of a graph, where it is `least` at least."""
     shares = edge_shares(graph.first, graph.target, graph.score, graph.beta)
     source = np.repeat(np.arange(graph.n_states), np.diff(graph.first))
-    introns = np.flatnonzero(_IS_DONOR[graph.kind[source]] & (shares > 0.0))
+    introns = np.flatnonzero(IS_DONOR[graph.kind[source]] & (shares > 0.0))
     usage: dict[tuple[int, int], float] = {}
     donors, acceptors = graph.position[source[introns]], graph.position[graph.target[introns]]
     for donor, acceptor, share in zip(donors.tolist(), acceptors.tolist(), shares[introns].tolist(), strict=True):

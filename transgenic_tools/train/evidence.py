@@ -27,7 +27,6 @@ from transgenic_tools.io.junctions import EvidenceFile, EvidenceOfWindows
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import read_shard
 from transgenic_tools.lattice.evidence import WindowEvidence
-from transgenic_tools.lattice.graph import backward
 from transgenic_tools.lattice.paths import find_paths
 from transgenic_tools.lattice.support import EVIDENCE_FEATURES, N_EVIDENCE
 from transgenic_tools.model.evidence import EvidenceScoring, write_evidence_scoring
@@ -39,7 +38,7 @@ from transgenic_tools.train.calibration import Samples, collect, fit
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example, example_from_row
 from transgenic_tools.train.metrics import jittered_items
-from transgenic_tools.train.scoring import descend, expected_features
+from transgenic_tools.train.scoring import GoldGraph, descend, known_paths, mean_loss
 from transgenic_tools.train.simulated_evidence import simulate_evidence, thin
 
 logger = logging.getLogger(__name__)
@@ -50,33 +49,9 @@ DEPTHS, MOST_THINNED, WINDOWS = (1.0, 30.0), 300.0, 2
 _WITH_LOSS, _LOSS = 0.5, 0.1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gold:
-    """One graph with the numbers of its edges (M, N_EVIDENCE), and of its K known paths their sums and DNA's scores."""
-
-    first: npt.NDArray[np.int64]
-    target: npt.NDArray[np.int32]
-    score: Floats
-    numbers: Floats
-    paths: Floats
-    path_scores: Floats
-
-
-def mean_loss(graphs: Sequence[Gold], weights: Floats) -> tuple[float, Floats]:
-    """Mean negative log-probability of any known path, and its gradient (N_EVIDENCE,)."""
-    loss, gradient = 0.0, np.zeros(N_EVIDENCE)
-    for gold in graphs:
-        score = gold.score + gold.numbers @ weights
-        beta = backward(gold.first, gold.target, score)
-        totals = gold.path_scores + gold.paths @ weights
-        share = np.exp(totals - totals.max())
-        loss += beta[0] - totals.max() - np.log(share.sum())
-        gradient += expected_features(gold.first, gold.target, score, beta, gold.numbers)
-        gradient -= (share / share.sum()) @ gold.paths
-    return loss / max(len(graphs), 1), gradient / max(len(graphs), 1)
-
-
-def fit_weights(graphs: Sequence[Gold], *, iterations: int = 150, ridge: float = 2.0) -> tuple[Floats, float, float]:
+def fit_weights(
+    graphs: Sequence[GoldGraph], *, iterations: int = 150, ridge: float = 2.0
+) -> tuple[Floats, float, float]:
     """Weights from 0 on; and the loss before and after.
 
     Args:
@@ -116,7 +91,7 @@ def with_evidence(
     return examples
 
 
-def gold_graphs(reader: Reader, examples: Sequence[Example], *, seed: int) -> list[Gold]:
+def gold_graphs(reader: Reader, examples: Sequence[Example], *, seed: int) -> list[GoldGraph]:
     """Graphs of jittered windows whose known transcripts follow the grammar."""
     graphs = []
     for item in jittered_items(examples, seed=seed):
@@ -124,19 +99,9 @@ def gold_graphs(reader: Reader, examples: Sequence[Example], *, seed: int) -> li
         sites, _ = reader.read_window(cropped.window)
         if sites is None or sites.support is None:
             continue
-        paths = [list(path.edges) for path in find_paths(sites.graph, cropped.transcripts)]
-        if paths:
-            support, plain = sites.support, sites.support.plain
-            graphs.append(
-                Gold(
-                    first=plain.first,
-                    target=plain.target,
-                    score=plain.score,
-                    numbers=support.numbers,
-                    paths=np.array([support.numbers[path].sum(0) for path in paths]),
-                    path_scores=np.array([plain.score[path].sum() for path in paths]),
-                )
-            )
+        if paths := find_paths(sites.graph, cropped.transcripts):
+            support = sites.support
+            graphs.append(known_paths(support.plain, support.plain.score, support.numbers, paths))
     return graphs
 
 

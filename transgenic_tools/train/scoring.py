@@ -19,7 +19,7 @@ from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.graph import Graph, backward
 from transgenic_tools.lattice.paths import Path
-from transgenic_tools.lattice.scoring import CONTENT, N_WEIGHTS, pack_weights, unpack_weights
+from transgenic_tools.lattice.scoring import CONTENT, pack_weights, unpack_weights
 
 logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
@@ -30,19 +30,40 @@ _CONTENT_UNIT = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class GoldGraph:
-    """One graph with its edge features (M, N_WEIGHTS) and the gold path's feature sum."""
+    """One graph whose weights are fitted: W features of each of its M edges, and its K known paths.
+
+    Attributes:
+        score: (M,) of every edge, what no weight changes.
+        features: (M, W).
+        paths, path_scores: (K, W) and (K,), the sums of both along each known path.
+    """
 
     first: npt.NDArray[np.int64]
     target: npt.NDArray[np.int32]
+    score: Floats
     features: Floats
-    gold: Floats
+    paths: Floats
+    path_scores: Floats
 
 
 def gold_graph(graph: Graph, path: Path) -> GoldGraph:
-    """The graph as the fit sees it."""
+    """The graph as the fit of its own scores sees it."""
     features = graph.score_features()
     features[:, CONTENT] = graph.content / _CONTENT_UNIT
-    return GoldGraph(first=graph.first, target=graph.target, features=features, gold=features[list(path.edges)].sum(0))
+    return known_paths(graph, np.zeros(graph.n_edges), features, [path])
+
+
+def known_paths(graph: Graph, score: Floats, features: Floats, paths: Sequence[Path]) -> GoldGraph:
+    """A graph with fixed scores (M,), features (M, W), and paths known to be right."""
+    along = [list(path.edges) for path in paths]
+    return GoldGraph(
+        first=graph.first,
+        target=graph.target,
+        score=score,
+        features=features,
+        paths=np.array([features[edges].sum(0) for edges in along]),
+        path_scores=np.array([score[edges].sum() for edges in along]),
+    )
 
 
 @kernel
@@ -77,14 +98,17 @@ def _for_file(weights: Floats) -> ScoringConfig:
 
 
 def mean_loss(graphs: Sequence[GoldGraph], weights: Floats) -> tuple[float, Floats]:
-    """Mean negative log-probability of the gold paths, and its gradient (N_WEIGHTS,)."""
-    loss, gradient = 0.0, np.zeros(N_WEIGHTS)
+    """Mean negative log-probability of any of the known paths, and its gradient (W,)."""
+    loss, gradient = 0.0, np.zeros(len(weights))
     for graph in graphs:
-        score = graph.features @ weights
+        score = graph.score + graph.features @ weights
         beta = backward(graph.first, graph.target, score)
-        loss += beta[0] - graph.gold @ weights
-        gradient += expected_features(graph.first, graph.target, score, beta, graph.features) - graph.gold
-    return loss / len(graphs), gradient / len(graphs)
+        totals = graph.path_scores + np.array([path @ weights for path in graph.paths])
+        share = np.exp(totals - totals.max())
+        loss += beta[0] - totals.max() - np.log(share.sum())
+        known = (share / share.sum()) @ graph.paths
+        gradient += expected_features(graph.first, graph.target, score, beta, graph.features) - known
+    return loss / max(len(graphs), 1), gradient / max(len(graphs), 1)
 
 
 def descend(

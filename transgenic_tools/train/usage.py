@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.lattice.condition import ACCEPTOR_SIDE, DONOR_SIDE
+from transgenic_tools.lattice.support import strongest_at
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -97,12 +98,7 @@ def _enough(reads: Floats) -> bool:
 def clean(junctions: GeneJunctions) -> GeneJunctions:
     """Without junctions that are too weak to say anything."""
     total = junctions.reads.sum(1)
-    strongest = np.zeros(len(junctions))
-    for ends in (junctions.donor, junctions.acceptor):
-        places, number = np.unique(ends, return_inverse=True)
-        most = np.zeros(len(places))
-        np.maximum.at(most, number, total)
-        strongest = np.maximum(strongest, most[number])
+    strongest = np.maximum(strongest_at(junctions.donor, total), strongest_at(junctions.acceptor, total))
     return junctions.take((total >= LEAST_READS) & (total >= LEAST_SHARE * strongest))
 
 
