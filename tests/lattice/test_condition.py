@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.lattice.test_graph import GRAMMAR, few_candidates, random_window
+from tests.lattice.test_graph import random_graph
 from transgenic_tools.lattice.condition import BINS, MOST_SHIFT, N_SIDES, ConditionLayer, kmer_codes
-from transgenic_tools.lattice.config import ScoringConfig
-from transgenic_tools.lattice.graph import build_graph
 from transgenic_tools.lattice.usage import differences, intron_usage
 from transgenic_tools.lattice.window import WindowInput
 
@@ -75,11 +73,7 @@ def test_kmers_with_unknown_bases_or_past_the_end_are_none() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_usage_of_introns_is_that_of_all_paths(seed: int) -> None:
-    sequence, sites, contents = random_window(seed)
-    graph = build_graph(
-        WindowInput.of(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(),
-        candidates=few_candidates(sequence, sites),
-    )  # fmt: skip
+    graph = random_graph(seed)
     if graph is None:
         pytest.skip("no path")
     expected: dict[tuple[int, int], float] = {}

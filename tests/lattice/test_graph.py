@@ -51,6 +51,15 @@ def few_candidates(sequence: str, sites: np.ndarray, code: GeneticCode = STANDAR
     )
 
 
+def random_graph(seed: int) -> Graph | None:
+    """Of a random window with few candidates; None where it holds no transcript."""
+    sequence, sites, contents = random_window(seed)
+    return build_graph(
+        WindowInput.of(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(),
+        candidates=few_candidates(sequence, sites),
+    )  # fmt: skip
+
+
 def introns_between(
     candidates: Candidates, sequence: str, code: GeneticCode, low: int, high: int
 ) -> Iterator[list[tuple[int, int]]]:

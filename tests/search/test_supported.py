@@ -7,10 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.lattice.test_graph import GRAMMAR, few_candidates, random_window
-from transgenic_tools.lattice.config import ScoringConfig
-from transgenic_tools.lattice.graph import Graph, best_path, build_graph
-from transgenic_tools.lattice.window import WindowInput
+from tests.lattice.test_graph import random_graph
+from transgenic_tools.lattice.graph import Graph, best_path
 from transgenic_tools.search.supported import BestPaths
 
 
@@ -26,11 +24,7 @@ def all_paths(graph: Graph, state: int = 0) -> Iterator[tuple[int, ...]]:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_best_path_through_an_edge(seed: int) -> None:
-    sequence, sites, contents = random_window(seed)
-    graph = build_graph(
-        WindowInput.of(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(),
-        candidates=few_candidates(sequence, sites),
-    )  # fmt: skip
+    graph = random_graph(seed)
     if graph is None:
         return  # most random windows hold a transcript, see below
     paths = BestPaths(graph)
@@ -44,12 +38,4 @@ def test_the_best_path_through_an_edge(seed: int) -> None:
 
 
 def test_most_random_windows_hold_a_transcript() -> None:
-    graphs = 0
-    for seed in range(30):
-        sequence, sites, contents = random_window(seed)
-        graph = build_graph(
-            WindowInput.of(sequence), sites, contents, grammar=GRAMMAR, scoring=ScoringConfig(),
-            candidates=few_candidates(sequence, sites),
-        )  # fmt: skip
-        graphs += graph is not None
-    assert graphs > 8
+    assert sum(random_graph(seed) is not None for seed in range(30)) > 8
