@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.executors)
-            item.add_marker(pytest.mark.xdist_group("executors"))
 
 
 @pytest.fixture(scope="session")
@@ -39,16 +37,6 @@ def cluster() -> Iterator[None]:
     started = slurm.up()
     yield
     slurm.down(started)
-
-
-@pytest.fixture(autouse=True)
-def alone() -> Iterator[None]:
-    """One test at a time, on whichever worker: there is one cluster, and another's tasks would keep its processors."""
-    lock = nextflow.ROOT / ".cache" / "executors.lock"
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from tests.house.test_wheel import ROOT, must, uv
 from transgenic_tools import __version__
 from transgenic_tools.provenance import file_sha256
 
-pytestmark = pytest.mark.xdist_group("release")  # one clone, one build
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 

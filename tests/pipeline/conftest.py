@@ -14,8 +14,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.pipeline)
-            group = "modes" if item.path.name in ("test_modes.py", "test_docs.py") else "pipeline"
-            item.add_marker(pytest.mark.xdist_group(group))  # each group keeps to one worker
 
 
 @pytest.fixture(scope="session")
