@@ -25,12 +25,13 @@ WINDOW_FLAGS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Genome:
-    """A genome with its annotation."""
+    """A genome with its annotation; `flags` are further ones of tg-prep."""
 
     sample: str
     fasta: Path
     annotation: Path
     split: str
+    flags: tuple[str, ...] = ()
 
 
 def _package_data() -> Path:
@@ -65,7 +66,8 @@ def prepare(genome: Genome, windows: str, cache: Path) -> Path:
     outdir = cache / "shards" / f"{genome.sample}.{windows}"
     command = [
         str(tool("tg-prep")), "genes", "--fasta", str(genome.fasta), "--annotation", str(genome.annotation),
-        "--sample", genome.sample, "--split", genome.split, *WINDOW_FLAGS[windows], "--outdir", str(outdir), "--quiet",
+        "--sample", genome.sample, "--split", genome.split, *WINDOW_FLAGS[windows], *genome.flags,
+        "--outdir", str(outdir), "--quiet",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

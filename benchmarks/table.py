@@ -255,11 +255,12 @@ def _other_species(species: Metrics) -> str:
     """Sets of other species, where they were measured."""
     rows = [
         [
-            name,
+            found["title"],
             f"{found['transgenic']['gene_exact']:.3f}",
             f"{found['augustus']['gene_exact']:.3f}" if "augustus" in found else "",
         ]
-        for name, found in species.items()
+        for found in species.values()
+        if "transgenic" in found
     ]
     if not rows:
         return ""
