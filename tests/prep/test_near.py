@@ -51,7 +51,7 @@ def test_near_copies_are_found() -> None:
     ]
     found = {near.gene_id: near for near in find_near(held_out, learned)}
     assert set(found) == {"copy", "near", "half"}
-    assert found["copy"].held_out == "held"
+    assert found["copy"].of == ("s", "held")
     assert found["copy"].share == 1
     assert found["near"].share < 1
 

@@ -31,6 +31,7 @@ from transgenic_tools.cli._options import (
     set_up_logging,
     usable_cores,
 )
+from transgenic_tools.cli.prep_leaks import leaks
 from transgenic_tools.cli.prep_lift import lift
 from transgenic_tools.cli.prep_split import split as split_shards
 from transgenic_tools.io.files import unzipped_ahead
@@ -206,6 +207,7 @@ def _report(summary: dict[str, Any], as_json: Path | None) -> None:
             log.info("%s: %s", action, ", ".join(f"{n} {code}" for code, n in summary[action].items()))
 
 
+app.command()(leaks)
 app.command()(lift)
 app.command("split")(split_shards)
 

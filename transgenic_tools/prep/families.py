@@ -73,7 +73,7 @@ class Result:
         }
 
 
-def _key(row: GeneRow) -> str:
+def gene_key(row: GeneRow) -> str:
     """Name of a gene among those of all genomes; no sample name holds a blank."""
     return f"{row.sample} {row.gene_id}"
 
@@ -91,7 +91,7 @@ def _proteins(shards: tuple[Path, ...]) -> dict[str, str]:
     proteins: dict[str, str] = {}
     for path in shards:
         for row in read_shard(path):
-            key = _key(row)
+            key = gene_key(row)
             if key in proteins:
                 raise BadInputError(
                     f"sample {row.sample!r} has this gene twice",
@@ -107,7 +107,7 @@ def _decided(
     rows: Iterator[GeneRow], group_of: Mapping[str, str], splits: Mapping[str, Split], folds: int
 ) -> Iterator[GeneRow]:
     for row in rows:
-        group = group_of[_key(row)]
+        group = group_of[gene_key(row)]
         split = splits[group]
         yield replace(row, split=split, fold=fold_of(group, folds) if folds and split != "test" else None)
 

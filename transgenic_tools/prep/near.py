@@ -24,11 +24,11 @@ from transgenic_tools.provenance import write_aside
 
 @dataclass(frozen=True)
 class Near:
-    """A gene, and the held-out gene that it is like; `share` of the shorter CDS is the same bases."""
+    """A gene, and sample and ID of the held-out gene that it is like; `share` of the shorter CDS is the same bases."""
 
     gene_id: str
     sample: str
-    held_out: str
+    of: tuple[str, str]
     share: float
 
 
@@ -49,18 +49,23 @@ def find_near(
     """
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "held_out.fa"
-        path.write_text("".join(f">{row.gene_id}\n{longest_cds(row)}\n" for row in held_out if row.gsf))
+        names: list[tuple[str, str]] = []  # two genomes may use one ID
+        with path.open("w") as handle:
+            for row in held_out:
+                if row.gsf:
+                    handle.write(f">{len(names)}\n{longest_cds(row)}\n")
+                    names.append((row.sample, row.gene_id))
         aligner = mappy.Aligner(str(path), preset="asm20", best_n=5)
         for row in learned:
             if not row.gsf:
                 continue
             coding = longest_cds(row)
             hits = [
-                (hit.mlen / min(len(coding), hit.ctg_len), hit.ctg)
+                (hit.mlen / min(len(coding), hit.ctg_len), names[int(hit.ctg)])
                 for hit in aligner.map(coding)
                 if hit.strand > 0 and hit.mlen >= min_identity * hit.blen
             ]
-            share, like = max(hits, default=(0.0, ""))
+            share, like = max(hits, default=(0.0, ("", "")))
             if share >= min_share:
                 yield Near(row.gene_id, row.sample, like, round(share, 3))
 
@@ -75,7 +80,7 @@ def main() -> None:
     held_out = (row for row in read_shard(given.held_out) if given.split in (None, row.split))
     found = list(find_near(held_out, read_shard(given.learned)))
     for near in found:
-        print(f"{near.sample}\t{near.gene_id}\t{near.held_out}\t{near.share}")
+        print(f"{near.sample}\t{near.gene_id}\t{near.of[1]}\t{near.share}")
     with write_aside(given.out) as aside:
         aside.write_text("".join(f"{near.gene_id}\n" for near in found))
 

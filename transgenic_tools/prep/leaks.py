@@ -1,0 +1,148 @@
+"""Do genes that a model is measured on stand too near to genes that it learns from, in any genome?
+
+In: gene shards of all genomes, with their splits. Out: a table of pairs, and counts by held-out and learned genome.
+A surprise: of the two kinds, only a `copy` (see `prep.near`) makes `strict` fail. A `relative` (proteins that share
+k-mers, see `prep.homology`) is what a split by homology excludes, and any other split has many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transgenic_tools.choices import Split
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.io.lists import read_ids
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import expand_shards, read_shard
+from transgenic_tools.prep.families import gene_key, protein_of
+from transgenic_tools.prep.homology import related, sketch
+from transgenic_tools.prep.near import find_near
+from transgenic_tools.provenance import write_aside
+
+HEADER = ("kind", "held_out_sample", "held_out_gene", "learned_sample", "learned_gene", "share")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What to check.
+
+    Attributes:
+        shards: Files or directories, of all genomes.
+        out: The table.
+        held_out: Split of the genes that are measured on; those of `train` are learned.
+        exclude: Sample and a list of its genes that are not learned, as a sheet of genomes has it.
+        strict: Fail where a held-out gene has a near copy among the learned.
+    """
+
+    shards: tuple[Path, ...]
+    out: Path
+    held_out: Split = "test"
+    exclude: tuple[tuple[str, Path], ...] = ()
+    strict: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leak:
+    """A pair of genes; `share` of the shorter CDS is the same, None for a relative."""
+
+    kind: str
+    held_out: tuple[str, str]
+    learned: tuple[str, str]
+    share: float | None = None
+
+    def line(self) -> str:
+        share = "" if self.share is None else f"{self.share:.3f}"
+        return "\t".join((self.kind, *self.held_out, *self.learned, share))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Counts of genes by sample, and the pairs."""
+
+    held_out: Mapping[str, int]
+    learned: Mapping[str, int]
+    leaks: tuple[Leak, ...]
+
+    def touched(self, kind: str, held_out: str, learned: str | None = None) -> int:
+        """Genes of a held-out sample that have a leak of this kind, in one learned sample or in any."""
+        return len({
+            leak.held_out for leak in self.leaks
+            if (leak.kind, leak.held_out[0]) == (kind, held_out) and learned in (None, leak.learned[0])
+        })  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "held_out": dict(self.held_out),
+            "learned": dict(self.learned),
+            "leaks": [
+                {"held_out": sample, "learned": other, **{k: self.touched(k, sample, other) for k in KINDS}}
+                for sample in self.held_out
+                for other in self.learned
+            ],
+            "held_out_genes": {s: {kind: self.touched(kind, s) for kind in KINDS} for s in self.held_out},
+        }
+
+
+KINDS = ("copy", "relative")
+
+
+class _Genes:
+    """The genes of both sides, read from the shards as often as they are wanted."""
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.shards = config, expand_shards(config.shards)
+        self.excluded = {(sample, name) for sample, path in config.exclude for name in read_ids(path)}
+
+    def _of_split(self, split: str) -> Iterator[GeneRow]:
+        return (row for path in self.shards for row in read_shard(path) if row.gsf and row.split == split)
+
+    def held_out(self) -> Iterator[GeneRow]:
+        return self._of_split(self.config.held_out)
+
+    def learned(self) -> Iterator[GeneRow]:
+        return (row for row in self._of_split("train") if (row.sample, row.gene_id) not in self.excluded)
+
+
+def _relatives(held_out: Iterable[GeneRow], learned: Iterable[GeneRow]) -> Iterator[Leak]:
+    names = {gene_key(row): (row.sample, row.gene_id, sketch(protein_of(row))) for row in held_out}
+    others = {gene_key(row): (row.sample, row.gene_id, sketch(protein_of(row))) for row in learned}
+    for pair in related({key: found[2] for key, found in (names | others).items()}):
+        mine, theirs = [key for key in pair if key in names], [key for key in pair if key in others]
+        if len(mine) == len(theirs) == 1:
+            yield Leak(kind="relative", held_out=names[mine[0]][:2], learned=others[theirs[0]][:2])
+
+
+def run(config: Config) -> Result:
+    """Compare, and write the table.
+
+    Raises:
+        MissingInputError: a shard or a list does not exist.
+        BadInputError: no gene shard, no held-out or no learned gene; with `strict`, a near copy.
+    """
+    genes = _Genes(config)
+    counts = {side: Counter(row.sample for row in rows) for side, rows in
+              (("held-out", genes.held_out()), ("learned", genes.learned()))}  # fmt: skip
+    for side, split in (("held-out", config.held_out), ("learned", "train")):
+        if not counts[side]:
+            raise BadInputError(
+                f"no {side} gene: none is of the split {split}", path=genes.shards[0], hint="give shards with splits"
+            )
+    copies = [
+        Leak(kind="copy", held_out=near.of, learned=(near.sample, near.gene_id), share=near.share)
+        for near in find_near(genes.held_out(), genes.learned())
+    ]
+    leaks = (*copies, *_relatives(genes.held_out(), genes.learned()))
+    ordered = tuple(sorted(leaks, key=lambda leak: (leak.kind, leak.held_out, leak.learned)))
+    with write_aside(config.out) as aside:
+        aside.write_text("".join(f"{line}\n" for line in ("\t".join(HEADER), *(leak.line() for leak in ordered))))
+    if copies and config.strict:
+        raise BadInputError(
+            f"{len({leak.held_out for leak in copies})} held-out genes have near copies among the learned",
+            path=config.out, hint="leave the learned ones out (--exclude), or split all genomes with tg-prep split",
+        )  # fmt: skip
+    held_out, learned = ({sample: n for sample, n in sorted(side.items())} for side in counts.values())
+    return Result(held_out=held_out, learned=learned, leaks=ordered)
