@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from benchmarks.table import grid
-from transgenic_tools.model.presets import load_preset, preset_names
+from transgenic_tools.model.presets import load_preset, model_preset_names
 
 LENGTHS = (6_000, 12_000, 24_000, 49_000)
 
@@ -35,7 +35,7 @@ def table() -> str:
     from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 
     rows = []
-    for preset in preset_names():
+    for preset in model_preset_names():
         config = TransgenicConfig(**parts_of(preset))
         with torch.device("meta"):
             model = TransgenicModel(config)

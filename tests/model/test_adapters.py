@@ -10,7 +10,7 @@ import torch
 from tests.model.tiny import ENCODERS, random_text, windows
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.model.adapters import add_adapters, backbone_of, load_adapters, merged, save_adapters
-from transgenic_tools.model.presets import load_preset, preset_names
+from transgenic_tools.model.presets import load_preset, model_preset_names
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 
 CODES = windows(random_text(120))
@@ -96,7 +96,7 @@ def test_an_unknown_method_is_refused() -> None:
         add_adapters(make("esm"), "prefix")
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", model_preset_names())
 def test_every_preset_is_a_valid_configuration(name: str) -> None:
     config = TransgenicConfig(**{k: v for k, v in load_preset(name).items() if k != "training"})
     assert config.encoder["name"] in ENCODERS

@@ -23,7 +23,7 @@ from transgenic_tools.generate.config import Config as GenerateConfig
 from transgenic_tools.generate.run import run as generate
 from transgenic_tools.gsf import parse
 from transgenic_tools.io.shards import read_predictions
-from transgenic_tools.model.presets import load_preset, preset_names
+from transgenic_tools.model.presets import load_preset, model_preset_names
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.train.config import work_dir
 from transgenic_tools.train.recipe import Recipe, recipe_from_preset, run_recipe
@@ -52,7 +52,7 @@ def small(name: str, shards: tuple[Path, ...], outdir: Path, **changes: Any) -> 
     return recipe_from_preset(preset, shards=shards, outdir=outdir, overrides=settings, stage_steps=steps)
 
 
-@pytest.fixture(scope="module", params=preset_names())
+@pytest.fixture(scope="module", params=model_preset_names())
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -65,7 +65,7 @@ def trained(name: str, data: tuple[Path, ...], tmp_path_factory: pytest.TempPath
     return outdir
 
 
-def test_parts_are_those_that_the_preset_names(name: str, trained: Path) -> None:
+def test_parts_are_those_that_the_model_preset_names(name: str, trained: Path) -> None:
     model, preset = TransgenicModel.from_pretrained(trained, local_files_only=True), load_preset(name)
     for part in ("encoder", "mapping", "decoder"):
         wanted = preset.get(part, {})

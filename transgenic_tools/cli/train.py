@@ -38,9 +38,12 @@ def train(
     shards: Annotated[list[Path], typer.Argument(help="Gene shards (genes-*.parquet) or directories of them.")],
     outdir: OutdirOption,
     preset: Annotated[
-        str | None, typer.Option(help="Model and settings: a name (mini, embedded, ...), or a YAML file.")
+        str | None, typer.Option(help="Model and settings: a name (finetune, mini, embedded, ...), or a YAML file.")
     ] = None,
-    init: Annotated[Path | None, typer.Option(help="Start from this model directory (fine-tuning).")] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Start from this model directory; unless given, finetune takes the embedded one."),
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change the preset: part.setting=value.")] = None,
     stage: Annotated[Stages, typer.Option(help="trunk, then decoder on the frozen trunk; or one of both.")] = "all",
     weights: Annotated[
@@ -55,7 +58,9 @@ def train(
     ] = False,
     peft: Annotated[Peft | None, typer.Option(help="Learn adapters in the encoder instead of its weights.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of LoRA.")] = None,
-    freeze: Annotated[Freeze | None, typer.Option(help="Keep the encoder's pretrained part as it is.")] = None,
+    freeze: Annotated[
+        Freeze | None, typer.Option(help="Keep the encoder's pretrained part, or the lower blocks.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of the trunk, and of the decoder.")] = None,
     decoder_steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of the decoder alone.")] = None,
     batch_bases: Annotated[int | None, typer.Option(min=1, help="Bases of one micro-batch, padding included.")] = None,
@@ -153,6 +158,8 @@ def train(
         changed=changed, steps={"trunk": steps, "decoder": decoder_steps or steps}, check_memory=not ignore_memory,
     )  # fmt: skip
     result = train_stages(request)
+    if result.table and str(json_summary) != "-":
+        typer.echo(result.table)
     _say(result, json_summary)
 
 

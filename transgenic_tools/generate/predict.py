@@ -24,10 +24,10 @@ from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.search.confidence import (
     Scores,
+    choose,
     dna_probability,
     found_transcript,
     score,
-    transcript_probability,
 )
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.search import Found, GeneSearch, Searcher, start_search
@@ -174,22 +174,16 @@ class Predictor:
         calibration = self.reader.network.settings.calibration
         if self.shown is not None and gene.sites.support is not None:
             calibration = self.shown.calibration
-        new = [
-            (transcript_probability(found, gene, ordinal, calibration), ordinal, found)
-            for ordinal, found in enumerate(gene.found)
-            if not found.prompt
-        ]
-        new.sort(key=lambda one: -one[0])
-        floor = self.config.decoding.min_confidence
         return [
             _Written(
-                found,
-                found_transcript(found, gene, f"{row.gene_id}.t{ordinal + 1}"),
-                score(found, gene, probability, calibration),
-                dna_probability(found, gene, calibration),
+                one.found,
+                found_transcript(one.found, gene, f"{row.gene_id}.t{one.ordinal + 1}"),
+                score(one.found, gene, one.probability, calibration),
+                dna_probability(one.found, gene, calibration),
             )
-            for rank, (probability, ordinal, found) in enumerate(new)
-            if (keep_best and rank == 0) or probability >= floor
+            for one in choose(
+                gene, calibration, min_confidence=self.config.decoding.min_confidence, keep_best=keep_best
+            )
         ]
 
 

@@ -24,6 +24,11 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in PRESETS.glob("*.yaml")))
 
 
+def model_preset_names() -> tuple[str, ...]:
+    """Those that name the parts of a model; the others train one that exists."""
+    return tuple(name for name in preset_names() if "encoder" in load_preset(name))
+
+
 def load_preset(name: str, overrides: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
     """Parts of the model by name.
 

@@ -164,6 +164,33 @@ def transcript_probability(
     return calibrated(calibration, calibration_name(ordinal, shown=found.shown), features, raw)
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A transcript that is written out.
+
+    Attributes:
+        probability: See `transcript_probability`.
+        ordinal: Its place in the order in which the search wrote.
+    """
+
+    probability: float
+    ordinal: int
+    found: Found
+
+
+def choose(
+    gene: GeneSearch, calibration: Mapping[str, Sequence[float]], *, min_confidence: float, keep_best: bool
+) -> list[Chosen]:
+    """Transcripts that were not given, most probable first; `keep_best`: the best one stays in any case."""
+    new = [
+        Chosen(transcript_probability(found, gene, ordinal, calibration), ordinal, found)
+        for ordinal, found in enumerate(gene.found)
+        if not found.prompt
+    ]
+    new.sort(key=lambda one: -one.probability)
+    return [one for rank, one in enumerate(new) if (keep_best and rank == 0) or one.probability >= min_confidence]
+
+
 def score(found: Found, gene: GeneSearch, whole: float, calibration: Mapping[str, Sequence[float]]) -> Scores:
     """Calibrated probabilities of one transcript and its parts.
 

@@ -19,7 +19,7 @@ Stage = Literal["trunk", "decoder"]
 Stages = Literal["all", "trunk", "decoder"]
 Optimizer = Literal["adamw", "muon"]
 Peft = Literal["none", "lora", "ia3"]
-Freeze = Literal["none", "encoder"]
+Freeze = Literal["none", "encoder", "lower"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,10 @@ class Config:
         weights, revision: Published weights of the encoder (a directory or a hub name), and their commit.
         allow_download: Ask the network for them; `trust_remote_code`: run code that lies beside them.
         peft, rank: Adapters in the encoder instead of all its weights.
-        freeze: Keep the encoder's pretrained part as it is.
+        freeze: Keep the encoder's pretrained part as it is; or, `lower`, all of a trunk of this project but its last
+            block and what makes base scores of patches.
+        patience: Measurements in a row that may be no better than the best one before the stage ends; the weights of
+            the best one are kept, and those that it began with are measured first. None: all steps, the last weights.
         deepspeed: A DeepSpeed configuration (JSON). FSDP is switched on by `accelerate launch` and its configuration.
     """
 
@@ -98,6 +101,7 @@ class Config:
     peft: Peft = "none"
     rank: int = 8
     freeze: Freeze = "none"
+    patience: int | None = None
     deepspeed: Path | None = None
     encodings: Path | None = None
     augment: tuple[Path, ...] = ()
@@ -116,6 +120,8 @@ class Config:
             (0 <= self.augment_share < math.inf, "augment_share", "a number from 0"),
             (0 <= self.seed < 1 << 32, "seed", "a whole number from 0, below 2^32"),
             (self.steps >= 1, "steps", "a whole number from 1"),
+            (self.patience is None or self.patience >= 1, "patience", "a whole number from 1, or none"),
+            (self.patience is None or self.ema > 0, "ema", "a number above 0: with patience averaged weights are kept"),
         )
         for fine, name, allowed in checks:
             if not fine:

@@ -69,7 +69,7 @@ def measure_trunk(
             keep = batch.weight[:, site].bool()
             collected[site][0].append(scores.sites[:, site][keep].float().cpu().numpy())
             collected[site][1].append((batch.sites[:, site][keep] > 0.5).cpu().numpy())
-    result = {"loss": losses / max(bases, 1), "content_perplexity": math.exp(contents / max(bases, 1))}
+    result = {"loss": losses / max(bases, 1), "content_perplexity": math.exp(min(50.0, contents / max(bases, 1)))}
     for site, (values, truths) in collected.items():
         if values:
             result[f"ap_{site.name.lower()}"] = average_precision(np.concatenate(values), np.concatenate(truths))

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools.errors import UsageError
+from transgenic_tools.model.files import model_dir
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.model.preflight import check, estimate, expected_seconds, operations_per_second, shared
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.train.config import Config, Stages
-from transgenic_tools.train.processes import is_set, leave, read_zero, world_size, zero_stage
-from transgenic_tools.train.recipe import Result, recipe_from_preset, run_recipe
+from transgenic_tools.train.finetune import PART, amount_of, compare, fitted, write_comparison
+from transgenic_tools.train.processes import is_leader, is_set, leave, read_zero, world_size, zero_stage
+from transgenic_tools.train.recipe import Recipe, Result, recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
-from transgenic_tools.train.start import build_model
+from transgenic_tools.train.start import build_model, load_examples
 
 logger = logging.getLogger(__name__)
 
@@ -76,14 +78,22 @@ def preflight(config: Config, *, stop: bool) -> str:
 
 
 def train(request: Request) -> Result:
-    """All stages that were asked for."""
+    """All stages that were asked for; with the preset `finetune` from the embedded model, where none is named."""
     if request.preset is None and request.init is None:
         raise UsageError("which model?", hint="give --preset NAME, or --init with a model directory")
+    preset = load_preset(request.preset, request.overrides) if request.preset else {}
+    tunes = PART in preset
+    if tunes:
+        request = replace(request, init=model_dir(request.init))
+    overrides = {key: value for key, value in request.changed.items() if value is not None}
+    if tunes:
+        probe = _stage_config(preset, request, overrides)
+        preset = fitted(preset, amount_of(load_examples(probe)[0], probe), probe)
     recipe = recipe_from_preset(
-        load_preset(request.preset, request.overrides) if request.preset else {},
+        preset,
         shards=request.shards,
         outdir=request.outdir,
-        overrides={key: value for key, value in request.changed.items() if value is not None},
+        overrides=overrides,
         stage_steps=request.steps,
         init=request.init,
     )
@@ -93,7 +103,27 @@ def train(request: Request) -> Result:
     if request.stage == "all":
         whole = run_recipe(recipe)
         leave()
-        return whole
+        return _compared(whole, recipe, preset) if tunes and is_leader() else whole
     result = run(replace(first, outdir=request.outdir))
     leave()
     return Result(request.outdir, result.n_train, result.n_validation, result.metrics)
+
+
+def _stage_config(preset: Mapping[str, dict[str, Any]], request: Request, overrides: Mapping[str, Any]) -> Config:
+    """The trunk's settings before anything follows the number of genes."""
+    training = {"training": preset.get("training", {})}
+    return recipe_from_preset(
+        training, shards=request.shards, outdir=request.outdir, overrides=overrides, stage_steps={}
+    ).trunk
+
+
+def _compared(result: Result, recipe: Recipe, preset: Mapping[str, Any]) -> Result:
+    """Both models on the held-out genes, written beside the tuned one."""
+    _, validation = load_examples(recipe.trunk)
+    assert recipe.init is not None
+    if not validation:
+        logger.warning("no gene of split 'validation', so nothing tells whether fine-tuning helped")
+        return result
+    comparison = compare(recipe.init, recipe.outdir, validation, device=recipe.trunk.device)
+    write_comparison(comparison, recipe.outdir, initial=recipe.init, regime=preset["training"])
+    return replace(result, table=comparison.text())

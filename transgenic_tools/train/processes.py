@@ -28,6 +28,11 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def is_leader() -> bool:
+    """The process that writes what all have computed."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def is_set(name: str) -> bool:
     """A switch of accelerate in the environment."""
     return os.environ.get(name, "false").lower() in ("1", "true", "yes")

@@ -58,12 +58,17 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Result:
-    """What the training left behind."""
+    """What the training left behind.
+
+    Attributes:
+        table: Of fine-tuning: figures before and after.
+    """
 
     outdir: Path
     n_train: int
     n_validation: int
     metrics: dict[str, float]
+    table: str | None = None
 
 
 def recipe_from_preset(

@@ -36,6 +36,7 @@ from transgenic_tools.train.feed import Share, feed
 from transgenic_tools.train.identity import made_from, set_aside_stale
 from transgenic_tools.train.logs import Means, MetricsLog
 from transgenic_tools.train.optimizers import build_optimizers
+from transgenic_tools.train.patience import Patience
 from transgenic_tools.train.processes import (
     give_dimensions,
     is_sharded,
@@ -87,6 +88,7 @@ class Trainer:
         self.model, *self.optimizers = prepare(self.accelerator, model, build_optimizers(model, config))
         self.base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
         self.average = AveragedWeights(self.plain_model if config.ema > 0 else torch.nn.Module(), config.ema)
+        self.best = Patience(config.patience)
         self.recent, self.by_epoch = Means(self.task.losses), dict[int, Means]()
         if self._leads:
             set_aside_stale(config.checkpoint_dir, made_from(config))
@@ -114,6 +116,7 @@ class Trainer:
         set_training_state(self.accelerator, self.model, self.optimizers, state)
         device = self.accelerator.device
         self.average.load_state_dict({name: tensor.to(device) for name, tensor in state["average"].items()})
+        self.best.load_state(state)
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         for number in range(rank, int(progress["processes"]), world):
             part = load_tree(self.checkpoint_dir, f"process-{number}")
@@ -133,7 +136,7 @@ class Trainer:
         state = training_state(accelerator, self.model, self.optimizers)
         if self._leads:
             shutil.rmtree(aside, ignore_errors=True)
-            save_tree({**state, "average": self.average.state_dict()}, aside, "state")
+            save_tree({**state, "average": self.average.state_dict(), **self.best.state()}, aside, "state")
         accelerator.wait_for_everyone()
         part = {
             "random": random_state(),
@@ -207,8 +210,10 @@ class Trainer:
         names = self.task.losses
         began = time.perf_counter()
         by_epoch = self.by_epoch
-        metrics: dict[str, float] = {}
-        while self.step < config.steps:
+        metrics: dict[str, float] = self.best.metrics
+        if config.patience is not None and self.step == 0:
+            metrics = self._judge(kind="start")
+        while self.step < config.steps and not self.best.is_over:
             self._set_rate()
             epoch = 0
             for _ in range(config.accumulate):
@@ -228,12 +233,16 @@ class Trainer:
             for past in [one for one in by_epoch if one < epoch]:  # between steps, so that all processes come together
                 self._log_epoch(past, by_epoch.pop(past))
             if self.step % config.eval_every == 0 or self.step == config.steps:
-                metrics = self._evaluate()
-            if self.step % config.save_every == 0 or self.step == config.steps:
+                metrics = self._judge()
+            if self.step % config.save_every == 0 or self.step == config.steps or self.best.is_over:
                 self.save_checkpoint()
                 self.save_model()
         for last, whole in by_epoch.items():
             self._log_epoch(last, whole)
+        if self.best.weights:
+            logger.info("kept the weights of step %d, the best of those measured", self.best.step)
+            self.average.load_state_dict(self.best.weights)
+            metrics = self.best.metrics
         self.save_model()
         return Result(config.outdir, self.step, metrics, len(self.train), len(self.validation))
 
@@ -243,7 +252,14 @@ class Trainer:
         if means.count:
             if self.log is not None:
                 self.log.write(split="train", kind="epoch", step=self.step, epoch=epoch, **means.means())
-            self._evaluate(kind="epoch", epoch=epoch)
+            if self.config.patience is None:
+                self._evaluate(kind="epoch", epoch=epoch)
+
+    def _judge(self, **labels: Any) -> dict[str, float]:
+        """Measure; the best weights are remembered where the stage may end early."""
+        metrics = self._evaluate(**labels)
+        self.best.take(self.step, self.task.judged, metrics, self.average.state_dict())
+        return metrics
 
     def _log_train(self, epoch: int, recent: Means, seconds: float) -> None:
         """Means since the last line; the time left is that of as many steps as this line took."""

@@ -15,6 +15,8 @@ from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.rows import PARTIAL, GeneRow
 from transgenic_tools.io.shards import expand_shards, read_columns, read_shard
 from transgenic_tools.model.config import build_part
+from transgenic_tools.model.encoders.embedded import EmbeddedEncoder
+from transgenic_tools.model.encoders.strands import StrandEncoder
 from transgenic_tools.model.files import model_dir
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.train.config import Config
@@ -143,7 +145,28 @@ def _set_learned(model: TransgenicModel, config: Config) -> TransgenicModel:
         use_stored(model, config.encodings)
     if config.freeze == "encoder" or config.encodings is not None:
         backbone_of(model).requires_grad_(False)
+    if config.freeze == "lower":
+        _freeze_lower(model)
     if config.peft != "none":
         held = add_adapters(model, config.peft, rank=config.rank)
         logger.info("%s adapters with %d numbers in the encoder", config.peft, held)
     return model
+
+
+#: Of this project's own encoders: what a window passes before its last block.
+_LOWER = ("stem_in", "stem_mix", "patch", "one_gene")
+
+
+def _freeze_lower(model: TransgenicModel) -> None:
+    """Keep an own trunk but for its last block and what follows; of other encoders the pretrained part."""
+    from transgenic_tools.model.adapters import backbone_of
+
+    encoder = model.encoder
+    if not isinstance(encoder, EmbeddedEncoder | StrandEncoder):
+        backbone_of(model).requires_grad_(False)
+        return
+    last = f"blocks.{len(encoder.blocks) - 1}."
+    for name, parameter in encoder.named_parameters():
+        below = name.startswith("blocks.") and not name.startswith(last)
+        if below or name.split(".")[0] in _LOWER:
+            parameter.requires_grad_(False)

@@ -35,11 +35,13 @@ class Task(Protocol):
     Attributes:
         unit: What a micro-batch's size counts.
         losses: Names of the loss and its parts.
+        judged: The measure that tells which weights are best; less is better.
         loads: There is something to read ahead.
     """
 
     unit: str
     losses: tuple[str, ...]
+    judged: str
     loads: bool
 
     def plan(self, epoch: int) -> list[Any]:
@@ -58,7 +60,7 @@ class Task(Protocol):
 class TrunkTask:
     """Sites and contents at every base."""
 
-    unit, loads = "bases", True
+    unit, judged, loads = "bases", "loss", True
     losses: tuple[str, ...] = ("loss", "site_loss", "content_loss")
 
     def __init__(
@@ -110,7 +112,7 @@ class TrunkTask:
 class _DecoderMeasures:
     """Validation of the decoder on gold paths that are prepared once."""
 
-    unit = "steps"
+    unit, judged = "steps", "step_loss"
     losses: tuple[str, ...] = ("loss", "step_loss", "more_loss", "graph_step_loss")
     config: Config
     validation: list[DecoderExample]
