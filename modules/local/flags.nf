@@ -30,6 +30,7 @@ def toolFlags(settings) {
             '--min-coding': settings.scan_min_coding,
             '--longest-gap': settings.scan_longest_gap,
             '--complete-only': settings.complete_only,
+            '--precision': settings.precision,
             '--skip-seqid': settings.skip_seqid?.tokenize(','),
         ],
         evidence: [

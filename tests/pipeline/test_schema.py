@@ -143,6 +143,7 @@ LEFT_OUT = {
     },
     "scan": {
         "--seqid": "a part of a genome, for benchmarks",
+        "--carry": "reads windows again, for comparisons",
         "--tracks": "tracks of a genome's shares are not joined; tg-scan alone",
     },
     "evidence gather": {"--loci": "a share for people who look at one genome"},

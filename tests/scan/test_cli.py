@@ -16,15 +16,21 @@ from typer.testing import CliRunner
 
 from transgenic_tools.cli.scan import app
 from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.generate.config import Config as GenerateConfig
+from transgenic_tools.generate.run import run as generate
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.io.shards import read_shard
+from transgenic_tools.io.rows import PredictionRow
+from transgenic_tools.io.shards import read_predictions, read_shard, write_gene_shards
 from transgenic_tools.io.tracks import ScanTracks
 from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.model.files import load_model
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
+from transgenic_tools.provenance import Provenance
 from transgenic_tools.scan import run as scan_run
 from transgenic_tools.scan.config import Config
 from transgenic_tools.scan.run import run
 from transgenic_tools.search.loci import Judge, Locus
+from transgenic_tools.search.reader import Reader
 
 #: Weights that find genes in anything, so that there is something to write.
 EAGER = ScoringConfig(site_bias=(4.0, 6.0, 4.0, 4.0, 6.0, 4.0), content_weight=0.0)
@@ -138,6 +144,68 @@ def test_shares_join_to_the_whole(tmp_path: Path, genome: Path, model: Path, mon
         run(Config(fasta=genome, outdir=tmp_path / str(number), model=model, part=(number, 3)))
     joined = [row for number in range(3) for row in read_shard(tmp_path / str(number))]
     assert joined == list(read_shard(tmp_path / "whole"))
+
+
+@pytest.fixture(scope="module")
+def writing(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
+    """The same network with a calibrated decoder: one that also writes genes."""
+    directory = tmp_path_factory.mktemp("writing")
+    network, _ = load_model(model)
+    network.refit(calibration={"first": [0.0] * 8})
+    network.save_pretrained(directory)
+    return directory
+
+
+def generated(shards: Path, out: Path, model: Path) -> list[PredictionRow]:
+    generate(GenerateConfig(shards=(shards,), outdir=out, model=model, device="cpu"))
+    return list(read_predictions(out))
+
+
+def test_what_the_network_said_is_carried_and_windows_are_not_read_again(
+    tmp_path: Path, genome: Path, writing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shares of the work carry the same, and what is written from it is a matter of the window alone."""
+    monkeypatch.setattr(scan_run, "PIECE", 2_000)
+    monkeypatch.setattr(scan_run, "OVERLAP", 1_000)
+    run(Config(fasta=genome, outdir=tmp_path / "whole", model=writing))
+    for number in range(3):
+        run(Config(fasta=genome, outdir=tmp_path / "parts", model=writing, part=(number, 3)))
+    whole, parts = (list(read_shard(tmp_path / name)) for name in ("whole", "parts"))
+    assert whole == parts
+    carried = [row for row in whole if row.carried is not None]
+    assert len(carried) > 10
+    read: list[int] = []
+    score_windows = Reader.score_windows
+    monkeypatch.setattr(Reader, "score_windows", lambda self, w: (read.append(len(w)), score_windows(self, w))[1])
+    rows = generated(tmp_path / "whole", tmp_path / "one", writing)
+    assert sum(row.gsf is not None for row in rows) > 10
+    assert sum(read) < len(whole) - len(carried) + 5  # some hold no transcript by their candidates, and are tried again
+    assert generated(tmp_path / "parts", tmp_path / "three", writing) == rows
+
+
+def test_nothing_is_carried_unless_the_same_network_writes(
+    tmp_path: Path, genome: Path, model: Path, writing: Path
+) -> None:
+    for name, settings in {"no": {"model": model}, "off": {"model": writing, "carry": False}}.items():
+        run(Config(fasta=genome, outdir=tmp_path / name, **settings))  # type: ignore[arg-type]
+    assert all(row.carried is None for name in ("no", "off") for row in read_shard(tmp_path / name))
+    assert (tmp_path / "no" / "genes-00000.parquet").stat().st_size < 200_000
+    run(Config(fasta=genome, outdir=tmp_path / "yes", model=writing))
+    other = TransgenicModel(TransgenicConfig(encoder=_SMALL, decoder={"dim": 16, "heads": 2, "layers": 1}))
+    other.save_pretrained(tmp_path / "other")
+    with_it, without = (
+        generated(tmp_path / name, tmp_path / f"{name}.p", tmp_path / "other") for name in ("yes", "off")
+    )
+    assert with_it == without
+
+
+def test_damaged_scores_are_named(tmp_path: Path, genome: Path, writing: Path) -> None:
+    run(Config(fasta=genome, outdir=tmp_path / "o", model=writing))
+    rows = [replace(row, carried=b"tgc1" + b"?" * 40) for row in read_shard(tmp_path / "o")]
+    write_gene_shards(rows, tmp_path / "bad", provenance=Provenance("test"), carried=True)
+    with pytest.raises(BadInputError, match="scan has carried over") as refused:
+        generated(tmp_path / "bad", tmp_path / "p", writing)
+    assert refused.value.feature == rows[0].gene_id
 
 
 def test_the_command_line(tmp_path: Path, genome: Path, model: Path, caplog: pytest.LogCaptureFixture) -> None:

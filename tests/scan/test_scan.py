@@ -34,7 +34,9 @@ def scanned(genome: Genome, path: Path, **settings: object) -> list[tuple[str, S
 
 
 def places(found: Sequence[tuple[str, Scanned]]) -> list[tuple[str, str, Interval, Interval]]:
-    return sorted((seqid, locus.strand, locus.interval, locus.coding) for seqid, part in found for locus in part.kept)
+    return sorted(
+        (seqid, locus.strand, locus.interval, locus.coding) for seqid, part in found for locus, _ in part.kept
+    )
 
 
 def expected(genes: Sequence[Planted]) -> list[tuple[str, str, Interval, Interval]]:
@@ -47,7 +49,7 @@ def test_genes_of_both_strands_are_found_to_the_base(tmp_path: Path) -> None:
     genome.add("b", 2_500, [(900, "-")], seed=2)
     found = scanned(genome, tmp_path)
     assert places(found) == expected(genome.genes)
-    assert all(locus.score > 0.9 and not locus.cut for _, part in found for locus in part.kept)
+    assert all(locus.score > 0.9 and not locus.cut for _, part in found for locus, _ in part.kept)
 
 
 def test_neighbours_one_base_apart_and_genes_inside_introns_of_the_other_strand(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_genes_that_the_end_of_a_sequence_cuts_are_flagged_or_left_out(tmp_path:
     genome = Genome()
     genome.add("a", 2_000, [(-120, "+"), (1_750, "-")])
     found = scanned(genome, tmp_path)
-    assert [(locus.cut, locus.strand) for _, part in found for locus in part.kept] == [(True, "+"), (True, "-")]
+    assert [(locus.cut, locus.strand) for _, part in found for locus, _ in part.kept] == [(True, "+"), (True, "-")]
     left_out = scanned(genome, tmp_path, complete_only=True)
     assert places(left_out) == []
     assert [reason for _, part in left_out for _, reason in part.dropped] == ["cut_by_end"] * 2
@@ -167,9 +169,11 @@ def test_a_row_holds_the_window_on_its_strand_and_an_id_of_its_place(tmp_path: P
     (_, part), *_ = scanned(genome, tmp_path)
     with Fasta(tmp_path / "g.fa") as fasta:
         config = Config(fasta=tmp_path / "g.fa", outdir=tmp_path)
-        row = row_of("a", part.kept[0], part.beside, fasta, config)
+        locus, written = part.kept[0]
+        row = row_of("a", locus, [locus], fasta, config)
+    assert row == written
     assert row.sequence == reverse_complement(genome.bases["a"][row.window_start : row.window_end])
-    assert row.gene_id == locus_id("a", part.kept[0]) == "a.601m"
+    assert row.gene_id == locus_id("a", locus) == "a.601m"
     assert (row.window_end - row.end, row.start - row.window_start, row.gsf, row.flags) == (
         300,
         300,

@@ -107,7 +107,7 @@ class _Run:
                 fasta=config.fasta, outdir=self.work / "scan" / label, model=config.scan_model or default_scan_dir(),
                 sample=config.name, skip_seqids=tuple(config.skip_seqids), part=(number, of),
                 min_score=config.scan_min_score, complete_only=config.complete_only, shard_bases=config.shard_bases,
-                threads=config.threads,
+                precision=config.precision, threads=config.threads,
             )  # fmt: skip
             written = self.journal.once(f"scan {label}", settings, partial(_scan, settings))
             shards += [path for path in written if path.suffix == ".parquet"]

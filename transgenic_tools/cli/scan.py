@@ -15,6 +15,7 @@ from transgenic_tools.cli._errors import entry_point
 from transgenic_tools.cli._options import (
     JsonOption,
     OutdirOption,
+    PrecisionOption,
     QuietOption,
     ThreadsOption,
     VerboseOption,
@@ -59,6 +60,11 @@ def scan(
     complete_only: Annotated[
         bool, typer.Option(help="Leave out genes that the end of a sequence cuts.")
     ] = Config.complete_only,
+    precision: PrecisionOption = Config.precision,
+    carry: Annotated[
+        bool,
+        typer.Option(help="Hand scores on to tg-generate, where the network also writes genes: windows are read once."),
+    ] = Config.carry,
     tracks: Annotated[
         bool, typer.Option("--tracks", help="bigWig of coding and site probabilities of both strands as well.")
     ] = Config.tracks,
@@ -83,7 +89,8 @@ def scan(
         Config(
             fasta=fasta, outdir=outdir, model=model, sample=sample, seqids=tuple(seqid or ()),
             skip_seqids=tuple(skip_seqid or ()), part=share, flank=flank, min_score=min_score, min_coding=min_coding,
-            longest_gap=longest_gap, complete_only=complete_only, tracks=tracks, threads=threads,
+            longest_gap=longest_gap, complete_only=complete_only, precision=precision, carry=carry, tracks=tracks,
+            threads=threads,
         )
     )  # fmt: skip
     if not say_json(json_summary, result.to_json()) and not quiet:

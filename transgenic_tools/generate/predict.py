@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from transgenic_tools.errors import BadInputError
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.judge import RegionJudge
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.gsf import write
 from transgenic_tools.io.rows import NO_GENE, GeneRow, PredictionRow
+from transgenic_tools.lattice.carried import CarriedScores
 from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.paths import exact_sites, find_paths
@@ -101,7 +103,10 @@ class Predictor:
     def _written_rows(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
         windows = [
             WindowInput.of(
-                row.sequence, condition=self.condition, evidence=None if self.shown is None else self.shown.of(row)
+                row.sequence,
+                condition=self.condition,
+                evidence=None if self.shown is None else self.shown.of(row),
+                carried=_carried(row),
             )
             for row in rows
         ]
@@ -185,6 +190,20 @@ class Predictor:
                 gene, calibration, min_confidence=self.config.decoding.min_confidence, keep_best=keep_best
             )
         ]
+
+
+def _carried(row: GeneRow) -> CarriedScores | None:
+    """What a scan has carried over. Raises BadInputError where it is damaged."""
+    if row.carried is None:
+        return None
+    try:
+        return CarriedScores.from_bytes(row.carried)
+    except ValueError as error:
+        raise BadInputError(
+            f"the scores that a scan has carried over cannot be read: {error}",
+            feature=row.gene_id,
+            hint="scan the genome again with this release",
+        ) from error
 
 
 def _with_unused(predicted: PredictionRow, row: GeneRow, unused: Sequence[Unused]) -> PredictionRow:

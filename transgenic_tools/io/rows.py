@@ -46,6 +46,7 @@ class GeneRow:
         fold: Of k folds, None where none were asked for.
         kept: None for a whole window; else start, end, start, end ... of its kept stretches, and `sequence` and `gsf`
             are those of the shortened window (`prep.routines`).
+        carried: Of a scan, what its network said of the window, see `lattice.carried`.
     """
 
     gene_id: str
@@ -64,6 +65,7 @@ class GeneRow:
     fold: int | None = None
     flags: tuple[str, ...] = ()
     kept: tuple[int, ...] | None = None
+    carried: bytes | None = None
 
     @property
     def window(self) -> Window:

@@ -38,6 +38,8 @@ GENE_SHARD = pa.schema(
         pa.field("kept", pa.list_(pa.int64())),
     ]
 )
+#: The same with what a scan's network said of each window (`lattice.carried`), for tg-generate with that network.
+CARRYING_SHARD = GENE_SHARD.append(pa.field("carried", pa.large_binary()))
 
 #: `scores`: one probability a transcript, in the order of the gsf. `site_scores`/`exon_scores`: one list a transcript,
 #: per exon in transcription order. `confidence`: probability that the best transcript's CDS is exact.

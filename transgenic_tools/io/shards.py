@@ -30,7 +30,7 @@ from transgenic_tools.io.rows import (
     predicted_gene,
     prediction_fault,
 )
-from transgenic_tools.io.schemas import GENE_SHARD, OF_EVIDENCE, PREDICTION_SHARD, with_metadata
+from transgenic_tools.io.schemas import CARRYING_SHARD, GENE_SHARD, OF_EVIDENCE, PREDICTION_SHARD, with_metadata
 from transgenic_tools.provenance import Provenance, folder_aside, write_aside
 
 ROWS_PER_GROUP = 256
@@ -50,8 +50,10 @@ class _Kind(Kind, Generic[Row]):
 
 
 _GENES: _Kind[GeneRow] = _Kind(
-    name="gene_shard", schema=GENE_SHARD, maker="tg-prep", row=GeneRow, fault=gene_fault
+    name="gene_shard", schema=CARRYING_SHARD, maker="tg-prep", row=GeneRow, fault=gene_fault
 )  # fmt: skip
+#: The same without the column that a scan alone fills.
+_NOT_CARRYING = replace(_GENES, schema=GENE_SHARD)
 _PREDICTIONS: _Kind[PredictionRow] = _Kind(
     name="prediction_shard", schema=PREDICTION_SHARD, maker="tg-generate", row=PredictionRow, fault=prediction_fault
 )
@@ -205,15 +207,18 @@ def write_gene_shards(
     provenance: Provenance,
     shard_bases: int = SHARD_BASES,
     stem: str = "genes",
+    carried: bool = False,
 ) -> tuple[Path, ...]:
     """Write `<outdir>/<stem>-00000.parquet` and so on; no rows give one empty shard.
 
     Args:
         rows: Read once, in order; never all in memory.
         shard_bases: A shard ends before its windows would pass this many bases (one longer window is one shard).
+        carried: With the column that a scan fills.
     """
-    tables = _tables(rows, _GENES)
-    return _write_set(tables, outdir, kind=_GENES, stem=stem, shard_bases=shard_bases, provenance=provenance)
+    kind = _GENES if carried else _NOT_CARRYING
+    tables = _tables(rows, kind)
+    return _write_set(tables, outdir, kind=kind, stem=stem, shard_bases=shard_bases, provenance=provenance)
 
 
 def write_gene_tables(
@@ -233,14 +238,14 @@ def write_gene_tables(
         together: The shards appear when this stack is left, with whatever else is entered into it.
     """
     return _write_set(
-        tables, outdir, kind=_GENES, stem="genes", shard_bases=shard_bases, provenance=provenance, behind=behind,
+        tables, outdir, kind=_NOT_CARRYING, stem="genes", shard_bases=shard_bases, provenance=provenance, behind=behind,
         together=together,
     )  # fmt: skip
 
 
 def write_gene_shard(rows: Iterable[GeneRow], path: str | Path, *, provenance: Provenance) -> None:
     """Write one gene shard of any size under the given name."""
-    _write_one(rows, path, kind=_GENES, provenance=provenance)
+    _write_one(rows, path, kind=_NOT_CARRYING, provenance=provenance)
 
 
 def write_prediction_shard(

@@ -27,6 +27,7 @@ from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
 from transgenic_tools.lattice.scoring import (
     EdgeArrays,
     Seen,
+    Sums,
     pack_weights,
     score_edges,
     score_features,
@@ -221,7 +222,7 @@ def _keep_edges(keep, number, edges, kept_first):  # type: ignore[no-untyped-def
 
 
 @kernel
-def _assemble(layout, sites, contents, weights, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _assemble(layout, sites, sums, weights, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The arrays of a graph: only states that lie on some whole path, and the edges between them."""
     first = np.zeros(len(layout.kind) + 1, dtype=np.int64)
     target = walk(layout, first)
@@ -234,7 +235,7 @@ def _assemble(layout, sites, contents, weights, floor):  # type: ignore[no-untyp
         length=np.zeros(count, dtype=np.int32),
     )
     logit = site_logits(layout.kind, layout.position, sites)
-    score_edges(layout.kind, layout.position, logit, edges, sum_contents(contents), weights)
+    score_edges(layout.kind, layout.position, logit, edges, sums, weights)
     beta = backward(first, target, edges.score)
     keep = _reachable(first, target, beta)
     if not keep[0]:  # no path
@@ -287,10 +288,10 @@ def _without_dead_ends(arrays):  # type: ignore[no-untyped-def]  # pragma: no co
 
 
 @kernel
-def _build(codes, sites, contents, candidates, donor_pair, acceptor_pair, signals, limits, weights, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _build(codes, sites, sums, candidates, donor_pair, acceptor_pair, signals, limits, weights, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """All of it in one call, because handing arrays over takes as long as computing them."""
     layout = lay_out(codes, candidates, donor_pair, acceptor_pair, signals, limits)
-    return _assemble(layout, sites, contents, weights, floor)
+    return _assemble(layout, sites, sums, weights, floor)
 
 
 def build_graph(
@@ -318,6 +319,26 @@ def build_graph(
     Raises:
         UsageError: a genetic code with stop codons that the grammar cannot follow through an intron.
     """
+    sums = sum_contents(np.ascontiguousarray(contents))
+    return build_graph_from_sums(
+        window, sites, sums, grammar=grammar, scoring=scoring, candidates=candidates, genetic_code=genetic_code,
+        near=near, floor=floor,
+    )  # fmt: skip
+
+
+def build_graph_from_sums(
+    window: WindowInput,
+    sites: npt.NDArray[np.float32],
+    sums: Sums,
+    *,
+    grammar: GrammarConfig,
+    scoring: ScoringConfig,
+    candidates: Candidates,
+    genetic_code: GeneticCode = STANDARD,
+    near: int = 64,
+    floor: float = math.inf,
+) -> Graph | None:
+    """`build_graph` where the contents are summed already; sums need to be right where segments begin and end."""
     if strange := [codon for codon in genetic_code.stop_codons if codon[:2] not in ("TA", "TG")]:
         raise UsageError(
             f"the grammar follows stop codons that begin with TA or TG through introns, not {', '.join(strange)}",
@@ -327,7 +348,7 @@ def build_graph(
     arrays = _build(
         window.codes,
         np.ascontiguousarray(sites),
-        np.ascontiguousarray(contents),
+        sums,
         candidates,
         donor_pair,
         acceptor_pair,

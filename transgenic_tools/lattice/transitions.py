@@ -306,6 +306,12 @@ def _stop_positions(codes, stop_codons, following, candidates):  # type: ignore[
 
 
 @kernel
+def stop_places(codes, stop_codons, candidates):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Last base of every stop codon that the graph has: those that some coding exon leads to."""
+    return _stop_positions(codes, stop_codons, _next_stops(codes, stop_codons), candidates)
+
+
+@kernel
 def _site_list(sites, state, strong):  # type: ignore[no-untyped-def]  # pragma: no cover
     count = len(sites)
     following = np.full(count + 1, count, dtype=np.int64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.vocabulary import PAD_CODE
 
+if TYPE_CHECKING:
+    from transgenic_tools.lattice.carried import CarriedScores
+
 
 @dataclass(frozen=True, kw_only=True)
 class WindowInput:
@@ -28,18 +32,25 @@ class WindowInput:
         codes: (L,) base codes of all that is read: the window, or what a routine keeps of it.
         evidence: What reads show of it; None where they show nothing, or nobody asked.
         condition: The sample that it is read for, and what that does to splice sites; None for none.
+        carried: What a scan's network said of it; None where no scan came before.
     """
 
     codes: npt.NDArray[np.uint8]
     evidence: WindowEvidence | None = None
     condition: Condition | None = None
+    carried: CarriedScores | None = None
 
     @classmethod
     def of(
-        cls, sequence: str, *, evidence: WindowEvidence | None = None, condition: Condition | None = None
+        cls,
+        sequence: str,
+        *,
+        evidence: WindowEvidence | None = None,
+        condition: Condition | None = None,
+        carried: CarriedScores | None = None,
     ) -> WindowInput:
         """From letters."""
-        return cls(codes=encode(sequence), evidence=evidence, condition=condition)
+        return cls(codes=encode(sequence), evidence=evidence, condition=condition, carried=carried)
 
     def __len__(self) -> int:
         return len(self.codes)

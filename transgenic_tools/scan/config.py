@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transgenic_tools.choices import SHARD_BASES
+from transgenic_tools.choices import SHARD_BASES, Precision
 from transgenic_tools.errors import UsageError
 from transgenic_tools.io.samplesheet import check_sample_name
 
@@ -37,6 +37,9 @@ class Config:
         min_coding: Loci with fewer coding bases are left out.
         longest_gap: Runs of this many unknown bases or more hold no gene.
         complete_only: Leave out genes that the end of a sequence cuts.
+        precision: What the network computes in; `auto` is bf16 where the processor multiplies it.
+        carry: Hand what the network said of each window on to tg-generate, which then need not read it again, where the
+            network is one that also writes genes.
         tracks: Write coding and site probabilities of both strands as bigWig.
     """
 
@@ -52,6 +55,8 @@ class Config:
     min_coding: int = 90
     longest_gap: int = 100
     complete_only: bool = False
+    precision: Precision = "auto"
+    carry: bool = True
     tracks: bool = False
     shard_bases: int = SHARD_BASES
     threads: int = 1

@@ -36,6 +36,7 @@ from transgenic_tools.lattice.vocabulary import Content
 from transgenic_tools.model.config import StrandEncoderConfig
 from transgenic_tools.model.files import default_scan_dir, load_network, model_hash
 from transgenic_tools.provenance import Provenance, write_aside
+from transgenic_tools.scan.carrier import Carrier, carrier_of
 from transgenic_tools.scan.config import OVERLAP, PIECE, Config
 from transgenic_tools.search.loci import Judge, Locus
 from transgenic_tools.search.reader import Reader
@@ -117,14 +118,12 @@ class Scanned:
     """Loci of one piece.
 
     Attributes:
-        kept: Those that the piece owns.
+        kept: Those that the piece owns, each with the row of its window.
         dropped: Others that it owns, each with the reason.
-        beside: All that would be kept in the piece and its overlaps: what windows must not run into.
     """
 
-    kept: list[Locus]
+    kept: list[tuple[Locus, GeneRow]]
     dropped: list[tuple[Locus, str]]
-    beside: list[Locus]
 
 
 class Scanner:
@@ -135,13 +134,22 @@ class Scanner:
         patch: Bases that the network joins.
         judge: Finds loci in scores.
         tracks: Takes the scores of what each piece owns.
+        carrier: Says what is carried of a window; None where nothing is.
     """
 
     def __init__(
-        self, config: Config, fasta: Fasta, read: Read, *, patch: int, judge: Judge, tracks: ScanTracks | None = None
+        self,
+        config: Config,
+        fasta: Fasta,
+        read: Read,
+        *,
+        patch: int,
+        judge: Judge,
+        tracks: ScanTracks | None = None,
+        carrier: Carrier | None = None,
     ) -> None:
         self.config, self.fasta, self.read, self.patch, self.judge = config, fasta, read, patch, judge
-        self.tracks = tracks
+        self.tracks, self.carrier = tracks, carrier
         self._reader: tuple[str, TileReader] | None = None
 
     def _codes(self, seqid: str, part: Interval) -> npt.NDArray[np.uint8]:
@@ -154,6 +162,7 @@ class Scanner:
                 partial(self._codes, piece.seqid),
                 lambda codes: next(iter(self.read([codes]))),
                 patch=self.patch,
+                channels=0 if self.carrier is None else self.carrier.channels,
             )
             self._reader = piece.seqid, reader
         return self._reader[1]
@@ -167,7 +176,7 @@ class Scanner:
         else:
             scores = iter(self.read([codes for codes, good in zip(bases, readable, strict=True) if good]))
         for piece, codes, good in zip(pieces, bases, readable, strict=True):
-            yield piece, self._loci(piece, codes, next(scores)) if good else Scanned(kept=[], dropped=[], beside=[])
+            yield piece, self._loci(piece, codes, next(scores)) if good else Scanned(kept=[], dropped=[])
 
     def _loci(self, piece: Piece, codes: npt.NDArray[np.uint8], scores: BothStrands) -> Scanned:
         """Loci of a piece; it owns those whose middle lies in its core."""
@@ -179,10 +188,14 @@ class Scanner:
         reasons = [self._reason(locus) for locus in loci]
         own = [piece.core.start <= (i.start + i.end) // 2 < piece.core.end for i in (locus.interval for locus in loci)]
         judged = list(zip(loci, reasons, own, strict=True))
+        beside = [locus for locus, reason, _ in judged if reason is None]  # windows must not run into any of these
+        kept = [locus for locus, reason, mine in judged if mine and reason is None]
+        rows = [row_of(piece.seqid, locus, beside, self.fasta, self.config) for locus in kept]
+        if self.carrier is not None:
+            rows = [self.carrier.loaded(row, piece.whole, scores) for row in rows]
         return Scanned(
-            kept=[locus for locus, reason, mine in judged if mine and reason is None],
+            kept=list(zip(kept, rows, strict=True)),
             dropped=[(locus, reason) for locus, reason, mine in judged if mine and reason is not None],
-            beside=[locus for locus, reason, _ in judged if reason is None],
         )
 
     def _reason(self, locus: Locus) -> str | None:
@@ -314,9 +327,9 @@ def _rows(scanner: Scanner, pieces: Sequence[Piece], tables: _Tables) -> Iterato
         for piece, scanned in scanner.scan(group):
             for locus, reason in scanned.dropped:
                 tables.drop(piece.seqid, locus, reason)
-            for locus in scanned.kept:
+            for locus, row in scanned.kept:
                 tables.keep(piece.seqid, locus)
-                yield row_of(piece.seqid, locus, scanned.beside, scanner.fasta, scanner.config)
+                yield row
             tables.piece(piece, len(scanned.kept))
             progress.add(1, len(piece.core))
 
@@ -353,10 +366,11 @@ def run(config: Config) -> Result:
             f"the model {directory} cannot scan: it was trained on windows around genes alone",
             hint="give a model that reads both strands, or loci (--regions of tg-prep)",
         )
-    reader = Reader(network)
+    reader = Reader(network, precision=config.precision)
+    carrier = carrier_of(reader) if config.carry else None
 
     def read(stretches: Sequence[npt.NDArray[np.uint8]]) -> Iterator[BothStrands]:
-        return (both_strands(*scores) for scores in reader.scan(stretches))
+        return (both_strands(*scores, features=carrier is not None) for scores in reader.scan(stretches))
 
     parameters = {
         "fasta": config.fasta.name,
@@ -367,6 +381,7 @@ def run(config: Config) -> Result:
         "min_coding": config.min_coding,
         "longest_gap": config.longest_gap,
         "complete_only": config.complete_only,
+        "precision": reader.precision,
         "model_hash": model_hash(directory),
     }
     with Fasta(config.fasta) as fasta:
@@ -378,13 +393,16 @@ def run(config: Config) -> Result:
         lengths = {piece.seqid: piece.length for piece in chosen}
         with _tables(config.outdir) as tables, ExitStack() as files:
             tracks = ScanTracks(config.outdir, lengths, files) if config.tracks else None
-            scanner = Scanner(config, fasta, read, patch=network.settings.encoder.patch, judge=judge, tracks=tracks)
+            scanner = Scanner(
+                config, fasta, read, patch=network.settings.encoder.patch, judge=judge, tracks=tracks, carrier=carrier
+            )
             write_gene_shards(
                 _rows(scanner, chosen, tables),
                 config.outdir,
                 provenance=Provenance("tg-scan", parameters),
                 shard_bases=config.shard_bases,
                 stem=config.stem,
+                carried=carrier is not None,
             )
             _clear_others(config)
         if strange := tables.without_introns():

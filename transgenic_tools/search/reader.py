@@ -9,8 +9,10 @@ is no fast twin of an encoder, it reads through the network itself.
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -21,8 +23,9 @@ from transgenic_tools.choices import Precision
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.lattice.candidates import choose_candidates, site_floor
+from transgenic_tools.lattice.carrying import candidates_of
 from transgenic_tools.lattice.condition import SiteShift
-from transgenic_tools.lattice.graph import Graph, build_graph
+from transgenic_tools.lattice.graph import Graph, build_graph, build_graph_from_sums
 from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
 from transgenic_tools.lattice.support import with_evidence
 from transgenic_tools.lattice.vocabulary import Site
@@ -154,15 +157,55 @@ class Reader:
     ) -> list[SiteGraph | None]:
         """Graphs of windows, in their order; None where a window holds no valid transcript.
 
+        What a scan has read with this network already is not read again.
+
         Args:
             forced: Of each window.
             batch_bases: Bases read together on CUDA, padding included.
             floor: As in `read_window`.
         """
+        graphs = [self._graph_of_carried(w, s, floor) for w, s in zip(windows, forced, strict=True)]
+        left = [i for i, graph in enumerate(graphs) if graph is None]
+        for i, graph in zip(
+            left,
+            self._read_all([windows[i] for i in left], [forced[i] for i in left], batch_bases, floor),
+            strict=True,
+        ):
+            graphs[i] = graph
+        return graphs
+
+    def _read_all(
+        self, windows: Sequence[WindowInput], forced: Sequence[Forced], batch_bases: int, floor: float
+    ) -> list[SiteGraph | None]:
         if self.device.type == "cpu":
             scored = zip(windows, self.score_windows(windows), forced, strict=True)
             return [self.graph_of(window, scores, 0, forced=s, floor=floor)[0] for window, scores, s in scored]
         return self.read_in_batches(windows, forced=forced, batch_bases=batch_bases, floor=floor)
+
+    @cached_property
+    def made_by(self) -> str:
+        """16 letters for what scores depend on: the trunk's weights, its grammar and the precision."""
+        network = self.network
+        parts = [f"{self.precision} {network.settings.grammar} {network.settings.encoder}"]
+        for part in (network.encoder, network.head):
+            for name, tensor in sorted(part.state_dict().items()):
+                parts += [name, hashlib.sha256(tensor.detach().float().cpu().numpy().tobytes()).hexdigest()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def _graph_of_carried(self, window: WindowInput, forced: Forced, floor: float) -> SiteGraph | None:
+        """The graph of what a scan has carried over; None where nothing was, or where the window must be read anew.
+
+        Evidence, conditions, prompts and other genetic codes look at bases that no candidate stands at.
+        """
+        carried = window.carried
+        plain = window.evidence is None and window.condition is None and not forced and self.genetic_code == STANDARD
+        if carried is None or not plain or carried.made_by != self.made_by or carried.length != len(window):
+            return None
+        graph = build_graph_from_sums(
+            window, carried.site_logits(), carried.content_sums(), grammar=self.network.settings.grammar,
+            scoring=self.network.settings.scoring, candidates=candidates_of(carried), floor=floor,
+        )  # fmt: skip
+        return None if graph is None else site_graph(graph, carried.features_at)
 
     def read_in_batches(
         self, windows: Sequence[WindowInput], *, forced: Sequence[Forced], batch_bases: int, floor: float = math.inf

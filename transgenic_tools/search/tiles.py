@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.interval import Interval, Strand
+from transgenic_tools.lattice.carrying import DenseScores
 from transgenic_tools.lattice.vocabulary import N_CONTENTS, N_SITES
 from transgenic_tools.model.head import BaseScores
 
 Codes = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
+Features = npt.NDArray[np.float16]
 #: Bases of a tile that count, and bases read beside them on either side, rounded up to whole patches: together with
 #: patches of 18 bases they fill a padded length (`fast.pack`), and the margins cost a twentieth.
 TILE, MARGIN = 123_000, 3_000
@@ -61,10 +63,27 @@ class BothStrands:
     Attributes:
         sites: (2, N_SITES, L) float32 logits, forward and reverse strand.
         contents: (2, N_CONTENTS, L) float32 log-probabilities.
+        features: (2, L, C) float16, what a decoder looks at; None where nobody asked for them.
     """
 
     sites: Scores
     contents: Scores
+    features: Features | None = None
+
+    def of_strand(self, strand: Strand, bases: slice) -> DenseScores:
+        """Some bases, 5' to 3' on a strand.
+
+        Raises:
+            ValueError: nobody asked for features.
+        """
+        if self.features is None:
+            raise ValueError("scores without features")
+        side, step = (0, 1) if strand == "+" else (1, -1)
+        return DenseScores(
+            sites=self.sites[side][:, bases][:, ::step],
+            contents=self.contents[side][:, bases][:, ::step],
+            features=self.features[side][bases][::step],
+        )
 
 
 class TileReader:
@@ -74,12 +93,19 @@ class TileReader:
         codes_of: From an interval of the sequence to its base codes.
         read: From base codes (L,) to their scores.
         patch: Bases that the network joins.
+        channels: Of the features that `read` gives, 0 where it gives none.
     """
 
     def __init__(
-        self, length: int, codes_of: Callable[[Interval], Codes], read: Callable[[Codes], BothStrands], *, patch: int
+        self,
+        length: int,
+        codes_of: Callable[[Interval], Codes],
+        read: Callable[[Codes], BothStrands],
+        *,
+        patch: int,
+        channels: int = 0,
     ) -> None:
-        self.length, self.codes_of, self.read, self.patch = length, codes_of, read, patch
+        self.length, self.codes_of, self.read, self.patch, self.channels = length, codes_of, read, patch, channels
         self._kept: OrderedDict[int, BothStrands] = OrderedDict()
 
     def _tile(self, number: int, tile: Tile) -> BothStrands:
@@ -87,10 +113,13 @@ class TileReader:
             codes = self.codes_of(tile.read)
             inner = slice(tile.inner.start - tile.read.start, tile.inner.end - tile.read.start)
             if (codes[inner] >= 4).all():
-                self._kept[number] = _nothing(len(tile.inner))
+                self._kept[number] = _nothing(len(tile.inner), self.channels)
             else:
                 scores = self.read(codes)
-                self._kept[number] = BothStrands(scores.sites[..., inner].copy(), scores.contents[..., inner].copy())
+                features = None if scores.features is None else scores.features[:, inner].copy()
+                self._kept[number] = BothStrands(
+                    scores.sites[..., inner].copy(), scores.contents[..., inner].copy(), features
+                )
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(number)
@@ -100,6 +129,7 @@ class TileReader:
         """Scores of `[start, end)`."""
         sites = np.empty((2, N_SITES, len(stretch)), dtype=np.float32)
         contents = np.empty((2, N_CONTENTS, len(stretch)), dtype=np.float32)
+        features = np.empty((2, len(stretch), self.channels), dtype=np.float16) if self.channels else None
         for number, tile in tiles_over(stretch, self.length, self.patch):
             scores = self._tile(number, tile)
             shared = tile.inner.intersect(stretch)
@@ -107,20 +137,24 @@ class TileReader:
             own = slice(shared.start - tile.inner.start, shared.end - tile.inner.start)
             there = slice(shared.start - stretch.start, shared.end - stretch.start)
             sites[..., there], contents[..., there] = scores.sites[..., own], scores.contents[..., own]
-        return BothStrands(sites, contents)
+            if features is not None and scores.features is not None:
+                features[:, there] = scores.features[:, own]
+        return BothStrands(sites, contents, features)
 
 
-def both_strands(forward: BaseScores, reverse: BaseScores) -> BothStrands:
-    """Scores of one window as the network gives them, batches of one."""
+def both_strands(forward: BaseScores, reverse: BaseScores, *, features: bool = False) -> BothStrands:
+    """Scores of one window as the network gives them, batches of one; with features where asked."""
     pair = (forward, reverse)
     return BothStrands(
         np.stack([scores.sites[0].float().cpu().numpy() for scores in pair]),
         np.stack([scores.contents[0].float().log_softmax(0).cpu().numpy() for scores in pair]),
+        np.stack([scores.features[0].t().half().cpu().numpy() for scores in pair]) if features else None,
     )
 
 
-def _nothing(length: int) -> BothStrands:
+def _nothing(length: int, channels: int) -> BothStrands:
     """Scores of unknown bases: surely outside of genes."""
     contents = np.full((2, N_CONTENTS, length), -20.0, dtype=np.float32)
     contents[:, 0] = 0.0
-    return BothStrands(np.full((2, N_SITES, length), -20.0, dtype=np.float32), contents)
+    features = np.zeros((2, length, channels), dtype=np.float16) if channels else None
+    return BothStrands(np.full((2, N_SITES, length), -20.0, dtype=np.float32), contents, features)
