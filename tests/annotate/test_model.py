@@ -52,6 +52,21 @@ def test_the_answer_is_that_of_the_command(loaded: Model, here: Path, model: Pat
     assert len(genes) > 1
 
 
+def test_reads_take_part(loaded: Model, here: Path, model: Path) -> None:
+    """From a sheet, as in tg-annotate."""
+    config = Config(
+        fasta=here / "g.fa", outdir=here / "out", model=model, scan_model=model, device="cpu", precision="fp32",
+        regions=here / "r.bed", evidence=here / "e.csv",
+    )  # fmt: skip
+    genes = loaded.annotate(here / "g.fa", regions=here / "r.bed", evidence=here / "e.csv")
+    assert genes.to_gff3() == run(config).annotation.read_text()
+    assert "support_class=" in genes.to_gff3()
+    for gene in genes:
+        assert [one.id.rpartition(".t")[2] for one in gene.transcripts] == [
+            str(number + 1) for number in range(len(gene.transcripts))
+        ]
+
+
 def test_one_sequence_as_text(loaded: Model, here: Path) -> None:
     bases = sequences(here)["chrA"]
     genes = loaded.annotate(bases.lower(), name="mine")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from transgenic_tools.annotate import run as annotate_run
 from transgenic_tools.annotate.config import Config
 from transgenic_tools.annotate.run import run
 from transgenic_tools.cli.annotate import app
-from transgenic_tools.errors import EXIT_USAGE, MissingInputError, TransgenicError, UsageError
+from transgenic_tools.errors import EXIT_USAGE, BadInputError, MissingInputError, TransgenicError, UsageError
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.report.page import _READS_SAID
 from transgenic_tools.scan import run as scan_run
+from transgenic_tools.search.config import DecodingConfig
 
 
 def settings(here: Path, model: Path, **more: Any) -> Config:
@@ -89,6 +91,88 @@ def test_evidence_takes_part(here: Path, model: Path) -> None:
     assert plain.annotation.read_bytes() != result.annotation.read_bytes()
 
 
+def test_evidence_is_taken_as_it_comes(here: Path, model: Path) -> None:
+    """A sheet, and a file of introns: the same annotation as from the file that tg-evidence makes of them."""
+    from transgenic_tools.cli.evidence import app as evidence
+
+    (here / "junctions.bed").write_bytes((here / "j.bed").read_bytes())
+    for name in ("e.csv", "junctions.bed"):
+        words = f"{here / name} --fasta {here / 'g.fa'} --out {here / 'made.parquet'} --json"
+        done = CliRunner().invoke(evidence, words.split())
+        assert done.exit_code == 0
+        first = run(
+            settings(here, model, outdir=here / "first", regions=here / "r.bed", evidence=here / "made.parquet")
+        )
+        again = run(settings(here, model, outdir=here / "again", regions=here / "r.bed", evidence=here / name))
+        first_files, files = results(here / "first"), results(here / "again")
+        assert files.pop("evidence/g.evidence.parquet") == (here / "made.parquet").read_bytes()
+        told = json.loads(files.pop("evidence/g.evidence.json"))
+        assert told == {**json.loads(done.stdout.splitlines()[-1]), "out": "g.evidence.parquet"}
+        assert files == first_files
+        assert {"annotation/g.usage.tsv", "annotation/g.psi.tsv"} <= set(files)
+        assert {path.name for path in again.files} >= {"g.junctions.tsv", "g.usage.tsv", "g.psi.tsv"}
+        assert first.report.read_bytes() == again.report.read_bytes()
+
+
+def test_a_changed_file_of_a_sheet_is_read_again(here: Path, model: Path) -> None:
+    sheet = here / "one.csv"
+    (here / "one.bed").write_bytes((here / "j.bed").read_bytes())
+    sheet.write_text("path\none.bed\n")
+    run(settings(here, model, regions=here / "r.bed", evidence=sheet))
+    before = results(here / "out")
+    (here / "one.bed").write_text("".join((here / "j.bed").read_text().splitlines(keepends=True)[:-1]))
+    run(settings(here, model, regions=here / "r.bed", evidence=sheet))
+    after = results(here / "out")
+    assert before["evidence/g.evidence.parquet"] != after["evidence/g.evidence.parquet"]
+    run(settings(here, model, regions=here / "r.bed"))
+    assert not (here / "out" / "evidence" / "g.evidence.parquet").exists()
+    assert not (here / "out" / "annotation" / "g.usage.tsv").exists()
+
+
+def test_a_fault_of_the_sheet_is_named_before_anything_is_done(here: Path, model: Path) -> None:
+    (here / "bad.csv").write_text("path,kind\ne.bam,nonsense\n")
+    with pytest.raises(BadInputError, match="nonsense"):
+        run(settings(here, model, evidence=here / "bad.csv"))
+    assert not (here / "out").exists()
+
+
+def test_a_folder_for_browsers_on_request(here: Path, model: Path) -> None:
+    """As `tg-report jbrowse` writes it, with reference and track; gone again when it is no longer asked for."""
+    from transgenic_tools.report.config import Source
+    from transgenic_tools.report.genome_browser import BrowserConfig, write_browser_folder
+
+    asked = settings(here, model, annotation=here / "a.gff3", jbrowse=True, further=frozenset({"sites"}))
+    run(asked)
+    folder = here / "out" / "annotation"
+    apart = BrowserConfig(
+        annotations=(Source("g", folder / "g.gff3"),), fasta=(Source("g", here / "g.fa"),),
+        references=(Source("g", here / "a.gff3"),), tracks=(Source("g", folder / "g.sites.bw"),), out=here / "apart",
+    )  # fmt: skip
+    files = {path.name: path.read_bytes() for path in write_browser_folder(apart).files}
+    assert {path.name: path.read_bytes() for path in (here / "out" / "jbrowse").iterdir()} == files
+    assert {"config.json", "g.fa.gz.gzi", "g.reference.gff3.gz.tbi", "g.track.bw", "g.igv.json"} <= set(files)
+    run(dataclasses.replace(asked, jbrowse=False))
+    assert not list((here / "out" / "jbrowse").iterdir())
+
+
+def test_marked_genes_get_nothing(here: Path, model: Path) -> None:
+    first, second, *_ = re.findall(r"\tgene\t.*ID=([^;]+)", (here / "a.gff3").read_text())
+    (here / "skip.txt").write_text(f"{first}\n")
+    asked = settings(
+        here, model, annotation=here / "a.gff3", augment=True, skip_genes=here / "skip.txt",
+        skip_attributes=[f"Name={second}"], search=DecodingConfig(min_confidence=0.0),
+    )  # fmt: skip
+    rejects = [line.split("\t") for line in (run(asked).annotation.parent / "g.rejects.tsv").read_text().splitlines()]
+    assert {row[0] for row in rejects if row[1] == "marked_gene"} == {first, second}
+
+
+def test_ids_may_be_numbered(here: Path, model: Path) -> None:
+    genes = read_annotation(
+        run(settings(here, model, regions=here / "r.bed", id_pattern="X{sequence}G{number}")).annotation
+    )
+    assert genes.genes[0].id == "X1G00010"
+
+
 def test_augment_keeps_the_users_lines(here: Path, model: Path) -> None:
     result = run(settings(here, model, annotation=here / "a.gff3", augment=True))
     lines = result.annotation.read_text().splitlines()
@@ -127,6 +211,8 @@ def test_a_run_that_ended_early_goes_on(here: Path, model: Path, monkeypatch: py
         ({"augment": True, "annotation": "a.gff3", "csq_attributes": True}, "--csq-attributes"),
         ({"min_gene_confidence": 1.5}, "--min-gene-confidence 1.5"),
         ({"extend_genes": True}, "--augment"),
+        ({"skip_attributes": ["locked"]}, "--skip-attribute"),
+        ({"augment": True, "annotation": "a.gff3", "id_pattern": "X{number}"}, "--id-pattern"),
         ({"reads": "r.fq"}, "--reference"),
         ({"sample": "a/b"}, "--sample"),
         ({"fasta": Path("-.fa")}, "--sample"),

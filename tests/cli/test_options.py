@@ -204,7 +204,7 @@ UNSET = {
         "--into", "--index", "--rejects", "--fasta", "--prediction", "--split", "--shards", "--calibration", "--outdir",
         "--against", "--condition", "--condition-scale", "--conditions", "--usage",
         "--jitter", "--max-length", "--min-score", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
-        "--id-pattern",
+        "--min-intron", "--max-intron",
     },
     "generate": {"--min-intron", "--max-intron"},
 }  # fmt: skip

@@ -181,3 +181,5 @@ def test_evidence_guides_a_run_from_junctions_to_the_report(tmp_path: Path) -> N
     assert shares
     assert all(0 <= share <= 1 for share in shares)
     assert "reads across an intron" in done.file("report/report.html").read_text()
+    flags = ("--regions", str(tmp_path / "loci.bed"), "--evidence", str(tmp_path / "evidence.csv"), "--sample", SAMPLE)
+    same(annotated(tmp_path / "tool", *flags, "--precision", "auto", "--seed", "1"), published(done.outdir))

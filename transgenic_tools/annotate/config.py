@@ -37,12 +37,16 @@ class Config:
         regions: Loci alone. With neither of the two the genome is scanned.
         reference: Annotation that the result is held against.
         reads: Long reads, for the evaluation.
-        evidence: File of `tg-evidence`, for generation, support and report.
+        evidence: File of `tg-evidence`, or what it takes: a sheet, or a file of reads, junctions or transcripts.
+            For generation, support, usage and report.
         aliases: Table of names, where FASTA and annotation call a sequence differently.
         sample: Name of the genome in all results; by default the FASTA's name without its endings.
         model, scan_model: Model directories; None for the embedded ones.
         augment: Known transcripts are the prompt, and new ones join the annotation.
+        extend_genes, skip_genes, skip_attributes: See the settings of the backmapping.
+        id_pattern: Of IDs that are numbered along each sequence; None: IDs of the loci.
         further: Files beside the GFF3.
+        jbrowse: Write the folder that JBrowse 2 and IGV open.
         keep_names: Names, products and references of the annotation's genes (else the reference's) are carried over.
         submission: As registered with NCBI or ENA; what they want is checked and written.
         threads: Of each stage; results do not depend on them.
@@ -61,6 +65,8 @@ class Config:
     scan_model: Path | None = None
     augment: bool = False
     extend_genes: bool = False
+    skip_genes: Path | None = None
+    skip_attributes: Sequence[str] = ()
     skip_seqids: Sequence[str] = ()
     scan_min_score: float = ScanConfig.min_score
     complete_only: bool = ScanConfig.complete_only
@@ -72,12 +78,14 @@ class Config:
     max_window: int | None = None
     min_gene_confidence: float = 0.0
     id_prefix: str = ""
+    id_pattern: str | None = None
     both_strands: bool = False
     csq_attributes: bool = False
     keep_names: bool = False
     submission: str | None = None
     further: frozenset[Further] = frozenset()
     evaluation_tables: bool = False
+    jbrowse: bool = False
     title: str = "transgenic_tools report"
     threads: int = 1
 
@@ -89,16 +97,20 @@ class Config:
             )
         if self.augment and self.annotation is None:
             raise UsageError("--augment adds to an annotation", hint="add --annotation GENES.gff3")
-        if self.augment and (self.csq_attributes or self.submission):
+        if self.augment and (self.csq_attributes or self.submission or self.id_pattern):
             raise UsageError(
-                "--augment keeps your lines as they are", hint="leave --csq-attributes and --submission out"
+                "--augment keeps your lines as they are",
+                hint="leave --csq-attributes, --submission and --id-pattern out",
+            )
+        if not self.augment and (self.extend_genes or self.skip_genes or self.skip_attributes):
+            raise UsageError(
+                "--extend-genes, --skip-genes and --skip-attribute are of --augment",
+                hint="add --augment, or leave them out",
             )
         if self.keep_names and self.annotation is None and self.reference is None:
             raise UsageError("--keep-names of which annotation?", hint="add --annotation or --reference GENES.gff3")
         if not 0.0 <= self.min_gene_confidence <= 1.0:
             raise UsageError(f"--min-gene-confidence {self.min_gene_confidence} is not between 0 and 1")
-        if self.extend_genes and not self.augment:
-            raise UsageError("--extend-genes is of --augment", hint="add --augment, or leave it out")
         if self.reads is not None and self.compared_with is None:
             raise UsageError(
                 "--reads support an evaluation, which needs a reference", hint="add --reference GENES.gff3"
@@ -119,6 +131,13 @@ class Config:
         return self.annotation is None and self.regions is None
 
     @property
+    def gathers(self) -> bool:
+        """Whether the file of `tg-evidence` is to be made first."""
+        from transgenic_tools.io.junctions import is_evidence_file
+
+        return self.evidence is not None and not is_evidence_file(self.evidence)
+
+    @property
     def names(self) -> Path | None:
         """Where names come from."""
         return (self.annotation or self.reference) if self.keep_names else None
@@ -131,5 +150,9 @@ class Config:
     @property
     def stages(self) -> tuple[str, ...]:
         """In their order."""
-        first = "scan" if self.scans else "prep"
-        return (first, "generate", "backmap", *(["evaluate"] if self.compared_with is not None else []), "report")
+        asked = {
+            "evidence": self.gathers, "scan": self.scans, "prep": not self.scans, "generate": True, "backmap": True,
+            "usage": self.evidence is not None, "evaluate": self.compared_with is not None, "report": True,
+            "jbrowse": self.jbrowse,
+        }  # fmt: skip
+        return tuple(stage for stage, wanted in asked.items() if wanted)

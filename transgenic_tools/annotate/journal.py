@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 #: Fields of stages' settings that name what is written, and such as change no result.
 _WRITTEN = frozenset(
     {"outdir", "out", "gtf", "bed", "proteins", "cds", "cdna", "sites", "rejects", "json_path", "tsv_path",
-     "genes_path", "transcripts_path", "missing_chains_path", "multiqc"}
+     "genes_path", "transcripts_path", "missing_chains_path", "multiqc", "introns"}
 )  # fmt: skip
 _NO_MATTER = frozenset({"threads", "rows_in_memory", "overwrite"})
 

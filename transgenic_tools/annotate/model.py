@@ -56,6 +56,7 @@ class Model:
         *,
         annotation: str | Path | None = None,
         regions: str | Path | Iterable[Region] | None = None,
+        evidence: str | Path | None = None,
         name: str = "sequence",
     ) -> Genes:
         """All isoforms of all genes.
@@ -65,6 +66,8 @@ class Model:
             annotation: Known genes, GFF3 or GTF: their loci are read, and each gene has them as `known`.
             regions: Loci alone: a BED file, or tuples of seqid, start, end (0-based half-open) and, if known, strand.
                 With neither of the two the genome is scanned for loci.
+            evidence: What reads show of splicing: a file of `tg-evidence`, its sheet, or a file of reads, junctions or
+                transcripts.
             name: Of a sequence that is given as text.
 
         Raises:
@@ -78,6 +81,7 @@ class Model:
                 outdir=work / "out",
                 annotation=None if annotation is None else Path(annotation),
                 regions=_as_regions(regions, work),
+                evidence=None if evidence is None else Path(evidence),
                 sample="sequence",
             )
             written = annotate_alone(config, loaded=(self.reader, self.directory))
@@ -86,8 +90,7 @@ class Model:
             known = _known(records, config.annotation)
             with Fasta(config.fasta, stage_dir=work) as fasta:
                 genes = [
-                    # The reader concludes a biotype from the CDS; the file does not say it.
-                    Gene(replace(one, biotype=None), fasta.fetch(one.seqid, *_ends(one)), known.get(one.id, ()))
+                    Gene(_as_written(one), fasta.fetch(one.seqid, *_ends(one)), known.get(one.id, ()))
                     for one in records
                 ]
         return Genes(genes, header=[line for line in lines if line.startswith("#")])
@@ -123,6 +126,13 @@ def load(
         min_gene_confidence=min_gene_confidence,
     )  # fmt: skip
     return Model(reader=reader, directory=directory, settings=settings)
+
+
+def _as_written(gene: GeneRecord) -> GeneRecord:
+    """With transcripts by falling probability, as they are numbered: lines of a file are in order of place. And without
+    the biotype that the reader concludes from the CDS: the file does not say it."""
+    transcripts = sorted(gene.transcripts, key=lambda one: int(one.id.rpartition(".t")[2]))
+    return replace(gene, biotype=None, transcripts=tuple(transcripts))
 
 
 def _ends(gene: GeneRecord) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,15 @@ class _Loci:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Beside:
+    """What the report shows beside the annotation, where there is any."""
+
+    evaluation: Path | None = None
+    evidence: Path | None = None
+    usage: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Predictions:
     """Prediction shards; `ran` is JSON of how they were made, for the report."""
 
@@ -91,6 +100,33 @@ class _Run:
         """Say which stage comes now."""
         self._at += 1
         logger.info("[%d/%d] %s", self._at, len(self.config.stages), stage, extra={"stage": stage})
+
+    # -- what reads say ------------------------------------------------------------------------------------------------
+
+    def evidence(self) -> Path | None:
+        """The file of tg-evidence: as given, or made of what was given."""
+        from transgenic_tools.evidence.config import Config as EvidenceConfig
+        from transgenic_tools.evidence.run import run
+        from transgenic_tools.evidence.sheet import read_sheet
+
+        config, folder = self.config, self.out / "evidence"
+        if config.evidence is None or not config.gathers:
+            return config.evidence
+        self.begin("evidence")
+        settings = EvidenceConfig(
+            sheet=config.evidence, fasta=config.fasta, out=folder / f"{config.name}.evidence.parquet",
+            aliases=config.aliases, threads=config.threads,
+        )  # fmt: skip
+        summary = folder / f"{config.name}.evidence.json"
+
+        def work() -> list[Path]:
+            result = run(settings)
+            with write_aside(summary) as aside:
+                aside.write_text(replace(result, out=Path(result.out.name)).to_json() + "\n", encoding="utf-8")
+            return [settings.out, summary]
+
+        sources = [source.path for source in read_sheet(config.evidence)]
+        return self.journal.once("evidence", (settings, *sources), work)[0]
 
     # -- loci ----------------------------------------------------------------------------------------------------------
 
@@ -152,7 +188,7 @@ class _Run:
 
     # -- what lies in them ---------------------------------------------------------------------------------------------
 
-    def generate(self, loci: _Loci) -> _Predictions:
+    def generate(self, loci: _Loci, evidence: Path | None) -> _Predictions:
         """Prediction shards, and on which device they were made."""
         from transgenic_tools.generate.config import Config as GenerateConfig
         from transgenic_tools.generate.run import run
@@ -163,7 +199,7 @@ class _Run:
         settings = GenerateConfig(
             shards=loci.shards, model=config.model or default_model_dir(), outdir=self.work / "predictions",
             decoding=config.search, device=config.device, precision=config.precision, batch_bases=config.batch_bases,
-            evidence=config.evidence, complete=config.augment, max_length=config.max_window, threads=config.threads,
+            evidence=evidence, complete=config.augment, max_length=config.max_window, threads=config.threads,
         )  # fmt: skip
         device = settings.outdir / "generate.json"
 
@@ -176,7 +212,9 @@ class _Run:
         written = self.journal.once("generate", settings, work)
         return _Predictions(shards=tuple(path for path in written if path != device), ran=device)
 
-    def backmap_settings(self, loci: _Loci, predictions: tuple[Path, ...]) -> BackmapConfig:
+    def backmap_settings(
+        self, loci: _Loci, predictions: tuple[Path, ...], evidence: Path | None = None
+    ) -> BackmapConfig:
         """Settings of the backmapping; they are made before anything is done, too: a UsageError comes at once."""
         config, folder = self.config, self.out / "annotation"
 
@@ -187,18 +225,19 @@ class _Run:
             predictions=predictions, out=folder / f"{config.name}.gff3", fasta=config.fasta,
             into=config.annotation if config.augment else None, rejects=folder / f"{config.name}.rejects.tsv",
             earlier_rejects=loci.rejects, min_confidence=config.min_gene_confidence, id_prefix=config.id_prefix,
+            id_pattern=config.id_pattern, skip_genes=config.skip_genes, skip_attributes=tuple(config.skip_attributes),
             both_strands=config.both_strands, csq_attributes=config.csq_attributes, names=config.names,
-            submission=config.submission, evidence=config.evidence, extend_genes=config.extend_genes,
+            submission=config.submission, evidence=evidence, extend_genes=config.extend_genes,
             gtf=beside("gtf"), bed=beside("bed"),
             proteins=beside("proteins"), cds=beside("cds"), cdna=beside("cdna"), sites=beside("sites"),
         )  # fmt: skip
 
-    def backmap(self, loci: _Loci, predictions: tuple[Path, ...]) -> list[Path]:
+    def backmap(self, loci: _Loci, predictions: tuple[Path, ...], evidence: Path | None) -> list[Path]:
         """The annotation, its rejects, and what else was asked for."""
         from transgenic_tools.backmap.run import run
 
         self.begin("backmap")
-        settings = self.backmap_settings(loci, predictions)
+        settings = self.backmap_settings(loci, predictions, evidence)
 
         def work() -> list[Path]:
             result = run(settings, progress=logger.info)
@@ -206,6 +245,23 @@ class _Run:
             return [settings.out, settings.rejects_path, *result.files[1:]]
 
         return self.journal.once("backmap", settings, work)
+
+    def usage(self, annotation: Path, evidence: Path) -> list[Path]:
+        """What each condition uses of the annotation: of transcripts, and of introns."""
+        from transgenic_tools.evidence.usage import UsageConfig, run_usage
+
+        self.begin("usage")
+        stem = self.out / "annotation" / self.config.name
+        settings = UsageConfig(
+            annotation=annotation, evidence=evidence, out=Path(f"{stem}.usage.tsv"), introns=Path(f"{stem}.psi.tsv")
+        )
+
+        def work() -> list[Path]:
+            result = run_usage(settings)
+            logger.info("%d of %d genes with reads, %d conditions", result.seen, result.genes, len(result.conditions))
+            return [path for path in (settings.out, settings.introns) if path is not None]
+
+        return self.journal.once("usage", settings, work)
 
     # -- what it is worth ----------------------------------------------------------------------------------------------
 
@@ -233,7 +289,7 @@ class _Run:
 
         return self.journal.once("evaluate", settings, work)[0]
 
-    def report(self, loci: _Loci, predictions: _Predictions, written: Sequence[Path], evaluation: Path | None) -> Path:
+    def report(self, loci: _Loci, predictions: _Predictions, written: Sequence[Path], beside: _Beside) -> Path:
         """The page."""
         from transgenic_tools.report.config import Config as ReportConfig
         from transgenic_tools.report.config import Source
@@ -246,10 +302,11 @@ class _Run:
             return () if path is None else (Source(config.name, path),)
 
         settings = ReportConfig(
-            annotations=of(written[0]), references=of(config.compared_with), evaluations=of(evaluation),
+            annotations=of(written[0]), references=of(config.compared_with), evaluations=of(beside.evaluation),
             preps=of(loci.summary), rejects=of(written[1]), predictions=predictions.shards,
-            generations=of(predictions.ran), fasta=of(config.fasta), evidence=of(config.evidence),
-            augmented=config.augment, title=config.title, out=folder / "report.html", multiqc=folder / "multiqc",
+            generations=of(predictions.ran), fasta=of(config.fasta), evidence=of(beside.evidence),
+            usage=of(beside.usage), augmented=config.augment,
+            title=config.title, out=folder / "report.html", multiqc=folder / "multiqc",
         )  # fmt: skip
 
         def work() -> list[Path]:
@@ -257,6 +314,23 @@ class _Run:
             return [result.out, *result.multiqc]
 
         return self.journal.once("report", settings, work)[0]
+
+    def jbrowse(self, written: Sequence[Path]) -> None:
+        """The folder for genome browsers."""
+        from transgenic_tools.report.config import Source
+        from transgenic_tools.report.genome_browser import BrowserConfig, write_browser_folder
+
+        self.begin("jbrowse")
+        config = self.config
+
+        def of(*paths: Path | None) -> tuple[Source, ...]:
+            return tuple(Source(config.name, path) for path in paths if path is not None)
+
+        settings = BrowserConfig(
+            annotations=of(written[0]), fasta=of(config.fasta), references=of(config.compared_with),
+            tracks=of(*(path for path in written if path.suffix == ".bw")), out=self.out / "jbrowse",
+        )  # fmt: skip
+        self.journal.once("jbrowse", settings, lambda: write_browser_folder(settings).files)
 
 
 def _shares(fasta: Path) -> int:
@@ -285,19 +359,24 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _check(config: Config) -> None:
-    """Raises MissingInputError before anything is done that a missing file would waste."""
-    loci = (config.annotation, config.regions, config.aliases)
+    """Raises MissingInputError or BadInputError before anything is done that a missing file would waste."""
+    loci = (config.annotation, config.regions, config.aliases, config.skip_genes)
     for path in (config.fasta, *loci, config.reference, config.reads, config.model, config.scan_model, config.evidence):
         if path is not None and not path.exists():
             raise MissingInputError("no such file", path=path, hint="check the path")
+    if config.evidence is not None and config.gathers:
+        from transgenic_tools.evidence.sheet import read_sheet
+
+        read_sheet(config.evidence)
 
 
 def annotate_alone(config: Config, *, loaded: tuple[Reader, Path]) -> Path:
     """The GFF3 without evaluation and report, with a model that is loaded already (and its directory)."""
     _check(config)
     here = _Run(config, loaded)
+    evidence = here.evidence()
     loci = here.scan() if config.scans else here.prep()
-    return here.backmap(loci, here.generate(loci).shards)[0]
+    return here.backmap(loci, here.generate(loci, evidence).shards, evidence)[0]
 
 
 def run(config: Config) -> Result:
@@ -311,11 +390,17 @@ def run(config: Config) -> Result:
     _Run(config).backmap_settings(_Loci(shards=(), rejects=()), ())
     with one_run_at_a_time(config.outdir / "work"):
         here = _Run(config)
+        evidence = here.evidence()
         loci = here.scan() if config.scans else here.prep()
-        predictions = here.generate(loci)
-        written = here.backmap(loci, predictions.shards)
+        predictions = here.generate(loci, evidence)
+        written = here.backmap(loci, predictions.shards, evidence)
+        usage = [] if evidence is None else here.usage(written[0], evidence)
         reference = config.compared_with
         evaluation = None if reference is None else here.evaluate(written[0], reference)
-        report = here.report(loci, predictions, written, evaluation)
+        beside = _Beside(evaluation=evaluation, evidence=evidence, usage=next(iter(usage), None))
+        report = here.report(loci, predictions, written, beside)
+        if config.jbrowse:
+            here.jbrowse(written)
         here.journal.clear_others()
-    return Result(sample=config.name, annotation=written[0], report=report, evaluation=evaluation, files=tuple(written))
+    files = (*written, *usage)
+    return Result(sample=config.name, annotation=written[0], report=report, evaluation=evaluation, files=files)

@@ -12,7 +12,6 @@ from pathlib import Path
 from transgenic_tools.errors import UsageError
 
 _LOG = logging.getLogger(__name__)
-_PARQUET = b"PAR1"
 
 
 def evidence_file(given: Path, *, fasta: Path | None, aliases: Path | None, outdir: Path, threads: int) -> Path:
@@ -22,7 +21,9 @@ def evidence_file(given: Path, *, fasta: Path | None, aliases: Path | None, outd
         UsageError: it has to be made, and the genome is missing.
         MissingInputError, BadInputError: as `tg-evidence`.
     """
-    if given.is_file() and _begins_as_parquet(given):
+    from transgenic_tools.io.junctions import is_evidence_file
+
+    if is_evidence_file(given):
         return given
     if fasta is None:
         raise UsageError(
@@ -36,8 +37,3 @@ def evidence_file(given: Path, *, fasta: Path | None, aliases: Path | None, outd
     result = run(Config(sheet=given, fasta=fasta, out=out, aliases=aliases, threads=threads))
     _LOG.info("%s: %d junctions, %d chains of %d inputs", out, result.junctions, result.chains, len(result.inputs))
     return out
-
-
-def _begins_as_parquet(path: Path) -> bool:
-    with open(path, "rb") as handle:
-        return handle.read(len(_PARQUET)) == _PARQUET

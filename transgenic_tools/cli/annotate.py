@@ -55,7 +55,10 @@ def annotate(
         Path | None, _file("--reference", "Annotation to compare with; --annotation unless given.")
     ] = None,
     reads: Annotated[Path | None, _file("--reads", "Long reads, FASTA or FASTQ, for the evaluation.")] = None,
-    evidence: Annotated[Path | None, _file("--evidence", "File of tg-evidence: reads take part in the choice.")] = None,
+    evidence: Annotated[
+        Path | None,
+        _file("--evidence", "Reads take part: file of tg-evidence, its sheet, or reads, junctions, transcripts."),
+    ] = None,
     aliases: Annotated[Path | None, _file("--aliases", "Table: names of one sequence on a line, tabs between.")] = None,
     sample: Annotated[
         str, _file("--sample", "Name of the genome; the FASTA's name unless given.", "-s")
@@ -64,6 +67,11 @@ def annotate(
     extend_genes: Annotated[
         bool, _flag("--extend-genes", "--augment: gene lines grow with their isoforms; else UTRs are cut.")
     ] = False,
+    skip_genes: Annotated[Path | None, _file("--skip-genes", "--augment: IDs of genes that get nothing.")] = None,
+    skip_attribute: Annotated[
+        list[str] | None,
+        _file("--skip-attribute", "--augment: genes with this (KEY or KEY=VALUE) get nothing; may be repeated."),
+    ] = None,
     skip_seqid: Annotated[
         list[str] | None, _file("--skip-seqid", "Scan: not this sequence (plastid ...); may be repeated.")
     ] = None,
@@ -93,6 +101,9 @@ def annotate(
     ] = None,
     shard_bases: Annotated[int, typer.Option(help="Bases of windows in one shard.")] = Config.shard_bases,
     id_prefix: Annotated[str, typer.Option(help="Text put before every ID.")] = Config.id_prefix,
+    id_pattern: Annotated[
+        str | None, _file("--id-pattern", "IDs by tens along each sequence, as AT{sequence}G{number}.")
+    ] = None,
     both_strands: Annotated[
         bool, _flag("--both-strands", "Keep both genes of a locus without a strand, not the likelier one.")
     ] = False,
@@ -112,6 +123,7 @@ def annotate(
     evaluation_tables: Annotated[
         bool, _flag("--evaluation-tables", "Tables of the evaluation by gene and by transcript as well.")
     ] = False,
+    jbrowse: Annotated[bool, _flag("--jbrowse", "A folder that JBrowse 2 and IGV open as well.")] = False,
     title: Annotated[str, typer.Option(help="Heading of the report.")] = Config.title,
     threads: Annotated[
         int | None, typer.Option("--threads", "-t", min=1, help="CPU threads; all cores that may be used by default.")
@@ -128,17 +140,17 @@ def annotate(
     asked = {"gtf": gtf, "bed": bed, "proteins": proteins, "cds": cds, "cdna": cdna, "sites": sites}
     config = Config(
         fasta=fasta, outdir=out, annotation=annotation, regions=regions, reference=reference, reads=reads,
-        evidence=evidence,
-        aliases=aliases, sample=sample, model=model, scan_model=scan_model, augment=augment, extend_genes=extend_genes,
+        evidence=evidence, aliases=aliases, sample=sample, model=model, scan_model=scan_model, augment=augment,
+        extend_genes=extend_genes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
         skip_seqids=tuple(skip_seqid or ()), scan_min_score=scan_min_score, complete_only=complete_only,
         shard_bases=shard_bases, device=device, precision=precision, batch_bases=batch_bases, max_window=max_window,
         search=DecodingConfig(
             decoding=decoding, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence, seed=seed,
         ),
-        min_gene_confidence=min_gene_confidence, id_prefix=id_prefix, both_strands=both_strands,
+        min_gene_confidence=min_gene_confidence, id_prefix=id_prefix, id_pattern=id_pattern, both_strands=both_strands,
         csq_attributes=csq_attributes, keep_names=keep_names, submission=submission,
         further=frozenset(name for name in ENDINGS if asked[name]),
-        evaluation_tables=evaluation_tables, title=title, threads=threads or usable_cores(),
+        evaluation_tables=evaluation_tables, jbrowse=jbrowse, title=title, threads=threads or usable_cores(),
     )  # fmt: skip
     from transgenic_tools.annotate.run import run
     from transgenic_tools.cli._stages import show_stages

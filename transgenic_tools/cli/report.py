@@ -182,7 +182,7 @@ def jbrowse(
         annotations=parse_sources(annotation), fasta=parse_sources(fasta), references=parse_sources(reference),
         tracks=parse_sources(track), out=out,
     )  # fmt: skip
-    for path in write_browser_folder(config):
+    for path in write_browser_folder(config).settings:
         _LOG.info("%s", path)
 
 

@@ -34,6 +34,15 @@ JUNCTION, CHAIN = "junction", "chain"
 #: Junctions of a window that are looked at, for each 1,000 bases; as many as a grammar takes candidates.
 _MOST_PER_KB = 24
 _KIND = Kind(name="evidence", schema=EVIDENCE, maker="tg-evidence")
+_PARQUET = b"PAR1"
+
+
+def is_evidence_file(path: Path) -> bool:
+    """Whether a file is one of `tg-evidence` by its first bytes, not what such a file is made from."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as handle:
+        return handle.read(len(_PARQUET)) == _PARQUET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,12 +92,28 @@ class _Genome:
     tracks: tuple[_Track, ...]
     first: tuple[str, int, int]
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All but the settings."""
+        tracks = (name for track in self.tracks for name in (track.file, track.index) if name is not None)
+        return (self.fasta, f"{self.fasta}.fai", f"{self.fasta}.gzi", *tracks)
 
-def write_browser_folder(config: BrowserConfig) -> tuple[Path, ...]:
+
+@dataclass(frozen=True, kw_only=True)
+class BrowserFolder:
+    """What was written.
+
+    Attributes:
+        settings: `config.json` and two files a sample.
+        files: Genomes, annotations, tracks and their indexes, then the settings.
+    """
+
+    settings: tuple[Path, ...]
+    files: tuple[Path, ...]
+
+
+def write_browser_folder(config: BrowserConfig) -> BrowserFolder:
     """Write the folder; the settings come last.
-
-    Returns:
-        The settings: `config.json` and two files a sample.
 
     Raises:
         BadInputError: no gene of an annotation lies on the genome, or a file cannot be read.
@@ -108,7 +124,9 @@ def write_browser_folder(config: BrowserConfig) -> tuple[Path, ...]:
     for genome in genomes:
         texts = {f"{genome.sample}.igv.json": _igv_json(genome), f"{genome.sample}.igv.xml": _igv_xml(genome)}
         written += [_write(config.out / name, text) for name, text in texts.items()]
-    return (_write(config.out / "config.json", json.dumps(_jbrowse(genomes), indent=1) + "\n"), *written)
+    settings = (_write(config.out / "config.json", json.dumps(_jbrowse(genomes), indent=1) + "\n"), *written)
+    data = (config.out / name for genome in genomes for name in genome.files)
+    return BrowserFolder(settings=settings, files=(*data, *settings))
 
 
 def _write(path: Path, text: str) -> Path:
