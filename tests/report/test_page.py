@@ -20,6 +20,7 @@ from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.genome.site import Site, SiteKind
 from transgenic_tools.io.gff3 import write_genes
 from transgenic_tools.io.junctions import EvidenceRow, InputInfo, write_evidence
+from transgenic_tools.provenance import Provenance
 from transgenic_tools.report.charts import nice_top
 from transgenic_tools.report.config import Config, Source, parse_source
 from transgenic_tools.report.evidence import Conditions, with_arcs
@@ -57,6 +58,21 @@ def test_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
     assert addresses <= {"http://www.w3.org/2000/svg"}
     assert not re.search(r"<(?:script|img|iframe)[^>]+src=", page)
     assert set(re.findall(r'<link[^>]+href="([^"]*)"', page)) == {"data:,"}
+
+
+def test_a_distance_from_home_is_shown_with_its_interval(tmp_path: Path) -> None:
+    told = {"genes": 60, "distance": 0.984, "expected_accuracy": 0.338, "interval": [0.19, 0.53], "far": True}
+    pages = {}
+    for name, parameters in (("far", {"distance": told}), ("home", {"distance": {**told, "far": False}}), ("none", {})):
+        path = tmp_path / f"{name}.gff3"
+        write_genes(path, [make_gene("g", [(100, 130)])], provenance=Provenance("tg-backmap", parameters))
+        run(Config(annotations=(Source("s", path),), out=tmp_path / "r.html"))
+        pages[name] = (tmp_path / "r.html").read_text()
+    assert "33.8 %" in pages["far"]
+    assert "19.0 % to 53.0 %; distance from the species learned 0.98: far, so train" in pages["far"]
+    assert ">s: distance.expected_accuracy<" in pages["far"]
+    assert "distance from the species learned 0.98</span>" in pages["home"]
+    assert "distance" not in pages["none"].partition("</main>")[0].partition("<main")[2]
 
 
 def test_names_from_files_are_text(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from transgenic_tools.backmap.augment import Rules, augment
 from transgenic_tools.backmap.config import Config
+from transgenic_tools.backmap.distances import Distances, scoring_of_shards
 from transgenic_tools.backmap.gather import sorted_rows
 from transgenic_tools.backmap.genes import Strands, place_all
 from transgenic_tools.backmap.names import Names
@@ -25,6 +26,7 @@ from transgenic_tools.backmap.submission import Submission
 from transgenic_tools.backmap.support import ShownGenes
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene
+from transgenic_tools.io.distance import Distance
 from transgenic_tools.io.exports import GeneWriter, SequenceKind, bed_writer, fasta_writer
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.feature_table import table_writer
@@ -48,6 +50,7 @@ class Result:
         genes, transcripts: Written (with `--into`: genes that got a new transcript, and new transcripts).
         known: With `--into`, predicted transcripts that the user's annotation already has.
         rejects: Number by reason code.
+        distance: From the species that the model learned, where it knows.
     """
 
     out: Path
@@ -58,6 +61,7 @@ class Result:
     known: int = 0
     rejects: Mapping[str, int] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    distance: Distance | None = None
 
     def sentence(self) -> str:
         """One line for the log."""
@@ -76,13 +80,15 @@ class Result:
             "rejects": dict(self.rejects),
             "rejects_path": str(self.rejects_path),
             "files": [str(path) for path in self.files],
+            **({} if self.distance is None else {"distance": self.distance.to_json()}),
         }
 
 
 class _Watch:
     """Passes rows through; remembers how many, from which models, on which seqids, and which strands are probable."""
 
-    def __init__(self) -> None:
+    def __init__(self, distances: Distances) -> None:
+        self.distances = distances
         self.count = 0
         self.models: set[str] = set()
         self.seqids: set[str] = set()
@@ -94,6 +100,7 @@ class _Watch:
             self.models.add(row.model_hash)
             self.seqids.add(row.seqid)
             self.strands.see(row)
+            self.distances.see(row)
             yield row
 
 
@@ -107,7 +114,9 @@ def _genome(path: Path | None) -> Iterator[Fasta | None]:
 
 
 def _provenance(config: Config, watch: _Watch) -> Provenance:
-    return Provenance("tg-backmap", {**config.parameters(), "model_hash": sorted(watch.models)})
+    distance = watch.distances.distance
+    told = {} if distance is None else {"distance": distance.to_json()}
+    return Provenance("tg-backmap", {**config.parameters(), "model_hash": sorted(watch.models), **told})
 
 
 class _CsqWriter:
@@ -205,7 +214,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
     earlier = [reject for table in config.earlier_rejects for reject in read_rejects(table)]
     for difference in differences(shards):
         logger.warning("%s", difference)
-    watch, rejects, sites = _Watch(), list[Reject](), SiteTrack()
+    watch, rejects, sites = _Watch(Distances(scoring_of_shards(shards))), list[Reject](), SiteTrack()
     genes = transcripts = known = 0
     # The inner stack closes the files, whole; the outer one then gives them their names.
     with _genome(config.fasta) as fasta, ExitStack() as together, ExitStack() as stack:
@@ -219,7 +228,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             spill_beside=config.rejects_path if is_stream(config.out) else config.out,
         )
         ordered = place_all(
-            rows,
+            watch.distances.through(rows),
             rejects,
             lengths=lengths,
             min_confidence=0.0 if config.into else config.min_confidence,
@@ -289,6 +298,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         known=known,
         rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
         files=tuple(path for path in (config.out, *optional) if path is not None),
+        distance=watch.distances.distance,
     )
 
 

@@ -26,6 +26,7 @@ from transgenic_tools.generate.preflight import Limits, announce
 from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.differences import write_differences
+from transgenic_tools.io.distance import WARNING, Confidences, DistanceScoring, load_distance_scoring
 from transgenic_tools.io.encodings import EncodingStore
 from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.io.progress import Progress
@@ -113,6 +114,7 @@ def _provenance(
     *,
     judge: RegionJudge | None,
     evidence: Mapping[str, str] | None,
+    scoring: DistanceScoring | None,
 ) -> Provenance:
     """All that a prediction shard is made from: settings, model, the bytes of the gene shard, and what was not read."""
     left_out = any(bases > limits.longest for bases in read_lengths(shard, split=config.split))
@@ -131,6 +133,8 @@ def _provenance(
         parameters["evidence"] = evidence
     if config.genetic_code != STANDARD:
         parameters["genetic_code"] = asdict(config.genetic_code)
+    if scoring is not None:  # tg-backmap, which sees the whole genome, knows no model
+        parameters["distance"] = asdict(scoring)
     if judge is not None and has_regions(shard):
         parameters |= {"min_region": config.min_region, "scan_model": judge.digest}
     parameters |= asdict(config.decoding)
@@ -154,6 +158,26 @@ def warn_of_others(outdir: Path, targets: Sequence[Path]) -> None:
             "%s holds %d more (%s ...) of other shards than these: tg-backmap on the whole directory reads them, too",
             outdir, len(others), others[0].name,
         )  # fmt: skip
+
+
+class _FirstLook:
+    """Says how far a genome seems to be from home as soon as enough of its genes are predicted."""
+
+    def __init__(self, scoring: DistanceScoring | None) -> None:
+        self._scoring = scoring
+        self._seen = Confidences()
+
+    def see(self, rows: Sequence[PredictionRow]) -> None:
+        if self._scoring is None:
+            return
+        for row in rows:
+            self._seen.see(row)
+        distance = self._seen.distance(self._scoring)
+        if distance is not None:
+            logger.info("%s", distance.sentence())
+            if distance.far:
+                logger.warning("%s", WARNING)
+            self._scoring = None
 
 
 def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
@@ -247,14 +271,18 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
         support = PairReads(EvidenceFile(config.usage), (pair.name, pair.against))
     judge = judge_of(config, reader.network, model_dir, device) if any(map(has_regions, shards)) else None
     predictor = Predictor(reader, config, model_hash=digest, condition=condition, judge=judge, shown=shown)
+    # Further isoforms, which is what completion writes, tell nothing of a genome.
+    scoring = None if config.complete else load_distance_scoring(model_dir)
+    look = _FirstLook(scoring)
     config.outdir.mkdir(parents=True, exist_ok=True)
     warn_of_others(config.outdir, targets)
     progress = Progress(logger, total=genes)
     counts = {"transcripts": 0, "without": 0, "reused": 0, "no gene": 0}
     for shard, target in zip(shards, targets, strict=True):
         provenance = _provenance(
-            config, shard, digest, precision, limits, (condition, pair), judge=judge, evidence=digests
-        )
+            config, shard, digest, precision, limits, (condition, pair), judge=judge, evidence=digests,
+            scoring=scoring,
+        )  # fmt: skip
         if not config.overwrite and _is_current(target, provenance):
             logger.info("%s is there already", target)
             counts["reused"] += 1
@@ -262,7 +290,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
         if pair is not None:  # before the predictions, so that whoever finds these has both
             rows = (row for row in _wanted(shard, config.split) if len(row.sequence) <= limits.longest)
             write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair, support))
-        predicted = _predict(shard, predictor, config, limits, progress, counts)
+        predicted = _predict(shard, predictor, config, limits, progress, counts, look)
         write_prediction_shard(predicted, target, provenance=provenance, evidence=shown is not None)
     seconds = time.perf_counter() - progress.began
     if counts["no gene"]:
@@ -283,7 +311,13 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
 
 
 def _predict(
-    shard: Path, predictor: Predictor, config: Config, limits: Limits, progress: Progress, counts: dict[str, int]
+    shard: Path,
+    predictor: Predictor,
+    config: Config,
+    limits: Limits,
+    progress: Progress,
+    counts: dict[str, int],
+    look: _FirstLook,
 ) -> Iterator[PredictionRow]:
     for rows in _chunks(_wanted(shard, config.split), limits):
         if len(rows[0].sequence) > limits.longest:
@@ -291,6 +325,7 @@ def _predict(
         else:
             predictions = predictor.predict(rows)
         return_freed_memory()
+        look.see(predictions)
         progress.add(len(rows), sum(len(row.sequence) for row in rows))
         counts["transcripts"] += sum(len(row.scores) for row in predictions)
         counts["without"] += sum(row.gsf is None for row in predictions)

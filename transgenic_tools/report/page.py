@@ -37,7 +37,7 @@ from transgenic_tools.report.drawing import GEOMETRY
 from transgenic_tools.report.loci import STATUS_WORDS, Status
 from transgenic_tools.report.numbers import SampleNumbers
 from transgenic_tools.report.payload import Payload
-from transgenic_tools.report.sources import Training
+from transgenic_tools.report.sources import Training, flatten
 from transgenic_tools.report.words import (
     CLASS_WORDS,
     DIFFERENCE_WORDS,
@@ -130,6 +130,18 @@ def _tile(value: str, label: str, note: str = "") -> str:
     return f'<div class="tile"><span class="value">{_e(value)}</span><span class="label">{_e(label)}</span>{more}</div>'
 
 
+def _expected(sample: SampleReport) -> list[str]:
+    """How far the genome is from the species learned, where the model knows (`io.distance`)."""
+    distance = (sample.provenance.get("parameters") or {}).get("distance")
+    if not isinstance(distance, Mapping) or "expected_accuracy" not in distance:
+        return []
+    low, high = (_percent(share) for share in distance["interval"])
+    note = f"{low} to {high}; distance from the species learned {distance['distance']:.2f}"
+    if distance.get("far"):
+        note += ": far, so train or fine-tune the model, or give reads"
+    return [_tile(_percent(distance["expected_accuracy"]), "genes expected to have an exact CDS", note)]
+
+
 def _added_tiles(sample: SampleReport) -> str:
     numbers = sample.numbers
     known = numbers.reference_transcripts
@@ -181,6 +193,7 @@ def _tiles(sample: SampleReport) -> str:
         tiles.append(_tile(f"{exon['f1']:.3f}", "coding exon F1", "both ends exact"))
     if numbers.mean_confidence is not None:
         tiles.append(_tile(_percent(numbers.mean_confidence), "mean confidence", "that the best CDS is exact"))
+    tiles += _expected(sample)
     left_out = sum(sample.rejects.values())
     if sample.rejects:
         tiles.append(_tile(f"{left_out:,}", "rejects", "each with its reason below"))
@@ -504,8 +517,9 @@ def _run(report: Report) -> str:
             if value:
                 rows.append([_e(f"{sample.numbers.sample}: {key}"), _e(value)])
         for key, value in sorted((sample.provenance.get("parameters") or {}).items()):
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            rows.append([_e(f"{sample.numbers.sample}: {key}"), _e(shown)])
+            for name, shown in flatten({key: value}) if isinstance(value, Mapping) else [(key, value)]:
+                text = ", ".join(map(str, shown)) if isinstance(shown, list) else shown
+                rows.append([_e(f"{sample.numbers.sample}: {name}"), _e(text)])
     rows.append(["report", _e(f"transgenic_tools {__version__}")])
     table = _table(["Setting", "Value"], rows, caption="What was run", numeric_from=9)
     if model:

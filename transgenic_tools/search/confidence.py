@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.genome.odds import logistic, logit
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind, path_to_transcript
 from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.support import NEARBY_READS, RIVAL_READS
@@ -119,23 +120,13 @@ def dna_features(found: Found, gene: GeneSearch) -> list[float]:
     return step_features(found, gene, steps.tolist())
 
 
-def _logistic(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x))
-
-
 def calibrated(calibration: Mapping[str, Sequence[float]], name: str, values: Sequence[float], raw: float) -> float:
     """What the regression of that name says of some values; `raw`, clipped, where the model has none."""
     weights = calibration.get(name)
     if weights is None:
         return min(max(raw, _FLOOR), 1 - _FLOOR)
     total = weights[-1] + sum(w * v for w, v in zip(weights[:-1], values, strict=True))
-    return min(max(_logistic(total), _FLOOR), 1 - _FLOOR)
-
-
-def logit(probability: float) -> float:
-    """Clipped log-odds."""
-    probability = min(max(probability, 1e-6), 1 - 1e-6)
-    return math.log(probability / (1 - probability))
+    return min(max(logistic(total), _FLOOR), 1 - _FLOOR)
 
 
 def boundary_probabilities(found: Found, graph: Graph) -> list[tuple[int, float]]:

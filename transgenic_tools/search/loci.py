@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.genome.interval import Interval, Strand
+from transgenic_tools.genome.odds import logit
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.scoring import pack_weights
 from transgenic_tools.lattice.segments import (
@@ -30,7 +31,7 @@ from transgenic_tools.lattice.segments import (
     path_features,
 )
 from transgenic_tools.lattice.vocabulary import Content, Site
-from transgenic_tools.search.confidence import calibrated, logit
+from transgenic_tools.search.confidence import calibrated
 from transgenic_tools.search.tiles import BothStrands
 
 Calibration = Mapping[str, Sequence[float]]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.genome.odds import logit
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS
 from transgenic_tools.search.confidence import (
     boundary_probabilities,
@@ -22,7 +23,6 @@ from transgenic_tools.search.confidence import (
     dna_features,
     exon_probabilities,
     found_transcript,
-    logit,
     support_features,
     transcript_features,
 )

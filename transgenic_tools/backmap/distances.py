@@ -1,0 +1,76 @@
+"""How far a genome is from home, and its confidences there.
+
+In: prediction shards, whose headers carry what was fitted for their model; then all rows, twice. Out: rows with
+confidences that hold, and the `Distance`.
+A surprise: a row is known only after all have been seen, so `through` is to be read after whatever gathers them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from transgenic_tools.errors import BadInputError
+from transgenic_tools.io.distance import (
+    WARNING,
+    Confidences,
+    Distance,
+    DistanceScoring,
+    recalibrated,
+    scoring_of,
+)
+from transgenic_tools.io.rows import PredictionRow
+from transgenic_tools.io.shards import prediction_provenance
+
+logger = logging.getLogger(__name__)
+
+
+def scoring_of_shards(shards: Sequence[Path]) -> DistanceScoring | None:
+    """What was fitted for the model of all of them; None where one does not say, or they differ.
+
+    Raises:
+        BadInputError: the numbers in a header are damaged.
+    """
+    found = []
+    for path in shards:
+        saved = json.loads(prediction_provenance(path)).get("parameters", {}).get("distance")
+        try:
+            found.append(None if saved is None else scoring_of(saved))
+        except ValueError as error:
+            raise BadInputError(f"distances of a model: {error}", path=path, hint="predict it again") from error
+    return found[0] if len(set(found)) == 1 else None
+
+
+class Distances:
+    """Of one genome.
+
+    Attributes:
+        distance: None before the rows have been seen, where the model has no scoring, and of too few genes.
+    """
+
+    def __init__(self, scoring: DistanceScoring | None) -> None:
+        self.scoring = scoring
+        self.distance: Distance | None = None
+        self._seen = Confidences()
+
+    def see(self, row: PredictionRow) -> None:
+        self._seen.see(row)
+
+    def through(self, rows: Iterator[PredictionRow]) -> Iterator[PredictionRow]:
+        """All rows again."""
+        if self.scoring is None:
+            yield from rows
+            return
+        for number, row in enumerate(rows):
+            if number == 0:
+                self.distance = self._seen.distance(self.scoring)
+                self._say()
+            yield row if self.distance is None else recalibrated(row, self.scoring, self.distance)
+
+    def _say(self) -> None:
+        if self.distance is not None:
+            logger.info("%s", self.distance.sentence())
+            if self.distance.far:
+                logger.warning("%s", WARNING)

@@ -1,0 +1,270 @@
+"""Fit how far a model's confidences can be believed on genomes that it has not learned.
+
+In: a model directory, gene shards with known transcripts of the species that it learned (held-out genes), and of others
+for a check. Out: `distance.json`, which belongs into the model directory (`io.distance`), and a table of all sets.
+Usage: python -m transgenic_tools.train.distance MODEL --learned DIR... [--other DIR...] --out MODEL/distance.json
+Dims: P transcripts that are written for the genes of all sets.
+A surprise: a handful of species gives no curve. So each learned species lends its held-out genes to a dozen strange
+genomes (`train.shifts`), whose known transcripts are still right; other species only check, and widen the interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from transgenic_tools.errors import BadInputError, UsageError
+from transgenic_tools.genome.hashing import stable_rng
+from transgenic_tools.genome.odds import logit
+from transgenic_tools.io.distance import DistanceScoring, distance_of, write_distance_scoring
+from transgenic_tools.io.shards import read_shard
+from transgenic_tools.model.files import load_network, model_hash
+from transgenic_tools.provenance import Provenance
+from transgenic_tools.search.confidence import calibrated
+from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.reader import Reader
+from transgenic_tools.train.calibration import collect, expected_calibration_error
+from transgenic_tools.train.examples import Example, example_from_row
+from transgenic_tools.train.shifts import Shift, shifted
+
+logger = logging.getLogger(__name__)
+Floats = npt.NDArray[np.float64]
+#: What each learned species is made into: share drawn anew, GC that is drawn, stretch of introns.
+SHIFTS = tuple(
+    Shift(rate=rate, gc=gc, stretch=stretch)
+    for rate, gc, stretch in (
+        (0.05, 0.40, 1), (0.1, 0.36, 1), (0.1, 0.36, 3), (0.1, 0.50, 1), (0.15, 0.30, 2), (0.2, 0.50, 1),
+        (0.2, 0.25, 1), (0.2, 0.45, 3), (0.3, 0.36, 1), (0.3, 0.30, 2), (0.4, 0.60, 1), (0.5, 0.36, 1),
+    )
+)  # fmt: skip
+#: Genes of a species as it is, and of each strange genome made of it; longer windows are left out.
+HOME_GENES, SHIFTED_GENES, LONGEST = 300, 100, 40_000
+#: Deviations of the mean confidence of `FEWEST` genes by which a genome at home may fall below home by chance.
+_MARGIN = 2.0
+#: Accuracy that is lost where the warning begins.
+_LOST = 0.2
+_LEAST_SPREAD = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenomeSet:
+    """What a model wrote for some genes of one genome, real or made.
+
+    Attributes:
+        best: (genes,) confidence of each gene's most probable transcript; right: whether its CDS is exact.
+        written, written_right: (P,) the same of every transcript that is written.
+        learned: A species that the model learned, as it is.
+        made: By a shift.
+    """
+
+    name: str
+    best: Floats
+    right: npt.NDArray[np.bool_]
+    written: Floats
+    written_right: npt.NDArray[np.bool_]
+    learned: bool = False
+    made: bool = False
+
+    @property
+    def level(self) -> float:
+        """Log-odds of the mean confidence."""
+        return logit(float(self.best.mean()))
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.right.mean())
+
+
+def read_set(reader: Reader, name: str, examples: Sequence[Example], *, learned: bool, made: bool) -> GenomeSet:
+    """What the model writes for some genes in jittered windows."""
+    config = DecodingConfig()
+    samples = collect(reader, examples, config, windows=1)
+    weights = reader.network.settings.calibration
+    by_gene: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for kind in ("first", "later"):
+        for gene, features, right in zip(
+            samples.genes[kind], samples.features[kind], samples.outcomes[kind], strict=True
+        ):
+            by_gene[gene].append((calibrated(weights, kind, features, math.exp(features[0])), right))
+    best, written = [], []
+    for found in by_gene.values():
+        found.sort(key=lambda one: -one[0])
+        best.append(found[0])
+        written += [found[0], *(one for one in found[1:] if one[0] >= config.min_confidence)]
+    if not best:
+        raise BadInputError(f"{name}: no transcript was written", hint="give shards with genes that the model reads")
+    (p, o), (all_p, all_o) = (zip(*pairs, strict=True) for pairs in (best, written))
+    return GenomeSet(
+        name=name, best=np.array(p), right=np.array(o), written=np.array(all_p), written_right=np.array(all_o),
+        learned=learned, made=made,
+    )  # fmt: skip
+
+
+def _weights(sets: Sequence[GenomeSet]) -> list[float]:
+    """Of one transcript in each set: sets count alike, and those as they are together as much as those made."""
+    made = max(1, sum(one.made for one in sets))
+    return [(1.0 if one.made else made / (len(sets) - made)) / len(one.written) for one in sets]
+
+
+def _fit_at(sets: Sequence[GenomeSet], home: float) -> tuple[float, float, float]:
+    """Slope and shift at one `home`, neither below 0, and the loss: Newton's method, the confidence as the offset."""
+    distances = [max(0.0, home - one.level) for one in sets]
+    odds = [np.array([logit(float(p)) for p in one.written]) for one in sets]
+    x = np.concatenate([np.stack([-d * o, np.full(len(o), -d)], axis=1) for d, o in zip(distances, odds, strict=True)])
+    offset, outcome = np.concatenate(odds), np.concatenate([one.written_right for one in sets]).astype(float)
+    weight = np.concatenate([np.full(len(one.written), w) for one, w in zip(sets, _weights(sets), strict=True)])
+    free = [0, 1]
+    while True:
+        found = np.zeros(2)
+        for _ in range(30 if free else 0):
+            p = 1 / (1 + np.exp(-(offset + x @ found)))
+            part = x[:, free]
+            gradient = part.T @ (weight * (p - outcome)) + 1e-3 * found[free]
+            hessian = (part * (weight * p * (1 - p))[:, None]).T @ part + 1e-3 * np.eye(len(free))
+            found[free] -= np.linalg.solve(hessian, gradient)
+        below = [i for i in free if found[i] < 0]
+        if not below:
+            break
+        free = [i for i in free if i not in below]
+    total = offset + x @ found
+    loss = float((weight * (np.logaddexp(0, total) - outcome * total)).sum())
+    return float(found[0]), float(found[1]), loss
+
+
+def fit_distance(sets: Sequence[GenomeSet], others: Sequence[GenomeSet] = ()) -> DistanceScoring:
+    """What holds for sets of learned species, as they are and made strange.
+
+    `home` is chosen by the loss; the species that the model is surest of is always at home. `others` widen the
+    interval.
+
+    Raises:
+        UsageError: no learned species as it is, or none made strange.
+    """
+    learned = [one for one in sets if one.learned]
+    if not learned or not any(one.made for one in sets):
+        raise UsageError("no learned species, or none made strange", hint="give shards of a species that was learned")
+    surest = max(learned, key=lambda one: one.level)
+    mean = float(surest.best.mean())
+    margin = _MARGIN * float(surest.best.std()) / math.sqrt(50) / (mean * (1 - mean))
+    highest = surest.level - margin
+    lowest = min([highest, *(one.level for one in learned)])
+    candidates = np.unique(np.linspace(lowest, highest, 9).round(4)).tolist()
+    home = min(candidates, key=lambda value: _fit_at(sets, value)[2])
+    slope, shift, _ = _fit_at(sets, home)
+    scoring = DistanceScoring(home=home, slope=round(slope, 4), shift=round(shift, 4), spread=0.0, limit=math.inf)
+    spread = max(_spread(scoring, [one for one in sets if one.made]), _spread(scoring, others), _LEAST_SPREAD)
+    return DistanceScoring(
+        home=home, slope=scoring.slope, shift=scoring.shift, spread=round(spread, 4), limit=_limit(sets, home)
+    )
+
+
+def _expected(scoring: DistanceScoring, one: GenomeSet) -> float:
+    distance = scoring.distance(one.best.tolist())
+    return float(np.mean([scoring.at(distance, p) for p in one.best.tolist()]))
+
+
+def _spread(scoring: DistanceScoring, sets: Sequence[GenomeSet]) -> float:
+    """Deviation of accuracies from what is expected, in log-odds, beyond that of counting genes."""
+    if not sets:
+        return 0.0
+    expected = [_expected(scoring, one) for one in sets]
+    squares = [(logit(one.accuracy) - logit(e)) ** 2 for one, e in zip(sets, expected, strict=True)]
+    counting = [1 / (len(one.best) * e * (1 - e)) for one, e in zip(sets, expected, strict=True)]
+    return math.sqrt(max(0.0, float(np.mean(squares) - np.mean(counting))))
+
+
+def _limit(sets: Sequence[GenomeSet], home: float) -> float:
+    """The distance at which a line through the sets has lost `_LOST` of the accuracy at home."""
+    distance = np.array([max(0.0, home - one.level) for one in sets])
+    odds = np.array([logit(one.accuracy) for one in sets])
+    slope, at_home = np.polyfit(distance, odds, 1, w=np.sqrt([len(one.best) for one in sets]))
+    accuracy = 1 / (1 + math.exp(-at_home))
+    return round(float((logit(max(accuracy - _LOST, 0.05)) - at_home) / min(slope, -0.1)), 4)
+
+
+def figures(scoring: DistanceScoring, one: GenomeSet) -> dict[str, Any]:
+    """What is expected of a set and what came true; calibration errors before and after."""
+    distance = distance_of(scoring, one.best.tolist())
+    value = scoring.distance(one.best.tolist())
+    after = np.array([scoring.at(value, p) for p in one.written.tolist()])
+    return {
+        "set": one.name,
+        "genes": len(one.best),
+        "distance": round(value, 3),
+        "confidence": round(float(one.best.mean()), 3),
+        "accuracy": round(one.accuracy, 3),
+        **({} if distance is None else {"expected": round(distance.expected, 3),
+                                        "interval": [round(distance.low, 3), round(distance.high, 3)]}),
+        "calibration_error_before": round(expected_calibration_error(one.written, one.written_right), 3),
+        "calibration_error": round(expected_calibration_error(after, one.written_right), 3),
+    }  # fmt: skip
+
+
+def _chosen(directory: Path, split: str | None, most: int) -> tuple[str, list[Example]]:
+    rows = [row for row in read_shard(directory) if row.gsf and split in (None, row.split)]
+    rows = [row for row in rows if len(row.sequence) <= LONGEST]
+    if not rows:
+        raise BadInputError(
+            f"no gene of the split {split!r} with known transcripts", path=directory, hint="see --split"
+        )
+    numbers = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
+    return rows[0].sample, [example_from_row(rows[i]) for i in numbers.tolist()]
+
+
+def learned_sets(reader: Reader, directory: Path, split: str) -> Iterator[GenomeSet]:
+    """A species as it is, and made strange."""
+    sample, examples = _chosen(directory, split, HOME_GENES)
+    yield read_set(reader, sample, examples, learned=True, made=False)
+    some = examples[:: max(1, len(examples) // SHIFTED_GENES)][:SHIFTED_GENES]
+    for number, shift in enumerate(SHIFTS):
+        strange = [shifted(one, shift, stable_rng("shift", number, one.gene_id)) for one in some]
+        name = f"{sample}, {shift.rate:.0%} anew, GC {shift.gc:.0%}, introns x{shift.stretch:g}"
+        yield read_set(reader, name, strange, learned=False, made=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m transgenic_tools.train.distance", description=__doc__)
+    parser.add_argument("model", type=Path, nargs="?", help="model directory; the embedded one by default")
+    parser.add_argument("--learned", type=Path, nargs="+", required=True, help="shards of species that it learned")
+    parser.add_argument("--split", default="validation", help="genes of these that it has not learned")
+    parser.add_argument("--other", type=Path, nargs="*", default=[], help="shards of further species, for the check")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    torch.set_num_threads(1)
+    network, directory = load_network(given.model)
+    reader = Reader(network.eval())
+    sets, others = [], []
+    for path in given.learned:
+        for one in learned_sets(reader, path, given.split):
+            logger.info("%s: accuracy %.3f, mean confidence %.3f", one.name, one.accuracy, one.best.mean())
+            sets.append(one)
+    for path in given.other:
+        others.append(read_set(reader, *_chosen(path, None, HOME_GENES), learned=False, made=False))
+    scoring = fit_distance(sets, others)
+    table = [figures(scoring, one) for one in (*sets, *others)]
+    parameters = {
+        "model": model_hash(directory),
+        "learned": [one.name for one in sets if one.learned],
+        "others": [one.name for one in others],
+        "sets": table,
+    }
+    write_distance_scoring(given.out, scoring, provenance=Provenance("transgenic_tools.train.distance", parameters))
+    for row in table:
+        print(json.dumps(row))
+    print(json.dumps(asdict(scoring)))
+
+
+if __name__ == "__main__":
+    main()
