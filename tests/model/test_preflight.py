@@ -7,6 +7,7 @@ import torch
 
 from tests.model.tiny import ENCODERS, OWN, random_text, windows
 from transgenic_tools.errors import OutOfMemoryError
+from transgenic_tools.model import preflight
 from transgenic_tools.model.config import build_part
 from transgenic_tools.model.encoders.factory import build_encoder
 from transgenic_tools.model.preflight import (
@@ -29,11 +30,12 @@ def config_of(name: str, **changes: object) -> TransgenicConfig:
     return TransgenicConfig(encoder={**ENCODERS[name], **changes}, mapping=mapping, decoder=DECODER)
 
 
-@pytest.mark.parametrize("name", ["mini", "default"])
-def test_generation_knows_what_the_embedded_network_needs(name: str) -> None:
+@pytest.mark.parametrize("name", ["mini", "default", "strands"])
+def test_generation_knows_what_our_own_networks_need(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a formula, against the count on the meta device that the other networks take."""
     config = TransgenicConfig(**{k: v for k, v in load_preset(name).items() if k != "training"})
     counted = estimate(config.settings, bases=20_000, train=False).activations
+    monkeypatch.setattr(preflight, "_activations", None)  # which loads a second's worth of torch's compiler
     line = generation_line(config.settings, torch.device("cpu"), at_once=20_000, total_bases=10**6)
     said = float(line.split("activations ")[1].split(")")[0])
     assert said == pytest.approx(counted / 1e9, rel=0.1)

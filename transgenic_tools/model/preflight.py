@@ -156,6 +156,17 @@ def _embedded_forward(sizes: EmbeddedEncoderConfig, bases: int) -> int:
     return int(4 * bases * (10 * (sizes.stem + sizes.channels) + 12.5 * sizes.dim / sizes.patch))
 
 
+def _strands_forward(sizes: StrandEncoderConfig, bases: int) -> int:
+    """The same for the encoder of both strands: within a tenth from 2,000 bases on.
+
+    Each channel at 1 bp is kept in 8.5 (stem) and 4.7 forms, each channel of a patch in 33 and in each block of a layer
+    in 12 and four times its expansion; attention keeps the probabilities of the keys that a patch looks at.
+    """
+    keys = min(2.2 * sizes.band, bases / sizes.patch)
+    patches = (33 + sizes.attention_every * (12 + 4 * sizes.expansion)) * sizes.dim + 2 * sizes.heads * keys
+    return int(4 * bases * (8.5 * sizes.stem + 4.7 * sizes.channels + patches / sizes.patch))
+
+
 def estimate(
     config: ModelConfig, *, bases: int, train: bool, learned: float = 1.0, half: bool = False, average: bool = True
 ) -> Memory:
@@ -234,6 +245,8 @@ def _reading(config: ModelConfig, bases: int) -> Memory:
     sizes, bases = config.encoder, max(bases, 1000)
     if isinstance(sizes, EmbeddedEncoderConfig):
         return Memory(0, 0, 0, 0, _embedded_forward(sizes, bases))
+    if isinstance(sizes, StrandEncoderConfig):
+        return Memory(0, 0, 0, 0, _strands_forward(sizes, bases))
     return Memory(0, 0, 0, 0, _activations(config, bases, train=False)[0])
 
 
