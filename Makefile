@@ -64,9 +64,10 @@ bench-quick: ## the same on a sample of the test split, in minutes
 	@bin/bootstrap python data peers
 	@$(PYTHON) -m benchmarks.run --quick
 
-model: ## train the embedded model again from public data
+SPECIES ?= .cache/species
+model: ## train the embedded model again from public data; SOURCES=open or all SPECIES=DIR: of both strands, many species
 	@bin/bootstrap python data
-	@bin/make-model
+	@SOURCES=$(SOURCES) SPECIES=$(SPECIES) bin/make-model
 
 golden-update: ## rewrite the golden files, after gt and gffread agree with them
 	@bin/bootstrap python debian

@@ -3,6 +3,7 @@
  * A genome with neither annotation nor regions is scanned for loci first; with --scan each is.
  * Where a genome has evidence, it is gathered first, guides the predictions, and says what each condition uses.
  * --mode augment is the same way: each gene's known transcripts are the prompt, and new ones join the user's own GFF3.
+ * --mode adapt lets the model learn from its confident predictions of each genome first.
  * Keep this file about order: what a step does stands in its module, with which flags in modules/local/flags.nf.
  */
 include { joinById    } from '../subworkflows/local/annotate'
@@ -10,6 +11,7 @@ include { toolFlags   } from '../modules/local/flags'
 include { TG_PREP     } from '../modules/local/tg_prep'
 include { TG_SCAN     } from '../modules/local/tg_scan'
 include { TG_EVALUATE } from '../modules/local/tg_evaluate'
+include { TG_TRAIN    } from '../modules/local/tg_train'
 include { TG_EVIDENCE } from '../modules/local/tg_evidence'
 include { TG_USAGE    } from '../modules/local/tg_usage'
 include { ANNOTATE    } from '../subworkflows/local/annotate'
@@ -71,10 +73,23 @@ workflow PREDICT {
     evidence = TG_EVIDENCE.out.evidence.map { meta, parquet -> [id: meta.id, shown: parquet] }
     shown    = genomes.filter { genome -> !genome.evidence }.map { genome -> [id: genome.id, shown: []] }.mix(evidence)
 
+    // A model of its own for each genome that it adapts to
+    models       = genomes.map { genome -> [id: genome.id, model: model] }
+    adapted_with = channel.empty()
+    if (settings.mode == 'adapt') {
+        TG_TRAIN(
+            joinById(prepared, shown).map { one -> [[id: "${one.id}.adapted".toString(), sample: one.id, fold: null], one.shards, one.shown] },
+            file("${projectDir}/transgenic_tools/assets/presets/finetune.yaml", glob: false),
+            settings.init ? file(settings.init, type: 'dir', glob: false) : model,
+            flags.train,
+        )
+        models       = TG_TRAIN.out.model.map { meta, directory -> [id: meta.sample, model: directory] }
+        adapted_with = TG_TRAIN.out.versions
+    }
+
     ANNOTATE(
-        joinById(joinById(genomes, shown), prepared).map { genome ->
+        joinById(joinById(joinById(genomes, shown), prepared), models).map { genome ->
             genome + [
-                model: model,
                 into: settings.mode == 'augment' ? genome.annotation : [],
                 names: settings.keep_names && genome.annotation ? genome.annotation : [],
             ]
@@ -112,6 +127,6 @@ workflow PREDICT {
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
     versions   = TG_PREP.out.versions.mix(
         TG_SCAN.out.versions, TG_EVIDENCE.out.versions, ANNOTATE.out.versions, TG_USAGE.out.versions,
-        TG_EVALUATE.out.versions, REPORT.out.versions,
+        TG_EVALUATE.out.versions, adapted_with, REPORT.out.versions,
     )
 }

@@ -53,7 +53,7 @@ workflow TRAIN {
         : [[id: 'model', fold: null]]
     shards = prepared.flatMap { genome -> genome.shards }.collect(sort: { shard -> shard.toString() }).map { files -> [files] }
     TG_TRAIN(
-        channel.fromList(trainings).combine(shards),
+        channel.fromList(trainings).combine(shards).map { training, files -> [training, files, []] },
         presetFile(settings),
         settings.init ? file(settings.init, type: 'dir', glob: false) : [],
         flags.train,

@@ -53,6 +53,8 @@ def toolFlags(settings) {
         train: [
             '--device': device,
             '--seed': settings.seed,
+            '--self-train': settings.mode == 'adapt',
+            '--self-confidence': settings.mode == 'adapt' ? settings.self_confidence : null,
         ],
         generate: [
             '--device': device,

@@ -173,7 +173,7 @@ LEFT_OUT = {
             "--learning-rate", "--optimizer", "--precision", "--ema", "--eval-every", "--save-every", "--augment",
             "--encodings", "--stream", "--workers", "--deepspeed", "--no-resume", "--ignore-memory",
         )
-    } | {
+    } | {"--rounds": "of --self-train; once in the pipeline, which annotates with what came of it"} | {
         name: "a layer on a finished model, from a table and counts of the user's; tg-train alone"
         for name in (
             "--conditions", "--usage", "--condition-inputs", "--condition-scale", "--condition-rank",

@@ -119,6 +119,18 @@ def test_augment_needs_the_annotation_that_it_adds_to(tiny_sheet: Path) -> None:
     assert any("into/genes.gff3" in text for text in commands)
 
 
+def test_adapt_trains_a_model_for_each_genome_and_annotates_with_it(tiny_sheet: Path) -> None:
+    done = stub_run(tiny_sheet, "--mode", "adapt")
+    assert done.code == 0, done.text
+    assert done.count() == Counter(TG_PREP=2, TG_TRAIN=2, TG_GENERATE=6, TG_BACKMAP=2, TG_EVALUATE=2, TG_REPORT=1)
+    assert {path.name for path in done.file("model").iterdir()} == {"one.adapted", "two.adapted"}
+    commands = [path.read_text() for path in (done.launch_dir / "work").glob("*/*/.command.run")]
+    for name in ("one", "two"):  # staged for the tasks that generate, beside the shards of their own genome
+        assert sum(f"/{name}.adapted" in text and "TG_GENERATE" in text for text in commands) == 3
+    scripts = [path.read_text() for path in (done.launch_dir / "work").glob("*/*/.command.sh")]
+    assert not any("--self-train" in text for text in scripts), "a stub runs no tool"
+
+
 def test_homology_splits_all_genomes_together(tiny_sheet: Path) -> None:
     """One task over the shards of both genomes; what it writes is what is trained on and annotated."""
     done = stub_run(tiny_sheet, "--mode", "train", "--split", "homology")

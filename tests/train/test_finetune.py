@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from typer.testing import CliRunner
 
 from tests.model.tiny import DECODERS, ENCODERS, OWN
@@ -19,7 +20,7 @@ from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.train import judged
-from transgenic_tools.train.config import Config
+from transgenic_tools.train.config import Config, work_dir
 from transgenic_tools.train.finetune import Amount, amount_of, fitted
 from transgenic_tools.train.patience import Patience
 from transgenic_tools.train.recipe import recipe_from_preset, run_recipe
@@ -161,6 +162,28 @@ def test_one_command_tunes_and_compares(data: tuple[Path, ...], initial: Path, t
     for stage in ("trunk", "decoder"):
         losses = [r for r in records(outdir) if r["stage"] == stage and r["split"] == "validation"]
         assert losses[0]["kind"] == "start"
+
+
+def test_the_rest_follows_a_trunk_that_is_there(data: tuple[Path, ...], initial: Path, tmp_path: Path) -> None:
+    """Its trunk stays, the decoder is the preset's, scores and calibration begin anew."""
+    preset = tmp_path / "p.yaml"
+    preset.write_text(yaml.safe_dump({**TINY, "decoder": {**TINY["decoder"], "dim": 24}}))
+    arguments = [
+        *map(str, data), "--init", str(initial), "--stage", "rest", "--steps", "2", "--threads", "1", "--device", "cpu",
+    ]  # fmt: skip
+    outdir = tmp_path / "m"
+    done = CliRunner().invoke(app, [*arguments, "--preset", str(preset), "--outdir", str(outdir)])
+    assert done.exit_code == 0, done.output
+    before, after = weights_of(initial), weights_of(outdir)
+    for name in before:
+        if not name.startswith("decoder."):
+            assert torch.equal(before[name], after[name]), name
+    model = build_model(Config(shards=data, outdir=tmp_path, init=outdir))
+    assert model.settings.decoder.dim == 24
+    assert {r["stage"] for r in records(outdir)} == {"trunk", "decoder"}, "the trunk's own log comes first"
+    assert not (work_dir(outdir) / "trunk").exists()
+    refused = CliRunner().invoke(app, [*arguments, "--preset", "finetune", "--outdir", str(tmp_path / "n")])
+    assert isinstance(refused.exception, UsageError)
 
 
 def test_figures_are_those_that_a_hand_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def train(
         typer.Option(help="Start from this model directory; unless given, finetune takes the embedded one."),
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change the preset: part.setting=value.")] = None,
-    stage: Annotated[Stages, typer.Option(help="trunk, then decoder on the frozen trunk; or one of both.")] = "all",
+    stage: Annotated[Stages, typer.Option(help="One learned stage alone, or all but the trunk.")] = "all",
     weights: Annotated[
         str | None, typer.Option(help="Published weights of the encoder: a directory or a hub name.")
     ] = None,
@@ -107,6 +107,17 @@ def train(
     condition_members: Annotated[
         int | None, typer.Option(min=1, help="Bootstrap samples of the genes, whose spread is the uncertainty.")
     ] = None,
+    self_train: Annotated[
+        bool,
+        typer.Option("--self-train", help="Without annotation: predict, learn from what is confident."),
+    ] = False,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Of --self-train: file of tg-evidence that must show every intron learned.")
+    ] = None,
+    self_confidence: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of --self-train: least probability of transcript and sites.")
+    ] = 0.9,
+    rounds: Annotated[int, typer.Option(min=1, help="Of --self-train: how often it predicts and learns.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of --conditions: passes over the genes.")] = None,
     device: Annotated[Device | None, typer.Option(help="auto takes CUDA where there is one.")] = None,
     threads: Annotated[
@@ -153,6 +164,21 @@ def train(
         "stream": stream or None, "workers": workers, "folds": folds, "fold": fold, "deepspeed": deepspeed,
         "device": device, "threads": threads, "seed": seed, "resume": False if no_resume else None,
     }  # fmt: skip
+    if self_train:
+        from transgenic_tools.annotate import adapt
+        from transgenic_tools.train.selftrain import Selection
+
+        adapted = adapt.run(
+            adapt.Config(
+                shards=tuple(shards), outdir=outdir, init=init, rounds=rounds, preset=preset or "finetune",
+                selection=Selection(min_confidence=self_confidence, evidence=evidence), overrides=tuple(set_ or ()),
+                changed=changed, steps={"trunk": steps, "decoder": decoder_steps or steps}, threads=threads or 1,
+                device=device or "auto",
+            )
+        )  # fmt: skip
+        if not say_json(json_summary, json.dumps({"outdir": str(outdir), "taken": adapted.taken})):
+            typer.echo(adapted.sentence())
+        return
     request = Request(
         shards=tuple(shards), outdir=outdir, preset=preset, init=init, overrides=tuple(set_ or ()), stage=stage,
         changed=changed, steps={"trunk": steps, "decoder": decoder_steps or steps}, check_memory=not ignore_memory,

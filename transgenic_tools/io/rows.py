@@ -155,12 +155,15 @@ class PredictedGene:
     weight: float
 
 
-def predicted_gene(prediction: PredictionRow, source: GeneRow, *, min_score: float = 0.0) -> PredictedGene | None:
-    """A prediction on the window that it was made from; None where no transcript of it is probable enough.
+def predicted_gene(
+    prediction: PredictionRow, source: GeneRow, *, min_score: float = 0.0, min_site: float = 0.0
+) -> PredictedGene | None:
+    """A prediction on the window that it was made from; None where its best transcript is not probable enough.
 
     Args:
         source: The row of the gene shard.
         min_score: Transcripts below it are left out.
+        min_site: Transcripts are left out that have a donor or an acceptor below it.
 
     Raises:
         ValueError: the rows are of different windows, or the sentence does not fit the one that was read.
@@ -170,10 +173,20 @@ def predicted_gene(prediction: PredictionRow, source: GeneRow, *, min_score: flo
         raise ValueError(f"{prediction.gene_id} was predicted on another window than {source.gene_id}'s")
     if prediction.gsf is None:
         return None
-    scored = zip(parse(prediction.gsf).transcripts, prediction.scores, strict=True)
-    kept = [(source.reading.from_window(t), score) for t, score in scored if score >= min_score]
-    if not kept:
+    transcripts = parse(prediction.gsf).transcripts
+    probable = [
+        score >= min_score and min(*donors, *acceptors, 1.0, 1.0) >= min_site
+        for score, donors, acceptors in zip(
+            prediction.scores, prediction.donor_scores, prediction.acceptor_scores, strict=True
+        )
+    ]
+    if not probable[0]:  # the most probable comes first
         return None
+    kept = [
+        (source.reading.from_window(transcript), score)
+        for transcript, score, is_kept in zip(transcripts, prediction.scores, probable, strict=True)
+        if is_kept
+    ]
     row = replace(
         source,
         gsf=write([transcript for transcript, _ in kept], strand=source.strand),

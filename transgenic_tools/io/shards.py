@@ -327,7 +327,11 @@ def read_shard(paths: str | Path | Iterable[str | Path]) -> Iterator[GeneRow]:
 
 
 def read_predicted_genes(
-    predictions: str | Path | Iterable[str | Path], shards: str | Path | Iterable[str | Path], *, min_score: float = 0.0
+    predictions: str | Path | Iterable[str | Path],
+    shards: str | Path | Iterable[str | Path],
+    *,
+    min_score: float = 0.0,
+    min_site: float = 0.0,
 ) -> Iterator[PredictedGene]:
     """Predictions as genes to learn from, each beside the gene that was read; see `rows.predicted_gene`.
 
@@ -338,7 +342,8 @@ def read_predicted_genes(
     try:
         for prediction in read_predictions(predictions):
             try:
-                gene = predicted_gene(prediction, index.get(prediction.gene_id), min_score=min_score)
+                source = index.get(prediction.gene_id)
+                gene = predicted_gene(prediction, source, min_score=min_score, min_site=min_site)
             except (KeyError, ValueError) as error:
                 raise BadInputError(
                     f"the gene shards do not hold what was predicted ({error})",

@@ -15,8 +15,8 @@ from transgenic_tools.choices import Device, TrainingPrecision
 from transgenic_tools.errors import UsageError
 
 Stage = Literal["trunk", "decoder"]
-#: `all` is trunk, scoring, decoder, calibration.
-Stages = Literal["all", "trunk", "decoder"]
+#: `all` is trunk, scoring, decoder, calibration; `rest` is all but the trunk, which is that of the initial model.
+Stages = Literal["all", "trunk", "decoder", "rest"]
 Optimizer = Literal["adamw", "muon"]
 Peft = Literal["none", "lora", "ia3"]
 Freeze = Literal["none", "encoder", "lower"]

@@ -35,10 +35,11 @@ class Request:
     Attributes:
         preset: Name of a preset or a YAML file; None where `init` gives the model.
         overrides: `part.setting=value` changes of the preset.
-        stage: `all` is trunk, scoring, decoder, calibration; or one learned stage alone.
+        stage: `all` is trunk, scoring, decoder, calibration; or one learned stage alone; or what follows the trunk.
         changed: Fields of `Config` that the user set.
         steps: Of each stage, where the user set them.
         check_memory: Stop where the run cannot fit.
+        fits: See `Recipe`; a model whose genes are no judges of it is not compared with the initial one either.
     """
 
     shards: tuple[Path, ...]
@@ -50,6 +51,7 @@ class Request:
     changed: Mapping[str, Any]
     steps: Mapping[str, int | None]
     check_memory: bool = True
+    fits: bool = True
 
 
 def preflight(config: Config, *, stop: bool) -> str:
@@ -81,8 +83,14 @@ def train(request: Request) -> Result:
     """All stages that were asked for; with the preset `finetune` from the embedded model, where none is named."""
     if request.preset is None and request.init is None:
         raise UsageError("which model?", hint="give --preset NAME, or --init with a model directory")
+    if request.stage == "rest" and (request.preset is None or request.init is None):
+        raise UsageError(
+            "--stage rest puts a new decoder on a trunk", hint="give --init with the trunk's model and --preset"
+        )
     preset = load_preset(request.preset, request.overrides) if request.preset else {}
     tunes = PART in preset
+    if tunes and request.stage == "rest":
+        raise UsageError("--stage rest with --preset finetune", hint="a preset that names a decoder is wanted")
     if tunes:
         request = replace(request, init=model_dir(request.init))
     overrides = {key: value for key, value in request.changed.items() if value is not None}
@@ -97,13 +105,13 @@ def train(request: Request) -> Result:
         stage_steps=request.steps,
         init=request.init,
     )
-    first = recipe.decoder if request.stage == "decoder" else recipe.trunk
+    first = recipe.trunk if request.stage in ("all", "trunk") else recipe.decoder
     first = replace(first, init=request.init, model_overrides={} if request.init else dict(recipe.model))
     logger.info("%s: %s", first.stage, preflight(first, stop=request.check_memory))
-    if request.stage == "all":
-        whole = run_recipe(recipe)
+    if request.stage in ("all", "rest"):
+        whole = run_recipe(replace(recipe, fits=request.fits, learns_trunk=request.stage == "all"))
         leave()
-        return _compared(whole, recipe, preset) if tunes and is_leader() else whole
+        return _compared(whole, recipe, preset) if tunes and request.fits and is_leader() else whole
     result = run(replace(first, outdir=request.outdir))
     leave()
     return Result(request.outdir, result.n_train, result.n_validation, result.metrics)

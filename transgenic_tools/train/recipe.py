@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -18,7 +19,9 @@ from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.model.config import ModelConfig
+from transgenic_tools.model.evidence import FILE as EVIDENCE
 from transgenic_tools.model.files import load_model, model_hash
+from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.provenance import Provenance, write_aside
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.calibration import calibrate
@@ -46,6 +49,8 @@ class Recipe:
         trunk, decoder: Settings of the two learned stages; their `shards` and `outdir` are set here.
         model: Parts of the model, as in a preset.
         init: Model directory to fine-tune instead of starting anew.
+        fits: Scores of the graph and calibration are fitted on the validation split; else those of `init` stay.
+        learns_trunk: False: the trunk of `init` stays, and what follows it is made anew, the decoder as `model` says.
     """
 
     shards: tuple[Path, ...]
@@ -54,6 +59,18 @@ class Recipe:
     trunk: Config
     decoder: Config
     init: Path | None = None
+    fits: bool = True
+    learns_trunk: bool = True
+
+    @property
+    def tunes(self) -> bool:
+        """A whole model is fine-tuned, so that what was fitted for it counts."""
+        return self.init is not None and self.learns_trunk
+
+    @property
+    def trunk_dir(self) -> Path:
+        """The model directory whose trunk the later stages stand on."""
+        return self.trunk.outdir if self.learns_trunk or self.init is None else self.init
 
 
 @dataclass(frozen=True)
@@ -153,14 +170,28 @@ def gold_graphs(reader: Reader, examples: list[Example]) -> list[GoldGraph]:
 
 
 def _fit_scoring(
-    source: Path, target: Path, validation: list[Example], *, tuned: bool, shards: list[str]
+    source: Path,
+    target: Path,
+    validation: list[Example] | None,
+    *,
+    tuned: bool,
+    shards: list[str],
+    decoder: Mapping[str, object] | None = None,
 ) -> dict[str, float]:
-    """The trunk's model with fitted scoring weights; those of a fine-tuned model are held near the ones it had."""
-    made = {"model": model_hash(source), "shards": shards, "tuned": tuned}
+    """The trunk's model with fitted scoring weights; those of a fine-tuned model are held near the ones it had.
+
+    Args:
+        validation: None: the weights stay as they are.
+        decoder: Settings of a new decoder in place of the source's; None leaves it.
+    """
+    made = {"model": model_hash(source), "shards": shards, "tuned": tuned, "fitted": validation is not None}
+    made["decoder"] = None if decoder is None else dict(decoder)
     done = _finished(target, made)
     if done is not None:
         return done
     model, _ = load_model(source)
+    if decoder is not None:
+        model = _with_decoder(model, decoder)
     model.eval()
     metrics: dict[str, float] = {}
     if validation:
@@ -169,10 +200,20 @@ def _fit_scoring(
         scoring, before, after = fit_scoring(gold_graphs(Reader(model), validation), start, ridge=ridge)
         model.refit(scoring=scoring)
         metrics = {"scoring_loss_before": before, "scoring_loss_after": after}
-    else:
+    elif validation is not None:
         logger.warning("no gene of split 'validation': scoring and calibration stay as they are")
     model.save_pretrained(target)
     return _mark(target, metrics, made)
+
+
+def _with_decoder(model: TransgenicModel, decoder: Mapping[str, object]) -> TransgenicModel:
+    """The same trunk with a new, untrained decoder, and nothing fitted."""
+    parts = model.config.to_dict()
+    kept = {name: parts[name] for name in ("encoder", "mapping", "grammar", "scan")}
+    new = TransgenicModel(TransgenicConfig(**kept, decoder=dict(decoder)))
+    trunk = {name: value for name, value in model.state_dict().items() if not name.startswith("decoder.")}
+    new.load_state_dict({**new.state_dict(), **trunk})
+    return new
 
 
 def _stage(config: Config, init: Path | None, parts: Mapping[str, dict[str, object]]) -> dict[str, float]:
@@ -186,12 +227,13 @@ def _stage(config: Config, init: Path | None, parts: Mapping[str, dict[str, obje
     return _alone(lambda: _mark(config.outdir, result.metrics, made), config.outdir)
 
 
-def _join_metrics(outdir: Path, stages: list[Path]) -> None:
-    """`metrics.jsonl` of the model: lines of both stages, each with its stage's name."""
+def _join_metrics(outdir: Path, stages: Mapping[str, Path]) -> None:
+    """`metrics.jsonl` of the model: lines of both stages, each with its stage's name; a given trunk may have none."""
     lines = []
-    for stage in stages:
-        for line in (stage / "metrics.jsonl").read_text().splitlines():
-            lines.append(json.dumps({"stage": stage.name, **json.loads(line)}, sort_keys=True))
+    for name, stage in stages.items():
+        path = stage / "metrics.jsonl"
+        for line in path.read_text().splitlines() if path.exists() else ():
+            lines.append(json.dumps({"stage": name, **json.loads(line)}, sort_keys=True))
     (outdir / "metrics.jsonl").write_text("".join(line + "\n" for line in lines))
 
 
@@ -201,10 +243,17 @@ def run_recipe(recipe: Recipe) -> Result:
         make_accelerator(recipe.trunk)  # before the first wait, so that device and backend are those of the run
     train, validation = load_examples(recipe.trunk)
     stages = work_dir(recipe.outdir)
-    metrics = dict(_stage(recipe.trunk, recipe.init, recipe.model))
+    metrics = dict(_stage(recipe.trunk, recipe.init, recipe.model)) if recipe.learns_trunk else {}
     scored, shards = stages / "scoring", shard_digests(recipe.shards)
     metrics |= _alone(
-        lambda: _fit_scoring(recipe.trunk.outdir, scored, validation, tuned=recipe.init is not None, shards=shards),
+        lambda: _fit_scoring(
+            recipe.trunk_dir,
+            scored,
+            validation if recipe.fits else None,
+            tuned=recipe.tunes,
+            shards=shards,
+            decoder=None if recipe.learns_trunk else recipe.model.get("decoder", {}),
+        ),
         scored,
     )
     metrics |= _stage(recipe.decoder, stages / "scoring", {})
@@ -215,7 +264,7 @@ def run_recipe(recipe: Recipe) -> Result:
 
 def _initial_calibration(recipe: Recipe) -> Mapping[str, Sequence[float]]:
     """Of the model that was fine-tuned; nothing for a new one."""
-    if recipe.init is None:
+    if recipe.init is None or not recipe.tunes:
         return {}
     model, _ = load_model(recipe.init)
     return model.settings.calibration
@@ -228,11 +277,14 @@ def _finish(
     model, _ = load_model(recipe.decoder.outdir)
     model.eval()
     errors: dict[str, float] = {}
-    if validation:
+    if validation and recipe.fits:
         calibration, errors = calibrate(Reader(model), validation, prior=_initial_calibration(recipe))
         model.refit(calibration=calibration)
     model.save_pretrained(recipe.outdir)
-    _join_metrics(recipe.outdir, [recipe.trunk.outdir, recipe.decoder.outdir])
+    if recipe.init is not None and recipe.tunes and (counts := recipe.init / EVIDENCE).is_file():
+        with write_aside(recipe.outdir / EVIDENCE) as aside:
+            shutil.copyfile(counts, aside)
+    _join_metrics(recipe.outdir, {"trunk": recipe.trunk_dir, "decoder": recipe.decoder.outdir})
     summary = {"n_train": n_train, "n_validation": len(validation), "metrics": {**metrics, **errors}}
     sizes = {part: asdict(getattr(model.settings, part)) for part in ("encoder", "mapping", "decoder", "grammar")}
     parameters = {"model": sizes, "parameters": model.n_parameters, "init": recipe.init and recipe.init.name}

@@ -1,4 +1,4 @@
-// Shards of all genomes to one model directory; one task a fold.
+// Shards of all genomes to one model directory, one task a fold; or those of one genome to a model that adapts to it.
 include { words } from '../flags'
 
 process TG_TRAIN {
@@ -9,10 +9,10 @@ process TG_TRAIN {
     label 'image_torch'
 
     input:
-    tuple val(meta), path(shards, stageAs: 'shards/?/*') // meta: [ id, fold ], fold null where there are no folds
-    path preset                                          // YAML: an image may hold others
-    path init, stageAs: 'init'                           // model directory to start from, or an empty list
-    val flags                                            // [ --flag: value ]
+    tuple val(meta), path(shards, stageAs: 'shards/?/*'), path(shown) // meta: [ id, fold ], fold null where there are no folds; shown: evidence, or an empty list
+    path preset                                                       // YAML: an image may hold others
+    path init, stageAs: 'init'                                        // model directory to start from, or an empty list
+    val flags                                                         // [ --flag: value ]
 
     output:
     tuple val(meta), path("${prefix}"), emit: model                   // [ meta, model directory ]
@@ -23,6 +23,7 @@ process TG_TRAIN {
     def args = task.ext.args ?: ''
     def fold = meta.fold == null ? '' : "--folds ${meta.folds} --fold ${meta.fold}"
     def from = init ? '--init init' : ''
+    def reads = shown ? "--evidence ${shown}" : ''
     def launcher  = task.ext.launcher ?: '' // torchrun, alone or below srun; see conf/modules.config
     def processes = task.ext.processes ?: 1
     prefix   = task.ext.prefix ?: "${meta.id}"
@@ -32,7 +33,7 @@ process TG_TRAIN {
         --preset ${preset} \\
         --outdir ${prefix} \\
         --threads ${Math.max(1, task.cpus.intdiv(processes))} \\
-        ${fold} ${from} ${words(flags)} ${args}
+        ${fold} ${from} ${reads} ${words(flags)} ${args}
 
     cat <<-END_VERSIONS >| versions.yml
     "${task.process}":

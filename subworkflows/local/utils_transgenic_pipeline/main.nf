@@ -101,7 +101,7 @@ def faultsOfMode(settings, rows) {
             "--preset ${settings.preset}: there is no such file, and the presets are: ${names}"],
         [settings.store_encodings && mode in ['train', 'evaluate'],
             "--store_encodings has no use in --mode ${mode}"],
-        [settings.store_encodings && mode in ['predict', 'augment'] && readsDnaItself(settings.model),
+        [settings.store_encodings && mode in ['predict', 'augment', 'adapt'] && readsDnaItself(settings.model),
             "--store_encodings: ${settings.model} reads DNA itself and has no pretrained encoder whose work could be stored; leave it out"],
         [mode == 'augment' && others,
             "${others.collect { name -> "--${name}" }.join(', ')}: --mode augment writes the augmented GFF3 alone; leave them out"],
@@ -117,7 +117,7 @@ def faultsOfMode(settings, rows) {
         rows.findAll { row -> mode in ['augment', 'evaluate', 'train'] && !row.annotation }.collect { row ->
             "sample '${row.sample}' needs an annotation in --mode ${mode}"
         } +
-        rows.findAll { row -> row.condition && mode in ['evaluate', 'train'] }.collect { row ->
+        rows.findAll { row -> row.condition && mode in ['adapt', 'evaluate', 'train'] }.collect { row ->
             "sample '${row.sample}' has a condition, which has no use in --mode ${mode}"
         } +
         rows.findAll { row -> mode in ['evaluate', 'train'] && row.evidence }.collect { row ->
@@ -220,8 +220,8 @@ def threeDigits(value) {
 def summaryText(settings, summary) {
     def lines = ["", summary.success ? "Done in ${summary.duration}: ${summary.tasks} tasks run, ${summary.cached} cached."
                                      : "Failed after ${summary.duration}: ${summary.error ?: 'see the messages above'}"]
-    if (summary.success && settings.mode == 'train') { lines << "  model        ${settings.outdir}/model" }
-    if (summary.success && settings.mode in ['predict', 'augment']) { lines << "  annotation   ${settings.outdir}/annotation/*.gff3" }
+    if (summary.success && settings.mode in ['train', 'adapt']) { lines << "  model        ${settings.outdir}/model" }
+    if (summary.success && settings.mode in ['predict', 'augment', 'adapt']) { lines << "  annotation   ${settings.outdir}/annotation/*.gff3" }
     if (summary.success) { lines << "  report       ${settings.outdir}/report/report.html" }
     summary.samples.each { sample, figures ->
         lines << "  ${sample.padRight(12)} gene_exact ${threeDigits(figures.gene_exact)}   exon F1 ${threeDigits(figures.exon_f1)}   base F1 ${threeDigits(figures.base_f1)}"

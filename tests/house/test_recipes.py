@@ -1,0 +1,112 @@
+"""bin/make-model with SOURCES: which genomes it learns from and by which steps, with stand-ins for the long ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+#: Writes a shard of two genes, whatever tg-prep is asked for, and what it was asked.
+TG_PREP = """
+import sys
+from pathlib import Path
+from tests.train.builders import shards
+flags = sys.argv[1:]
+outdir = Path(flags[flags.index("--outdir") + 1])
+shards(outdir, n_train=2, n_validation=1)
+for note in ("prep.json", "lift.json"):
+    (outdir / note).write_text("{}")
+"""
+#: Steps that take hours leave their files alone; the table of sources is the real one.
+PYTHON = """
+import runpy
+import sys
+from pathlib import Path
+flags = sys.argv[1:]
+if flags[:1] == ["-c"]:
+    print(Path(__file__).parent / "package")
+elif flags[1] == "transgenic_tools.train.sources":
+    sys.argv = flags[1:]
+    runpy.run_module(flags[1], run_name="__main__")
+elif flags[1] == "transgenic_tools.prep.near":
+    Path(flags[flags.index("--out") + 1]).write_text("")
+elif flags[1] == "transgenic_tools.train.trunk":
+    Path(flags[flags.index("--outdir") + 1]).mkdir(parents=True)
+elif flags[1] == "transgenic_tools.train.trunk_model":
+    Path(flags[3]).mkdir(parents=True)
+"""
+TG_TRAIN = """
+import sys
+from pathlib import Path
+Path(sys.argv[sys.argv.index("--outdir") + 1]).mkdir(parents=True)
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with the recipes, whose tools are stand-ins that note each call."""
+    root = tmp_path / "checkout"
+    for name in ("bin/make-model", "bin/make-trunk", "conf/trunk.yaml"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    tools = root / ".venv" / "bin"
+    (tools / "package" / "data").mkdir(parents=True)
+    (tools / "package" / "data" / "AthaTAIR10_chr1.gff.gz").write_bytes(
+        subprocess.run(["gzip", "-c"], input=b"", capture_output=True, check=True).stdout
+    )
+    (tools / "package" / "data" / "AthaTAIR10_chr1_GCF_000001735.4_TAIR10.1_genomic.fna.gz").write_text("x")
+    for name, body in (("tg-prep", TG_PREP), ("python", PYTHON), ("tg-train", TG_TRAIN)):
+        path = tools / name
+        note = f"import json, sys\nwith open({str(root / 'calls')!r}, 'a') as calls:\n"
+        note += f"    print(json.dumps([{name!r}, *sys.argv[1:]]), file=calls)\n"
+        path.write_text(f"#!{sys.executable}\n{note}{body}")
+        path.chmod(0o755)
+    return root
+
+
+def make(root: Path, sources: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+    species = root / "species"
+    species.mkdir()
+    for name in ("bertholletia_train", "bertholletia_regions", "bertholletia_test", "capsella_grandiflora_genes"):
+        for ending in ("fa.gz", "gff3.gz"):
+            (species / f"{name}.{ending}").write_text("x")
+    environment = {**os.environ, "SOURCES": sources, "SPECIES": str(species), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "bin/make-model", "runs/m"], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    return done, [json.loads(line) for line in (root / "calls").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("sources", ["open", "all"])
+def test_the_model_is_made_from_the_sources_that_were_asked_for(checkout: Path, sources: str) -> None:
+    done, calls = make(checkout, sources)
+    assert done.returncode == 0, done.stderr
+    learned = [call for call in calls if call[1:3] == ["-m", "transgenic_tools.train.trunk"]]
+    sheet = Path(learned[0][learned[0].index("--sheet") + 1])
+    names = {genome["name"] for genome in yaml.safe_load((checkout / sheet).read_text())["genomes"]}
+    nut = {"bertholletia_train", "bertholletia_regions"}
+    rest = {"athaliana", "Alyr1", "AareUiOAarenv1", "AareAARE701a", "capsella_grandiflora_genes"}
+    assert names == (rest if sources == "open" else rest | nut)
+    assert ("bertholletia_train is left out" in done.stderr) == (sources == "open")
+    card = (checkout / "runs" / "m" / "README.md").read_text()
+    assert "*Capsella grandiflora*" in card
+    assert ("*Bertholletia excelsa*" in card) == (sources == "all")
+    (stages,) = (call for call in calls if call[0] == "tg-train")
+    assert stages[stages.index("--init") + 1] == "runs/m.trunk.model"
+    assert stages[stages.index("--stage") + 1] == "rest"
+    assert any("bertholletia" in word for word in stages) == (sources == "all")
+
+
+def test_sources_that_there_are_not_are_refused(checkout: Path) -> None:
+    (checkout / "calls").touch()
+    done, calls = make(checkout, "closed")
+    assert done.returncode == 2
+    assert "not open or all" in done.stderr
+    assert not [call for call in calls if call[0] != "python"]
