@@ -62,17 +62,30 @@ def test_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
 
 def test_a_distance_from_home_is_shown_with_its_interval(tmp_path: Path) -> None:
     told = {"genes": 60, "distance": 0.984, "expected_accuracy": 0.338, "interval": [0.19, 0.53], "far": True}
+    (tmp_path / "e.json").write_text(json.dumps(evaluation()))
     pages = {}
     for name, parameters in (("far", {"distance": told}), ("home", {"distance": {**told, "far": False}}), ("none", {})):
         path = tmp_path / f"{name}.gff3"
         write_genes(path, [make_gene("g", [(100, 130)])], provenance=Provenance("tg-backmap", parameters))
-        run(Config(annotations=(Source("s", path),), out=tmp_path / "r.html"))
+        evaluations = (Source("s", tmp_path / "e.json"),) if name == "far" else ()
+        run(Config(annotations=(Source("s", path),), evaluations=evaluations, out=tmp_path / "r.html"))
         pages[name] = (tmp_path / "r.html").read_text()
     assert "33.8 %" in pages["far"]
-    assert "19.0 % to 53.0 %; distance from the species learned 0.98: far, so train" in pages["far"]
+    note = "19.0 % to 53.0 %; distance from the species learned 0.98"
+    assert f"{note}: far, so train" in pages["far"]
+    assert f"s: expected 33.8 %, measured 66.0 %; {note}: far" in pages["far"]
     assert ">s: distance.expected_accuracy<" in pages["far"]
-    assert "distance from the species learned 0.98</span>" in pages["home"]
-    assert "distance" not in pages["none"].partition("</main>")[0].partition("<main")[2]
+    assert f"{note}</span>" in pages["home"]
+    assert "measured" not in section(pages["home"])
+    chart = ElementTree.fromstring(
+        section(pages["far"]).partition("<figure>")[2].partition("</figcaption>")[2].partition("</figure>")[0]
+    )
+    assert len([part for part in chart.iter() if part.tag.endswith("circle")]) == 2
+    assert 'id="distance"' not in pages["none"]
+
+
+def section(page: str) -> str:
+    return page.partition('<section id="distance"')[2].partition("</section>")[0]
 
 
 def test_names_from_files_are_text(tmp_path: Path) -> None:

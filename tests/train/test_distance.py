@@ -135,11 +135,12 @@ def test_the_command_writes_the_file_and_prints_each_set(tmp_path: Path) -> None
     assert example_from_row(rows[0]).transcripts
     write_gene_shards(rows, tmp_path / "shards", provenance=Provenance("test"))
     command = [sys.executable, "-m", "transgenic_tools.train.distance", "--learned", str(tmp_path / "shards")]
-    command += ["--other", str(tmp_path / "shards"), "--out", str(tmp_path / "distance.json")]
+    command += ["--other", str(tmp_path / "shards"), "--shown", str(tmp_path / "shards")]
+    command += ["--out", str(tmp_path / "distance.json")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     printed = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(printed) == 1 + 12 + 1 + 1
+    assert len(printed) == 1 + 12 + 1 + 1 + 1
     assert load_distance_scoring(tmp_path) is not None
     saved = json.loads((tmp_path / "distance.json").read_text())
     assert saved["provenance"]["parameters"]["sets"] == printed[:-1]

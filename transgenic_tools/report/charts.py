@@ -56,6 +56,31 @@ def _grid(low: float, high: float, *, percent: bool = False, steps: int = 4) -> 
     return parts
 
 
+class Plot:
+    """Shares on the left, a number from 0 to `right` beneath; parts are added in the plot's places."""
+
+    def __init__(self, *, right: float) -> None:
+        self.right = right
+        self._body = _grid(0, 1, percent=True)
+        for i in range(5):
+            anchor = "end" if i == 4 else "middle"
+            self._body.append(
+                _text(LEFT + _PLOT_W * i / 4, HEIGHT - BOTTOM + 15, _number(right * i / 4), anchor=anchor)
+            )
+
+    def x(self, value: float) -> float:
+        return LEFT + _PLOT_W * value / self.right
+
+    def y(self, share: float) -> float:
+        return TOP + _PLOT_H * (1 - share)
+
+    def add(self, part: str) -> None:
+        self._body.append(part)
+
+    def svg(self, unit: str, label: str) -> str:
+        return _svg([*self._body, _text(LEFT + _PLOT_W / 2, HEIGHT - 8, unit, extra=' class="label"')], label)
+
+
 def histogram(distribution: Distribution) -> str:
     """Predicted shares as bars, reference shares as a line of steps."""
     labels, count = distribution.labels, len(distribution.labels)

@@ -33,6 +33,7 @@ from transgenic_tools.report.conditions import (
     differences_picture,
     lead,
 )
+from transgenic_tools.report.distance import Placed, distance_chart, placed
 from transgenic_tools.report.drawing import GEOMETRY
 from transgenic_tools.report.loci import STATUS_WORDS, Status
 from transgenic_tools.report.numbers import SampleNumbers
@@ -130,18 +131,6 @@ def _tile(value: str, label: str, note: str = "") -> str:
     return f'<div class="tile"><span class="value">{_e(value)}</span><span class="label">{_e(label)}</span>{more}</div>'
 
 
-def _expected(sample: SampleReport) -> list[str]:
-    """How far the genome is from the species learned, where the model knows (`io.distance`)."""
-    distance = (sample.provenance.get("parameters") or {}).get("distance")
-    if not isinstance(distance, Mapping) or "expected_accuracy" not in distance:
-        return []
-    low, high = (_percent(share) for share in distance["interval"])
-    note = f"{low} to {high}; distance from the species learned {distance['distance']:.2f}"
-    if distance.get("far"):
-        note += ": far, so train or fine-tune the model, or give reads"
-    return [_tile(_percent(distance["expected_accuracy"]), "genes expected to have an exact CDS", note)]
-
-
 def _added_tiles(sample: SampleReport) -> str:
     numbers = sample.numbers
     known = numbers.reference_transcripts
@@ -193,7 +182,8 @@ def _tiles(sample: SampleReport) -> str:
         tiles.append(_tile(f"{exon['f1']:.3f}", "coding exon F1", "both ends exact"))
     if numbers.mean_confidence is not None:
         tiles.append(_tile(_percent(numbers.mean_confidence), "mean confidence", "that the best CDS is exact"))
-    tiles += _expected(sample)
+    if (genome := _placed(sample)) is not None:
+        tiles.append(_tile(_percent(genome.expected), "genes expected to have an exact CDS", genome.note))
     left_out = sum(sample.rejects.values())
     if sample.rejects:
         tiles.append(_tile(f"{left_out:,}", "rejects", "each with its reason below"))
@@ -230,6 +220,30 @@ def _isoform_outcome(numbers: SampleNumbers) -> str:
         f'<li><span class="key {css}"></span>{_e(name)} <b>{value:,.0f}</b></li>' for name, value, css in parts if value
     )
     return f'<h4>Predicted isoforms</h4>{share_bar(parts)}<ul class="legend">{legend}</ul>'
+
+
+def _placed(sample: SampleReport) -> Placed | None:
+    return placed(sample.numbers.sample, sample.provenance, sample.evaluation)
+
+
+def _distances(report: Report) -> str:
+    """How far the genomes are from home; nothing where the model does not know."""
+    genomes = [genome for sample in report.samples if (genome := _placed(sample)) is not None]
+    if not genomes:
+        return ""
+    rows = [
+        [_e(one.name), f"{one.distance:.2f}", _percent(one.expected), f"{_percent(one.low)} to {_percent(one.high)}",
+         "" if one.measured is None else _percent(one.measured), "yes" if one.far else "no"]
+        for one in genomes
+    ]  # fmt: skip
+    header = ["Genome", "Distance", "Expected", "95 % interval", "Measured", "Far"]
+    table = _table(header, rows, caption="Genes with an exact CDS", numeric_from=1)
+    said = "Expected, with its interval; a ring is what the reference says."
+    figure = f"<figure><figcaption><b>Accuracy</b> {said}</figcaption>{distance_chart(genomes)}</figure>"
+    return _section(
+        "distance", "How far from home", f'<div class="card"><div class="charts">{figure}</div>{table}</div>',
+        lead="Read off the confidences of the whole genome, without a reference. At 0 it is like the species learned.",
+    )  # fmt: skip
 
 
 def _overview(report: Report) -> str:
@@ -639,6 +653,7 @@ def render(report: Report) -> str:
         "Overview": ("overview", _overview(report)),
         "Loci": ("loci", _browser(report) if report.payload.count else ""),
         "Conditions": ("conditions", _changes(report)),
+        "Distance": ("distance", _distances(report)),
         "Accuracy": ("accuracy", _accuracy(report)),
         "Shape": ("distributions", _distributions(report)),
         "Rejects": ("rejects", _rejects(report)),

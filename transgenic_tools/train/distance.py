@@ -2,10 +2,12 @@
 
 In: a model directory, gene shards with known transcripts of the species that it learned (held-out genes), and of others
 for a check. Out: `distance.json`, which belongs into the model directory (`io.distance`), and a table of all sets.
-Usage: python -m transgenic_tools.train.distance MODEL --learned DIR... [--other DIR...] --out MODEL/distance.json
+Usage: python -m transgenic_tools.train.distance MODEL --learned DIR... [--other DIR...] [--shown DIR...]
+       --out MODEL/distance.json
 Dims: P transcripts that are written for the genes of all sets.
 A surprise: a handful of species gives no curve. So each learned species lends its held-out genes to a dozen strange
 genomes (`train.shifts`), whose known transcripts are still right; other species only check, and widen the interval.
+Those that are shown, animals say, do not even that.
 """
 
 from __future__ import annotations
@@ -238,22 +240,25 @@ def main() -> None:
     parser.add_argument("model", type=Path, nargs="?", help="model directory; the embedded one by default")
     parser.add_argument("--learned", type=Path, nargs="+", required=True, help="shards of species that it learned")
     parser.add_argument("--split", default="validation", help="genes of these that it has not learned")
-    parser.add_argument("--other", type=Path, nargs="*", default=[], help="shards of further species, for the check")
+    parser.add_argument("--other", type=Path, nargs="*", default=[], help="of further species: may widen the interval")
+    parser.add_argument("--shown", type=Path, nargs="*", default=[], help="of further species: only printed")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     torch.set_num_threads(1)
     network, directory = load_network(given.model)
     reader = Reader(network.eval())
-    sets, others = [], []
+    sets = []
     for path in given.learned:
         for one in learned_sets(reader, path, given.split):
             logger.info("%s: accuracy %.3f, mean confidence %.3f", one.name, one.accuracy, one.best.mean())
             sets.append(one)
-    for path in given.other:
-        others.append(read_set(reader, *_chosen(path, None, HOME_GENES), learned=False, made=False))
+    others, shown = (
+        [read_set(reader, *_chosen(path, None, HOME_GENES), learned=False, made=False) for path in paths]
+        for paths in (given.other, given.shown)
+    )
     scoring = fit_distance(sets, others)
-    table = [figures(scoring, one) for one in (*sets, *others)]
+    table = [figures(scoring, one) for one in (*sets, *others, *shown)]
     parameters = {
         "model": model_hash(directory),
         "learned": [one.name for one in sets if one.learned],

@@ -1,0 +1,70 @@
+"""How far genomes are from the species that a model learned, in words and as a chart.
+
+In: the provenance of an annotation, as tg-backmap wrote it (`io.distance`), and figures of an evaluation. Out: a
+`Placed` genome, text, SVG.
+A surprise: what came true stands beside what was expected where there is a reference; it counts genes with any exact
+isoform, what is expected the most probable one.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transgenic_tools.report.charts import Plot, nice_top
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A genome with its distance; shares are of genes, `measured` is None without a reference."""
+
+    name: str
+    distance: float
+    expected: float
+    low: float
+    high: float
+    far: bool
+    measured: float | None
+
+    @property
+    def note(self) -> str:
+        """Interval and distance, and what to do where it is far."""
+        text = f"{_percent(self.low)} to {_percent(self.high)}; distance from the species learned {self.distance:.2f}"
+        return f"{text}: far, so train or fine-tune the model, or give reads" if self.far else text
+
+    @property
+    def title(self) -> str:
+        came = "" if self.measured is None else f", measured {_percent(self.measured)}"
+        return f"{self.name}: expected {_percent(self.expected)}{came}; {self.note}"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
+
+
+def placed(name: str, provenance: Mapping[str, Any], evaluation: Mapping[str, Any]) -> Placed | None:
+    """The genome of an annotation; None where its model knows no distance."""
+    told = (provenance.get("parameters") or {}).get("distance")
+    if not isinstance(told, Mapping) or "expected_accuracy" not in told:
+        return None
+    low, high = told["interval"]
+    return Placed(
+        name=name, distance=told["distance"], expected=told["expected_accuracy"], low=low, high=high,
+        far=bool(told["far"]), measured=evaluation.get("gene_exact"),
+    )  # fmt: skip
+
+
+def distance_chart(genomes: Sequence[Placed]) -> str:
+    """Expected accuracy with its interval against the distance; what was measured as a ring."""
+    plot = Plot(right=nice_top(max(0.5, *(one.distance for one in genomes))))
+    for one in genomes:
+        x, title = plot.x(one.distance), f"<title>{html.escape(one.title)}</title>"
+        plot.add(
+            f'<line class="curve c0" x1="{x:.1f}" x2="{x:.1f}" y1="{plot.y(one.low):.1f}" y2="{plot.y(one.high):.1f}"/>'
+        )
+        plot.add(f'<circle class="dot c0" cx="{x:.1f}" cy="{plot.y(one.expected):.1f}" r="4">{title}</circle>')
+        if one.measured is not None:
+            plot.add(f'<circle class="curve c1" cx="{x:.1f}" cy="{plot.y(one.measured):.1f}" r="6">{title}</circle>')
+    return plot.svg("distance from the species learned", "Expected accuracy of each genome against its distance")
