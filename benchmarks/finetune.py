@@ -15,6 +15,7 @@ import hashlib
 import json
 import logging
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -211,13 +212,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--folds", type=int, default=0, help="the learned genes judge in so many parts")
     parser.add_argument("--init", type=Path, help="model directory; the embedded model by default")
     parser.add_argument("--workdir", type=Path, default=ROOT / ".cache" / "bench" / "finetune")
-    parser.add_argument("--more", nargs="*", default=[], help="further flags of tg-train")
+    parser.add_argument("--more", default="", help='further flags of tg-train, as in --more="--freeze lower"')
     parser.add_argument("--record", action="store_true", help="write the figures into results.json and docs/train.md")
     given = parser.parse_args(argv)
     options = Options(
         name=given.name, learned=given.learned, judged=given.judged, test=given.test, exclude=given.exclude,
         sizes=tuple(sorted(given.sizes)), folds=given.folds, init=model_dir(given.init), workdir=given.workdir,
-        more=tuple(given.more),
+        more=tuple(shlex.split(given.more)),
     )  # fmt: skip
 
     def work() -> None:

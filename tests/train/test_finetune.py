@@ -18,6 +18,8 @@ from tests.train.test_run import TINY, assert_equal_weights, config, records, we
 from transgenic_tools.cli.train import app
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.model.files import load_model
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.train import judged
 from transgenic_tools.train.config import Config, work_dir
@@ -162,6 +164,29 @@ def test_one_command_tunes_and_compares(data: tuple[Path, ...], initial: Path, t
     for stage in ("trunk", "decoder"):
         losses = [r for r in records(outdir) if r["stage"] == stage and r["split"] == "validation"]
         assert losses[0]["kind"] == "start"
+
+
+def test_a_trunk_of_both_strands_is_tuned_alike(data: tuple[Path, ...], tmp_path: Path) -> None:
+    """With what was fitted for its scans, and its part that only windows of one gene have."""
+    parts = {"encoder": ENCODERS["strands"], "decoder": DECODERS["pointer"]}
+    settings = {"batch_bases": 1400, "flank_max": 60, "device": "cpu", "threads": 1, "genes_per_batch": 4}
+    initial, outdir = tmp_path / "initial", tmp_path / "tuned"
+    recipe = recipe_from_preset(
+        parts, shards=data, outdir=initial, overrides=settings, stage_steps={"trunk": 2, "decoder": 2}
+    )
+    run_recipe(recipe)
+    model, _ = load_model(initial)
+    model.refit(scan=ScoringConfig(content_weight=0.25))
+    model.save_pretrained(initial)
+    arguments = [*map(str, data), "--init", str(initial), "--preset", "finetune", "--outdir", str(outdir)]
+    done = CliRunner().invoke(app, [*arguments, "--threads", "1", "--device", "cpu", "--precision", "fp32"])
+    assert done.exit_code == 0, done.output
+    settings_of = load_model(outdir)[0].settings
+    assert settings_of.encoder == model.settings.encoder
+    assert settings_of.scan == model.settings.scan
+    before, after = weights_of(initial), weights_of(outdir)
+    assert not torch.equal(before["head.project.weight"], after["head.project.weight"])
+    assert torch.equal(before["encoder.one_gene"], after["encoder.one_gene"]), "16 genes: the lower part is kept"
 
 
 def test_the_rest_follows_a_trunk_that_is_there(data: tuple[Path, ...], initial: Path, tmp_path: Path) -> None:

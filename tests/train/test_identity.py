@@ -49,6 +49,13 @@ def test_other_settings_are_another_training(tmp_path: Path, changes: dict[str, 
     assert not (settings.checkpoint_dir / "last").exists()
 
 
+def test_with_patience_the_measurements_are_part_of_what_is_learned(tmp_path: Path) -> None:
+    settings = config(shards(tmp_path / "s"), tmp_path / "model", patience=2)
+    assert made_from(settings) != made_from(replace(settings, eval_every=7))
+    plain = replace(settings, patience=None)
+    assert made_from(plain) == made_from(replace(plain, eval_every=7))
+
+
 def test_checkpoints_of_unknown_origin_are_no_start(tmp_path: Path) -> None:
     settings = config(shards(tmp_path / "s"), tmp_path / "model")
     (settings.checkpoint_dir / "last").mkdir(parents=True)

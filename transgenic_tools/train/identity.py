@@ -35,6 +35,8 @@ def made_from(config: Config) -> dict[str, Any]:
     values = {name: value for name, value in asdict(config).items() if name not in _FREE}
     for name in ("shards", "augment"):
         values[name] = shard_digests(values[name])
+    if config.patience is not None:  # which weights are kept hangs on when they are measured
+        values["eval_every"] = config.eval_every
     if config.init is not None:
         values["init"] = model_hash(config.init)
     if config.encodings is not None:
