@@ -215,7 +215,7 @@ def _growth_and_preparation(windows: Windows, options: Options, results: dict[st
         results["scan"] = _printed(options.scan_figures)
     else:
         _keep("scan", old, results)
-    for part in ("evidence", "condition", "species"):  # each of a benchmark of that name, which records it
+    for part in ("evidence", "condition", "species", "finetune"):  # each of another benchmark, which records it
         _keep(part, old, results)
 
 
