@@ -30,7 +30,19 @@ PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "d
 TEXT_PAGES = ("README.md", "docs/usage.md", "docs/output.md", "docs/troubleshooting.md")
 TOOLS = ("annotate", "prep", "encode", "train", "generate", "backmap", "evaluate", "report")
 #: Programs of others, in blocks that are `checked`.
-OTHERS = {"asn2gb", "bcftools", "busco", "cp", "mkdir", "orthofinder", "printf", "snpEff", "table2asn", "tbl2asn"}
+OTHERS = {
+    "asn2gb",
+    "bcftools",
+    "busco",
+    "cp",
+    "mkdir",
+    "orthofinder",
+    "printf",
+    "sed",
+    "snpEff",
+    "table2asn",
+    "tbl2asn",
+}
 #: Flags of Nextflow, of SLURM and of container engines.
 ELSEWHERE = {"--help", "--version", "--gpus", "--constraint", "--gres", "--me", "--nv", "--device"}
 #: What starts a tool of ours on several processes.
