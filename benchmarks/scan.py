@@ -1,7 +1,8 @@
 """A bare genome: this project and AUGUSTUS on the test part of A. thaliana chromosome 1, both strands.
 
 In: the public data package, Debian's augustus. Out: figures as JSON, files under benchmarks/out/scan.
-Usage: python -m benchmarks.scan [--start 24000000] [--end N] [--tools transgenic augustus] > scan.json
+Usage: python -m benchmarks.scan [--start 24000000] [--end N] [--tools transgenic augustus] [--growth 1 10] > scan.json
+All of it takes about 12 CPU minutes. `transgenic_avx2` is this project as on a processor with AVX2 and nothing newer.
 A surprise: the region is cut out and stands alone, so that no tool sees a base of what comes before it; genes that
 begin before it count for nobody.
 """
@@ -11,14 +12,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.data import Genome, thaliana, tool
-from benchmarks.measure import Cost, run_measured
+from benchmarks.measure import AVX2, Cost, run_measured
 from transgenic_tools.genome.gene import Gene, Transcript
+from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import Interval, span
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
@@ -30,7 +33,9 @@ AUGUSTUS = (
     "augustus", "--species=arabidopsis", "--strand=both", "--UTR=off", "--sample=0", "--genemodel=complete",
     "--gff3=on", "--protein=off",
 )  # fmt: skip
-TOOLS = ("transgenic", "augustus")
+TOOLS = ("transgenic", "transgenic_avx2", "augustus")
+#: Bases of a piece of a genome that is put together from pieces.
+PIECE = 100_000
 #: Fewer coding bases make a short gene.
 SHORT = 200
 
@@ -63,8 +68,8 @@ def _longest(gene: Gene) -> Gene:
     return replace(gene, transcripts=(best,), interval=best.interval)
 
 
-def run_ours(region: Path, outdir: Path) -> tuple[Path, Cost]:
-    """tg-scan, tg-generate, tg-backmap with the embedded models, one thread."""
+def run_ours(region: Path, outdir: Path, switches: Mapping[str, str] | None = None) -> tuple[Path, dict[str, Cost]]:
+    """tg-scan, tg-generate, tg-backmap with the embedded models, one thread; the GFF3, and the cost of each tool."""
     gff3 = outdir / "transgenic.gff3"
     commands: dict[str, tuple[str | Path, ...]] = {
         "scan": (tool("tg-scan"), region, "--outdir", outdir / "loci", "--threads", "1"),
@@ -74,18 +79,64 @@ def run_ours(region: Path, outdir: Path) -> tuple[Path, Cost]:
         ),
         "backmap": (tool("tg-backmap"), outdir / "predictions", "--fasta", region, "--out", gff3),
     }  # fmt: skip
-    total = Cost(0.0, 0.0, 0.0)
+    costs = {}
     for name, command in commands.items():
-        cost = run_measured(command, stdout=outdir / f"{name}.out", stderr=outdir / f"{name}.err")
-        print(f"{name}: {cost.rounded()}", file=sys.stderr)
-        total = total.plus(cost)
-    return gff3, total
+        costs[name] = run_measured(
+            command, stdout=outdir / f"{name}.out", stderr=outdir / f"{name}.err", switches=switches
+        )
+        print(f"{outdir.name} {name}: {costs[name].rounded()}", file=sys.stderr)
+    return gff3, costs
 
 
-def run_augustus(region: Path, outdir: Path) -> tuple[Path, Cost]:
+def run_augustus(region: Path, outdir: Path) -> tuple[Path, dict[str, Cost]]:
     """AUGUSTUS on both strands; its genes as this project reads them."""
     raw = outdir / "augustus.raw.gff3"
-    return raw, run_measured((*AUGUSTUS, region), stdout=raw, stderr=outdir / "augustus.err")
+    return raw, {"augustus": run_measured((*AUGUSTUS, region), stdout=raw, stderr=outdir / "augustus.err")}
+
+
+def _runner(name: str) -> Callable[[Path, Path], tuple[Path, dict[str, Cost]]]:
+    if name == "augustus":
+        return run_augustus
+    return partial(run_ours, switches=AVX2 if name == "transgenic_avx2" else None)
+
+
+def costs_of(costs: Mapping[str, Cost], megabases: float) -> dict[str, Any]:
+    """CPU seconds a Mb and the peak of memory, of all and of each tool."""
+    total = sum(cost.cpu_seconds for cost in costs.values())
+    figures: dict[str, Any] = {
+        "cpu_seconds_per_mb": round(total / megabases, 3),
+        "peak_rss_mb": round(max(cost.peak_rss_mb for cost in costs.values()), 1),
+    }
+    if len(costs) > 1:
+        figures["by_tool"] = {
+            name: [round(cost.cpu_seconds / megabases, 3), round(cost.peak_rss_mb, 1)] for name, cost in costs.items()
+        }
+    return figures
+
+
+def mixed(bases: str, megabases: int) -> str:
+    """So many Mb of pieces of a real sequence in any order, some of them more than once where it is too short."""
+    pieces = [bases[at : at + PIECE] for at in range(0, len(bases) - PIECE + 1, PIECE)]
+    count = megabases * 1_000_000 // PIECE
+    order: list[int] = []
+    for turn in range(-(-count // len(pieces))):
+        order += stable_rng("benchmarks.scan", turn).permutation(len(pieces)).tolist()
+    return "".join(pieces[number] for number in order[:count])
+
+
+def growth(sizes: Sequence[int], outdir: Path) -> dict[str, Any]:
+    """Cost of genomes of so many Mb, each one sequence of shuffled pieces of the chromosome."""
+    with Fasta(thaliana().fasta) as fasta:
+        bases = fasta.fetch(fasta.names[0], 0, fasta.lengths[fasta.names[0]])
+    figures = {}
+    for size in sizes:
+        folder = outdir / f"growth{size}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "mixed.fa"
+        path.write_text(f">mixed\n{mixed(bases, size)}\n", encoding="ascii")
+        figures[str(size)] = costs_of(run_ours(path, folder)[1], size)
+        path.unlink()
+    return figures
 
 
 def _coding(transcripts: Sequence[Transcript]) -> Interval:
@@ -136,17 +187,21 @@ def measure(part: Interval, tools: Sequence[str], outdir: Path) -> dict[str, Any
     megabases = Fasta(region).lengths["region"] / 1e6
     found: dict[str, Any] = {"region": {"megabases": round(megabases, 3), "genes": len(genes)}}
     for name in tools:
-        gff3, cost = (run_ours if name == "transgenic" else run_augustus)(region, outdir)
-        metrics = _evaluated(reference, gff3, outdir)
+        folder = outdir / name
+        folder.mkdir(exist_ok=True)
+        gff3, costs = _runner(name)(region, folder)
+        metrics = _evaluated(reference, gff3, folder)
         found[name] = {
             "cds": metrics["cds"],
             "gene_exact": metrics["gene_exact"],
             "isoform_recall_multi": metrics["isoform_recall_multi"],
-            "exon_f1_vs_longest": _evaluated(longest, gff3, outdir)["cds"]["exon"]["f1"],
+            "exon_f1_vs_longest": _evaluated(longest, gff3, folder)["cds"]["exon"]["f1"],
             **shape_of(read_annotation(gff3).genes, genes, pseudogenes),
-            "cpu_seconds_per_mb": round(cost.cpu_seconds / megabases, 3),
-            "peak_rss_mb": round(cost.peak_rss_mb, 1),
+            **costs_of(costs, megabases),
         }
+    for name in set(tools) - {"augustus"} if "augustus" in tools else ():
+        ratio = found[name]["cpu_seconds_per_mb"] / found["augustus"]["cpu_seconds_per_mb"]
+        found[name]["cpu_of_augustus"] = round(ratio, 3)
     return found
 
 
@@ -155,9 +210,13 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=24_000_000)
     parser.add_argument("--end", type=int, default=10**9)
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
+    parser.add_argument("--growth", nargs="*", type=int, default=[1, 10, 30], help="Mb of genomes put together")
     parser.add_argument("--outdir", type=Path, default=OUT)
     given = parser.parse_args()
-    print(json.dumps(measure(Interval(given.start, given.end), given.tools, given.outdir), indent=1, sort_keys=True))
+    figures = measure(Interval(given.start, given.end), given.tools, given.outdir)
+    if given.growth:
+        figures["growth"] = growth(given.growth, given.outdir)
+    print(json.dumps(figures, indent=1, sort_keys=True))
 
 
 if __name__ == "__main__":

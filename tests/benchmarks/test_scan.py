@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks.scan import shape_of
+import re
+from pathlib import Path
+
+from benchmarks import scan
+from benchmarks.measure import AVX2, Cost
+from benchmarks.scan import costs_of, mixed, shape_of
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Strand
 
@@ -25,3 +30,28 @@ def test_split_fused_missed_and_false_genes() -> None:
     assert shape_of(predicted, reference, pseudogenes) == {
         "genes": 5, "missed": 1, "split": 1, "fused": 1, "none": 2, "in_pseudogenes": 1, "short": 1,
     }  # fmt: skip
+
+
+def test_a_genome_of_pieces_has_its_size_and_the_pieces_of_the_real_one() -> None:
+    bases = "".join(letter * scan.PIECE for letter in "ACGTN")
+    made = mixed(bases, 1)
+    pieces = [made[at : at + scan.PIECE] for at in range(0, len(made), scan.PIECE)]
+    assert len(made) == 1_000_000
+    assert all(len(set(piece)) == 1 for piece in pieces)
+    assert sorted(piece[0] for piece in pieces) == sorted("ACGTN" * 2)
+    assert made == mixed(bases, 1)
+    assert made.count("AC") < 2 * 2  # not in their order
+
+
+def test_costs_add_up_and_memory_is_the_largest() -> None:
+    costs = {"scan": Cost(6.0, 9.0, 900.0), "generate": Cost(2.0, 3.0, 400.0)}
+    assert costs_of(costs, 2.0) == {
+        "cpu_seconds_per_mb": 4.0, "peak_rss_mb": 900.0, "by_tool": {"scan": [3.0, 900.0], "generate": [1.0, 400.0]},
+    }  # fmt: skip
+
+
+def test_instructions_are_switched_off_as_in_the_makefile() -> None:
+    text = (Path(scan.__file__).parents[1] / "Makefile").read_text().replace("\\\n", "")
+    line = re.search(r"^AVX2 := (.*)$", text, re.MULTILINE)
+    assert line is not None
+    assert dict(part.split("=", 1) for part in line[1].split()) == AVX2
