@@ -12,6 +12,7 @@ from transgenic_tools.errors import UsageError
 from transgenic_tools.fast.strands import FusedStrandTrunk
 from transgenic_tools.genome.sequence import encode, reverse_complement
 from transgenic_tools.model.config import ModelConfig, StrandEncoderConfig
+from transgenic_tools.model.encoders.strands import SCAN_BAND
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.network import Network
 from transgenic_tools.model.strand_trunk import StrandTrunk
@@ -51,6 +52,18 @@ def test_the_fast_trunk_equals_the_plain_one(length: int, band: int) -> None:
     (both,) = fast.scan([codes])
     for a, b in zip(both, made.scan(batch(codes)), strict=True):
         assert_near(a, b)
+
+
+@pytest.mark.parametrize("length", [300, 9_000])
+@torch.no_grad()
+def test_a_scan_looks_less_far_than_the_training_in_both_twins(length: int) -> None:
+    made, codes = with_biases(band=200), encode(random_text(length))
+    (both,) = FusedStrandTrunk(made.encoder, made.head).scan([codes])
+    plain = [made.head(strand) for strand in made.encoder.read(batch(codes), one_gene=False, both=True, band=SCAN_BAND)]
+    for a, b in zip(both, plain, strict=True):
+        assert_near(a, b)
+    farther = made.scan(batch(codes))[0]
+    assert torch.allclose(both[0].sites, farther.sites, atol=1e-6) == (length < 6 * SCAN_BAND)
 
 
 @torch.no_grad()

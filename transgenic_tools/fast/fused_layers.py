@@ -137,14 +137,14 @@ class FusedAttention:
 
 def attend(mixed: Tensor, pack: Pack, angles: Angles, out: Tensor, *, heads: int, band: int) -> None:
     """Band attention of queries, keys and values side by side (M, 3 D), each window for itself, into out (M, D)."""
+    block, seen = max(band // 2, 1), band if pack.band is None else min(pack.band, band)
     for first, places in zip(pack.first, pack.places, strict=True):
-        _attend_window(mixed, first, places, angles, out, heads=heads, band=band)
+        _attend_window(mixed, first, places, angles, out, heads=heads, band=seen, block=block)
 
 
 def _attend_window(
-    mixed: Tensor, first: int, places: int, angles: Angles, out: Tensor, *, heads: int, band: int
+    mixed: Tensor, first: int, places: int, angles: Angles, out: Tensor, *, heads: int, band: int, block: int
 ) -> None:
-    block = max(band // 2, 1)
     whole = places <= block + 2 * band
     step, margin = (padded_length(places), 0) if whole else (block, band)
     part = step if whole else PIECE + -PIECE % block  # queries, keys and values of a part stay in the cache

@@ -59,12 +59,14 @@ class Pack:
         places: P of each window.
         keep: (M,) False between windows and behind the last.
         angles: Of rotary positions, for the longest P at least.
+        band: Places that a query sees on each side, where these are fewer than its layer would see.
     """
 
     first: tuple[int, ...]
     places: tuple[int, ...]
     keep: Flags
     angles: Angles
+    band: int | None = None
 
 
 def neighbours(places: Sequence[int], *, most: int, gap: int = 0) -> Iterator[slice]:
@@ -79,10 +81,10 @@ def neighbours(places: Sequence[int], *, most: int, gap: int = 0) -> Iterator[sl
         yield slice(begin, len(places))
 
 
-def lay_out(places: Sequence[int], rotary: Rotary, *, gap: int = 0) -> Pack:
+def lay_out(places: Sequence[int], rotary: Rotary, *, gap: int = 0, band: int | None = None) -> Pack:
     """Windows of so many places, one behind the other with `gap` rows between."""
     first = np.cumsum([0, *(n + gap for n in places[:-1])]).tolist()
     keep = np.zeros(padded_length(first[-1] + places[-1], least=128), dtype=np.bool_)
     for start, n in zip(first, places, strict=True):
         keep[start : start + n] = True
-    return Pack(tuple(first), tuple(places), keep, rotary.reach(max(places)))
+    return Pack(tuple(first), tuple(places), keep, rotary.reach(max(places)), band)

@@ -32,6 +32,7 @@ from transgenic_tools.fast.pairs import (
 from transgenic_tools.fast.reading import add_kept, clear, gelu_of_sum
 from transgenic_tools.fast.trunk import PACK, one_hot_bases, scores_of_windows
 from transgenic_tools.model.encoders.strands import (
+    SCAN_BAND,
     StrandAttention,
     StrandBlock,
     StrandConv,
@@ -208,13 +209,13 @@ class FusedStrandTrunk:
 
     def scan(self, windows: Windows) -> Iterator[tuple[BaseScores, BaseScores]]:
         """Scores of all genes of the forward and of the reverse strand, both in the order of the window's bases."""
-        for forward, reverse in self._packs(windows, one_gene=False):  # noqa: UP028 a pair, for the type checker
+        for forward, reverse in self._packs(windows, one_gene=False, band=SCAN_BAND):  # noqa: UP028 a pair, for the type checker
             yield forward, reverse
 
-    def _packs(self, windows: Windows, *, one_gene: bool) -> Iterator[tuple[BaseScores, ...]]:
+    def _packs(self, windows: Windows, *, one_gene: bool, band: int | None = None) -> Iterator[tuple[BaseScores, ...]]:
         places = [-(-len(codes) // self.config.patch) for codes in windows]
         for some in neighbours(places, most=PACK, gap=self.gap):
-            pack = lay_out(places[some], self.rotary, gap=self.gap)
+            pack = lay_out(places[some], self.rotary, gap=self.gap, band=band)
             yield from zip(*self._read(windows[some], pack, one_gene=one_gene), strict=True)
 
     def _stem(self, one_hot: Tensor, keep: Flags, strand: int) -> Tensor:

@@ -30,7 +30,7 @@ from transgenic_tools.lattice.site_graph import SiteGraph, site_graph
 from transgenic_tools.lattice.support import with_evidence
 from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.lattice.window import WindowInput, pad_codes
-from transgenic_tools.model.encoders.strands import StrandEncoder
+from transgenic_tools.model.encoders.strands import SCAN_BAND, StrandEncoder
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.network import Network
 from transgenic_tools.search.twins import ScanningTrunk, fast_trunk
@@ -131,7 +131,7 @@ class Reader:
         for codes in windows:
             batch = torch.from_numpy(codes.astype(np.int64))[None].to(self.device)
             with torch.no_grad():
-                forward, reverse = encoder.read(batch, one_gene=False, both=True)
+                forward, reverse = encoder.read(batch, one_gene=False, both=True, band=SCAN_BAND)
                 yield self.network.head(forward), self.network.head(reverse)
 
     @torch.no_grad()

@@ -116,10 +116,8 @@ class TileReader:
                 self._kept[number] = _nothing(len(tile.inner), self.channels)
             else:
                 scores = self.read(codes)
-                features = None if scores.features is None else scores.features[:, inner].copy()
-                self._kept[number] = BothStrands(
-                    scores.sites[..., inner].copy(), scores.contents[..., inner].copy(), features
-                )
+                features = None if scores.features is None else scores.features[:, inner]
+                self._kept[number] = BothStrands(scores.sites[..., inner], scores.contents[..., inner], features)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(number)

@@ -27,6 +27,9 @@ from transgenic_tools.model.config import StrandEncoderConfig
 
 #: Above this many patches attention is computed block by block.
 DENSE_PATCHES = 768
+#: Patches on each side that attention sees in a scan, fewer than in training: a third of its time goes and nothing is
+#: lost (docs/lab-notebook.md).
+SCAN_BAND = 128
 _HALF = math.sqrt(0.5)
 
 
@@ -105,7 +108,10 @@ class StrandAttention(nn.Module):
         self.qkv = TiedLinear(config.dim, 3 * config.dim, bias=False)
         self.out = TiedLinear(config.dim, config.dim, bias=False)
 
-    def forward(self, x: Tensor, valid: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(
+        self, x: Tensor, valid: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor], band: int | None = None
+    ) -> Tensor:
+        """`mask` is that of `band`, which is the layer's own where it is None."""
         _, batch, length, dim = x.shape
         size = dim // self.heads
         strands = exchange(self.qkv(x)).view(2, batch, length, 3, self.heads, size)
@@ -114,7 +120,7 @@ class StrandAttention(nn.Module):
         q, k = (rotate(a, cosine, sine).flatten(0, 1) for a in (q, k))
         v = v.flatten(0, 1)
         if mask is None:
-            mixed = band_attention(q, k, v, self.band, valid=valid.repeat(2, 1))
+            mixed = band_attention(q, k, v, self.band if band is None else band, valid=valid.repeat(2, 1))
         else:
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask.to(q.dtype).repeat(2, 1, 1, 1))
         return self.out(exchange(mixed.transpose(1, 2).reshape(2, batch, length, dim)))
@@ -134,11 +140,13 @@ class StrandBlock(nn.Module):
         self.up = TiedLinear(dim, config.expansion * dim)
         self.down = TiedLinear(config.expansion * dim, dim)
 
-    def forward(self, x: Tensor, valid: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(
+        self, x: Tensor, valid: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor], band: int | None = None
+    ) -> Tensor:
         strands = exchange(self.conv_norm(x) * valid[..., None])
         x = x + exchange(self.conv(strands.transpose(-1, -2)).transpose(-1, -2))
         if self.attention is not None and self.attention_norm is not None:
-            x = x + self.attention(self.attention_norm(x), valid, mask, rotary)
+            x = x + self.attention(self.attention_norm(x), valid, mask, rotary, band)
         return x + self.down(exchange(F.gelu(exchange(self.up(self.ffn_norm(x))))))
 
 
@@ -169,13 +177,14 @@ class StrandEncoder(nn.Module):
         """Features (B, C, L) of windows that hold one gene on the forward strand; values at padding are 0."""
         return self.read(codes, one_gene=True, both=False)[0]
 
-    def read(self, codes: Tensor, *, one_gene: bool, both: bool) -> Tensor:
+    def read(self, codes: Tensor, *, one_gene: bool, both: bool, band: int | None = None) -> Tensor:
         """Features of one strand, or of both.
 
         Args:
             codes: (B, L) integers: 0-3 bases, 4 unknown, PAD_CODE beyond a window's end.
             one_gene: Each window holds one gene, on the forward strand; the others are to be passed over.
             both: Give the reverse strand too.
+            band: Patches on each side that attention sees, where these are fewer than the layers'.
 
         Returns:
             (1 or 2, B, C, L), forward then reverse, both in the order of `codes`; values at padding are 0.
@@ -190,10 +199,11 @@ class StrandEncoder(nn.Module):
         length = x.shape[2]
         valid = inside[:, 0].view(batch, length, config.patch).any(-1)
         rotary = rotary_angles(length, config.dim // config.heads, device=x.device)
-        mask = band_mask(valid, config.band) if length <= DENSE_PATCHES else None
+        band = config.band if band is None else min(band, config.band)
+        mask = band_mask(valid, band) if length <= DENSE_PATCHES else None
         x = exchange(x)  # the stream between the blocks stays fp32 under autocast
         for block in self.blocks:
-            x = block(x, valid, mask, rotary)
+            x = block(x, valid, mask, rotary, band)
         return self._bases(self.norm(x), stem, inside, both=both)[..., :bases]
 
     def _stem(self, codes: Tensor, inside: Tensor) -> Tensor:
