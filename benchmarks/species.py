@@ -196,16 +196,25 @@ def _cells(found: Mapping[str, Any], tool: str) -> dict[str, str]:
         "exon F1": f"{metrics['cds']['exon']['f1']:.3f}",
         "transcript F1": f"{metrics['cds']['transcript']['f1']:.3f}",
         "isoform recall": f"{metrics['isoform_recall_multi']:.3f}" if metrics["n"]["multi_isoform_genes"] else "",
-        "calibration error": _calibration_error(metrics),
+        "calibration error (by chance)": _calibration_error(metrics),
         "CPU s": f"{metrics['cost']['cpu_seconds']:.1f}",
         "CPU s a Mb": f"{metrics['cost']['cpu_seconds'] / megabases:.1f}",
     }
 
 
 def _calibration_error(metrics: Mapping[str, Any]) -> str:
-    """Expected calibration error of transcripts; AUGUSTUS without sampling gives no probabilities."""
+    """Of transcripts, and what honest confidences would have; AUGUSTUS without sampling gives no probabilities."""
     curve = metrics.get("calibration", {}).get("transcript")
-    return "" if curve is None or "parameters" in metrics else f"{curve['expected_calibration_error']:.3f}"
+    if curve is None or "parameters" in metrics:
+        return ""
+    return f"{curve['expected_calibration_error']:.3f} ({_by_chance(curve['bins']):.3f})"
+
+
+def _by_chance(bins: Sequence[Mapping[str, float]]) -> float:
+    """Expected calibration error where every confidence is true: mean deviation of each bin's share (normal)."""
+    counts = [(b["count"], b["mean_score"]) for b in bins if b["count"]]
+    total = sum(n for n, _ in counts)
+    return sum(math.sqrt(2 / math.pi * n * mean * (1 - mean)) for n, mean in counts) / total
 
 
 def markdown(figures: Mapping[str, Any]) -> str:

@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import peers, species, table
 from benchmarks.measure import Cost
-from benchmarks.species import SETS, Options, main, markdown, measure, peer_of, record, run_kept
+from benchmarks.species import SETS, Options, _by_chance, main, markdown, measure, peer_of, record, run_kept
 from tests.benchmarks.test_peers import row
+from transgenic_tools.evaluate.calibration import calibrate
+
+BINS = [{"count": 0, "mean_score": 0.0}, {"count": 50, "mean_score": 0.5}, {"count": 50, "mean_score": 0.9}]
 
 
 def figures(exact: float, **more: Any) -> dict[str, Any]:
@@ -20,7 +24,7 @@ def figures(exact: float, **more: Any) -> dict[str, Any]:
         "isoform_recall_multi": 0.25,
         "cds": {"exon": {"f1": exact}, "transcript": {"f1": exact}},
         "n": {"multi_isoform_genes": 3},
-        "calibration": {"transcript": {"expected_calibration_error": 0.125}},
+        "calibration": {"transcript": {"expected_calibration_error": 0.125, "bins": BINS}},
         "cost": Cost(30.0, 40.0, 50.0).rounded(),
         **more,
     }
@@ -63,7 +67,7 @@ def test_a_missing_set_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogC
 def test_the_table_has_a_row_for_each_tool() -> None:
     text = markdown({"rice": a_set(transgenic=figures(0.5), augustus=figures(0.4, parameters="maize"))})
     assert text.splitlines()[2:] == [
-        "| rice (100) | transgenic_tools | 0.500 | 0.050 | 0.500 | 0.500 | 0.250 | 0.125 | 30.0 | 15.0 |",
+        "| rice (100) | transgenic_tools | 0.500 | 0.050 | 0.500 | 0.500 | 0.250 | 0.125 (0.045) | 30.0 | 15.0 |",
         "|  | AUGUSTUS, maize | 0.400 | 0.049 | 0.400 | 0.400 | 0.250 |  | 30.0 | 15.0 |",
     ]
 
@@ -87,6 +91,15 @@ def test_figures_that_were_not_made_anew_are_kept(tmp_path: Path, monkeypatch: p
     assert docs.read_text().startswith("before\n")
     assert "| rice (100) | transgenic_tools | 0.750 |" in docs.read_text()
     assert "| rice | 0.750 | 0.400 |" in readme.read_text()
+
+
+def test_honest_confidences_have_the_error_of_chance() -> None:
+    rng = np.random.default_rng(1)
+    draws = [
+        calibrate([0.5] * 50 + [0.9] * 50, (rng.random(100) < np.repeat([0.5, 0.9], 50)).tolist()) for _ in range(300)
+    ]
+    mean = np.mean([draw.expected_error for draw in draws if draw is not None])
+    assert mean == pytest.approx(_by_chance(BINS), abs=0.004)
 
 
 def test_parts_of_sets_are_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
