@@ -180,7 +180,7 @@ def markdown(by_name: Mapping[str, Any]) -> str:
     rows = []
     for name, of in sorted(by_name.items()):
         titles = {"judged": "in folds" if of["folds"] else "held out", "test": "test"}
-        for size, row in of["curve"].items():
+        for size, row in sorted(of["curve"].items(), key=lambda item: int(item[0])):
             for f, title in ((row[key], title) for key, title in titles.items() if key in row):
                 rows.append([
                     name.replace("_", " "), size, f"{f['genes']:,} {title}", f"{f['gene_exact']:.3f}",

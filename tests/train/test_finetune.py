@@ -19,11 +19,13 @@ from transgenic_tools.cli.train import app
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.lattice.vocabulary import IGNORE
 from transgenic_tools.model.files import load_model
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.train import judged
 from transgenic_tools.train.config import Config, work_dir
 from transgenic_tools.train.finetune import Amount, amount_of, fitted
+from transgenic_tools.train.losses import content_loss
 from transgenic_tools.train.patience import Patience
 from transgenic_tools.train.recipe import recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
@@ -209,6 +211,15 @@ def test_the_rest_follows_a_trunk_that_is_there(data: tuple[Path, ...], initial:
     assert not (work_dir(outdir) / "trunk").exists()
     refused = CliRunner().invoke(app, [*arguments, "--preset", "finetune", "--outdir", str(tmp_path / "n")])
     assert isinstance(refused.exception, UsageError)
+
+
+def test_a_batch_in_which_no_content_is_known_teaches_none() -> None:
+    logits = torch.randn(2, 7, 5, requires_grad=True)
+    loss = content_loss(logits, torch.full((2, 5), IGNORE))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert logits.grad is not None
+    assert not logits.grad.any()
 
 
 def test_figures_are_those_that_a_hand_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,14 @@ def test_a_gene_is_kept_where_every_part_is_confident(tmp_path: Path) -> None:
     assert kept[0].split in ("train", "validation")
 
 
+def test_the_locus_is_where_the_prediction_lies(tmp_path: Path) -> None:
+    """Else a crop around a locus that was given could miss the gene."""
+    row = planted_row(0, split="train")
+    wide = replace(row, start=row.window_start, end=row.window_end)
+    (kept,) = confident_genes(*files(tmp_path, [wide], [predicted(wide)]), Selection())
+    assert (kept.start, kept.end) == (row.start, row.end)
+
+
 def test_an_improbable_isoform_is_left_out_and_a_gene_goes_with_its_best(tmp_path: Path) -> None:
     row = planted_row(1, split="train")
     features, first = row.gsf.split(">")  # type: ignore[union-attr]

@@ -29,7 +29,9 @@ def site_loss(logits: Tensor, batch: TrunkBatch) -> Tensor:
 
 
 def content_loss(logits: Tensor, contents: Tensor) -> Tensor:
-    """Cross-entropy over the bases with a known content; its exponential is the content perplexity."""
+    """Cross-entropy over the bases with a known content; its exponential is the content perplexity. 0 without any."""
+    if not bool((contents != IGNORE).any()):
+        return logits.sum() * 0.0
     return F.cross_entropy(logits, contents, ignore_index=IGNORE)
 
 

@@ -73,7 +73,10 @@ def confident_genes(predictions: Sequence[Path], shards: Sequence[Path], selecti
         if row.split == "test" or not all(_is_shown(one, row, windows) for one in row.read_transcripts()):
             continue
         held_out = uniform_hash("selftrain", row.gene_id) * HELD_OUT < 1
-        yield replace(row, split="validation" if held_out else "train", fold=None)
+        # The locus is where the prediction lies, so that crops hold it: a given one may be wider, or beside it.
+        spans = [transcript.interval for transcript in row.transcripts()]
+        start, end = min(span.start for span in spans), max(span.end for span in spans)
+        yield replace(row, start=start, end=end, split="validation" if held_out else "train", fold=None)
 
 
 def write_confident(
