@@ -116,6 +116,7 @@ workflow PREDICT {
             ANNOTATE.out.tracks.map { one -> [id: one.id, kind: 'track', file: one.tracks] },
             ANNOTATE.out.predictions.map { one -> [id: one.id, kind: 'predictions', file: one.predictions] },
             ANNOTATE.out.generations.map { meta, json -> [id: meta.id, kind: 'generation', file: json] },
+            ANNOTATE.out.differences.map { one -> [id: one.id, kind: 'differences', file: one.differences] },
             evidence.map { one -> [id: one.id, kind: 'evidence', file: one.shown] },
             TG_USAGE.out.usage.map { meta, table -> [id: meta.id, kind: 'usage', file: table] },
         ),

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.conditioned import conditioned, table
 from transgenic_tools.annotate import run as annotate_run
 from transgenic_tools.annotate.config import Config
 from transgenic_tools.annotate.run import run
 from transgenic_tools.cli.annotate import app
 from transgenic_tools.errors import EXIT_USAGE, BadInputError, MissingInputError, TransgenicError, UsageError
+from transgenic_tools.io.differences import read_differences
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.report.page import _READS_SAID
 from transgenic_tools.scan import run as scan_run
@@ -173,6 +175,48 @@ def test_ids_may_be_numbered(here: Path, model: Path) -> None:
     assert genes.genes[0].id == "X1G00010"
 
 
+def test_a_condition_changes_the_annotation_and_what_changes_is_a_table(here: Path, model: Path) -> None:
+    layered = conditioned(here / "layered", model)
+    plain = run(settings(here, layered, annotation=here / "a.gff3"))
+    assert not (here / "out" / "annotation" / "g.differences.tsv").exists()
+    before = plain.annotation.read_bytes()
+    root = {"annotation": here / "a.gff3", "condition": "root", "against": "leaf"}
+    result = run(settings(here, layered, **root))
+    assert result.annotation.read_bytes() != before
+    rows = list(read_differences(here / "out" / "annotation" / "g.differences.tsv"))
+    assert {(row.condition, row.against) for row in rows} == {("root", "leaf")}
+    assert 'id="conditions"' in result.report.read_text()
+    # The same sample by a table, in many shards; and nothing is left of it without a condition
+    by_table = settings(
+        here, layered, outdir=here / "table", conditions=table(here / "tpm.tsv"), shard_bases=2000, **root
+    )
+    run(by_table)
+    assert len(list((here / "table" / "work" / "predictions").glob("differences-*.tsv"))) > 1
+    ours, theirs = (results(here / name) for name in ("table", "out"))
+    assert {name for name in ours if ours[name] != theirs.get(name)} == {"prep/g/prep.json", "report/report.html"}
+    assert run(settings(here, layered, annotation=here / "a.gff3")).annotation.read_bytes() == before
+    assert not (here / "out" / "annotation" / "g.differences.tsv").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"condition": "Root"}, "no condition 'Root', only 'root', 'leaf'; equal but for upper and lower case"),
+        ({"condition": "root", "against": "stem"}, "no condition 'stem', only 'root', 'leaf'"),
+        ({"condition": "root", "conditions": "no.tsv"}, "no such file"),
+        ({"condition": "bark", "conditions": "tpm.tsv"}, "no sample 'bark'; its samples are 'root', 'leaf', 'stem'"),
+    ],
+)
+def test_a_condition_that_nobody_knows_costs_no_scan(here: Path, model: Path, more: dict[str, str], said: str) -> None:
+    table(here / "tpm.tsv")
+    given = {name: here / value if name == "conditions" else value for name, value in more.items()}
+    with pytest.raises(TransgenicError, match=said):
+        run(settings(here, conditioned(here / "layered", model), **given))
+    assert not (here / "out").exists()
+    with pytest.raises(MissingInputError, match="learned no conditions"):
+        run(settings(here, model, condition="root"))
+
+
 def test_augment_keeps_the_users_lines(here: Path, model: Path) -> None:
     result = run(settings(here, model, annotation=here / "a.gff3", augment=True))
     lines = result.annotation.read_text().splitlines()
@@ -215,6 +259,9 @@ def test_a_run_that_ended_early_goes_on(here: Path, model: Path, monkeypatch: py
         ({"augment": True, "annotation": "a.gff3", "id_pattern": "X{number}"}, "--id-pattern"),
         ({"reads": "r.fq"}, "--reference"),
         ({"sample": "a/b"}, "--sample"),
+        ({"conditions": Path("t.tsv")}, "--conditions, but no --condition"),
+        ({"against": "leaf"}, "--against, but no --condition"),
+        ({"condition": "leaf", "against": "leaf"}, "--against"),
         ({"fasta": Path("-.fa")}, "--sample"),
     ],
 )

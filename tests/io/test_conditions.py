@@ -80,7 +80,7 @@ def test_the_numbers_that_vary_most_are_taken_where_none_are_named(tmp_path: Pat
 
 def test_negative_numbers_are_no_tpm(tmp_path: Path) -> None:
     table = read_conditions(written(tmp_path / "t.tsv", "gene\tleaf\troot\nA\t1\t-2\nB\t3\t1\n"))
-    with pytest.raises(BadInputError, match=r"A: 1 numbers are negative.*\n.*plain"):
+    with pytest.raises(BadInputError, match=r"A: 1 of 4 numbers are negative.*-2 of sample 'root'\n.*plain"):
         fit_scaling(table, table.samples, scale="log", chosen=None, most=10)
     assert fit_scaling(table, table.samples, scale="plain", chosen=None, most=10)[0].names == ("A", "B")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-TOOLS = ("prep", "encode", "train", "generate", "backmap", "evaluate", "report")
+TOOLS = ("prep", "encode", "train", "generate", "evidence", "backmap", "evaluate", "report")
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ LEFT_OUT = {
     "generate": {
         "--scan-model": "of --min-region; the embedded models belong together",
         "--fasta": "of evidence that is not gathered yet", "--aliases": "of evidence that is not gathered yet",
-        "--usage": "reads beside differences; tg-generate alone so far",
+        "--usage": "the genome's evidence has the reads beside differences",
     },
     "backmap": {
         "--index": "the pipeline's files are not packed",
@@ -177,11 +177,10 @@ LEFT_OUT = {
         name: "a layer on a finished model, from a table and counts of the user's; tg-train alone"
         for name in (
             "--conditions", "--usage", "--condition-inputs", "--condition-scale", "--condition-rank",
-            "--condition-members", "--epochs",
+            "--condition-members", "--epochs", "--trunk-rate",
         )
     },
     "report": {
-        "--differences": "of tg-report alone so far",
         "--params": "pipeline_info has them", "--model": "pipeline_info has its path",
     },
     "report folds": {},

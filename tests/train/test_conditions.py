@@ -21,8 +21,10 @@ from transgenic_tools.cli.generate import app as generate_app
 from transgenic_tools.cli.prep import app as prep_app
 from transgenic_tools.cli.train import app as train_app
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
+from transgenic_tools.evidence.config import Config as EvidenceConfig
+from transgenic_tools.evidence.run import run as gather
 from transgenic_tools.io.shards import read_predictions
-from transgenic_tools.model.condition import find_condition, find_values, load_conditions
+from transgenic_tools.model.condition import find_values, load_conditions
 from transgenic_tools.model.files import default_model_dir
 from transgenic_tools.train.condition_genes import ConditionConfig
 from transgenic_tools.train.conditions import Fit, run
@@ -195,6 +197,33 @@ def test_samples_of_one_side_alone_are_named(world: World, tmp_path: Path, caplo
     assert len(load_conditions(tmp_path / "n").samples) == 5
 
 
+def test_samples_without_numbers_or_reads_are_counted(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+
+    def silent(rows: list[list[str]]) -> list[list[str]]:
+        rows = [row if number == 0 else [row[0], "0", *row[2:]] for number, row in enumerate(rows)]
+        return [*rows, ["HOUSEKEEPING", *["50"] * 6]]
+
+    table = rewritten(world, tmp_path / "silent.tsv", silent)
+    between = world.fasta.read_text().splitlines()[1][:1000]  # before the first gene
+    donor = between.index("GT")
+    acceptor = between.index("AG", donor + 30) + 2
+    (tmp_path / "none.bed").write_text(f"synthetic1\t{donor}\t{acceptor}\tj\t9\t+\n")
+    paths = {name: world.table.parent / f"{name}.bed" for name in (f"sample{number:02d}" for number in range(1, 7))}
+    paths["sample02"] = tmp_path / "none.bed"
+    sheet, usage = tmp_path / "sheet.csv", tmp_path / "u.parquet"
+    sheet.write_text("sample,path\n" + "".join(f"{name},{path}\n" for name, path in paths.items()))
+    gather(EvidenceConfig(sheet=sheet, fasta=world.fasta, out=usage))
+    run(config(world, tmp_path / "m", conditions=table, usage=usage, epochs=1))
+    assert "1 of 6 samples are zero in all of the 12 inputs: 'sample01'" in caplog.text
+    assert "1 of 6 samples have no read across an intron inside these genes" in caplog.text
+    assert "and teach nothing: 'sample02'" in caplog.text
+    find_values(load_conditions(tmp_path / "m"), "sample01", table)
+    assert "silent.tsv has are zero in sample 'sample01'" in caplog.text
+
+
 def test_counts_of_another_assembly_are_refused(world: World, tmp_path: Path) -> None:
     text = world.fasta.read_text().replace(">synthetic1", ">other")
     lines = text.splitlines()
@@ -237,7 +266,8 @@ def test_flags_that_do_not_fit_are_refused(world: World, tmp_path: Path) -> None
 # -- generation --------------------------------------------------------------------------------------------------------
 
 
-def generated(model: Path | None, outdir: Path, world: World, *words: str | Path) -> Iterator[Any]:
+def said_of(model: Path | None, outdir: Path, world: World, *words: str | Path) -> str:
+    """What tg-generate says."""
     flags = () if model is None else ("--model", model)
     result = invoke(
         generate_app,
@@ -255,6 +285,11 @@ def generated(model: Path | None, outdir: Path, world: World, *words: str | Path
     )
     if result.exception:
         raise result.exception
+    return str(result.output)
+
+
+def generated(model: Path | None, outdir: Path, world: World, *words: str | Path) -> Iterator[Any]:
+    said_of(model, outdir, world, *words)
     return read_predictions(outdir)
 
 
@@ -330,6 +365,47 @@ def test_reads_stand_beside_what_changes(
         list(generated(fitted, tmp_path / "b", world, *words, "--conditions", world.extremes))
 
 
+def test_reads_of_evidence_stand_beside_what_changes_where_it_has_both(
+    fitted: Path, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the pipeline, where a genome's evidence is all that is known of reads; `--usage` says the same."""
+    monkeypatch.setattr("transgenic_tools.generate.compare.LEAST", 0.0)
+    words = ("--condition", "sample01", "--against", "sample02", "--evidence", world.usage)
+    assert "stand beside" not in said_of(fitted, tmp_path / "both", world, *words)
+    list(generated(fitted, tmp_path / "usage", world, *words, "--usage", world.usage))
+    both, usage = (next((tmp_path / name).glob("differences-*.tsv")).read_text() for name in ("both", "usage"))
+    assert both == usage
+    assert any(line.split("\t")[-1] not in ("0", "") for line in both.splitlines()[1:])
+    words = ("--condition", f"{SKIPPER}_high", "--against", "sample02", "--evidence", world.usage)
+    with_both = tmp_path / "with_both.tsv"
+    lines = zip(world.extremes.read_text().splitlines(), world.table.read_text().splitlines(), strict=True)
+    with_both.write_text("".join(f"{left}\t{right.partition(chr(9))[2]}\n" for left, right in lines))
+    said = said_of(fitted, tmp_path / "one", world, *words, "--conditions", with_both)
+    assert f"has no reads of '{SKIPPER}_high' (inputs: 'sample01'" in said
+    (table,) = (tmp_path / "one").glob("differences-*.tsv")
+    assert {line.split("\t")[-1] for line in table.read_text().splitlines()[1:]} == {""}
+
+
+def test_reads_of_another_assembly_are_said(
+    fitted: Path, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transgenic_tools.generate.compare.LEAST", 0.0)
+    (tmp_path / "b").mkdir()
+    for name in ("sample01", "sample02"):
+        text = (world.table.parent / f"{name}.bed").read_text()
+        (tmp_path / "b" / f"{name}.bed").write_text(text.replace("synthetic1", "other"))
+    (tmp_path / "b" / "s.csv").write_text("sample,path\nsample01,sample01.bed\nsample02,sample02.bed\n")
+    (tmp_path / "b" / "o.fa").write_text(world.fasta.read_text().replace("synthetic1", "other"))
+    made = invoke(
+        evidence_app, tmp_path / "b" / "s.csv", "-f", tmp_path / "b" / "o.fa", "--out", tmp_path / "o.parquet"
+    )
+    assert made.exit_code == 0, made.output
+    words = ("--condition", "sample01", "--against", "sample02", "--usage", tmp_path / "o.parquet")
+    said = said_of(fitted, tmp_path / "out", world, *words)
+    assert "introns that change has a read in either sample; the counts lie on 'other'" in said
+    assert "the genes on 'synthetic1': are they of one assembly?" in said
+
+
 def test_unknown_conditions_list_both_sides(fitted: Path, world: World, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no condition 'Sample01', only 'sample01', .*equal but for upper and lower"):
         list(generated(fitted, tmp_path / "a", world, "--condition", "Sample01"))
@@ -341,6 +417,8 @@ def test_unknown_conditions_list_both_sides(fitted: Path, world: World, tmp_path
         list(generated(fitted, tmp_path / "d", world, "--conditions", world.table))
     with pytest.raises(UsageError, match="--against, but no --condition"):
         list(generated(fitted, tmp_path / "e", world, "--against", "sample01"))
+    with pytest.raises(UsageError, match="--against sample01, which is --condition"):
+        list(generated(fitted, tmp_path / "f", world, "--condition", "sample01", "--against", "sample01"))
 
 
 def test_missing_inputs_and_samples_never_seen_are_said(
@@ -348,11 +426,15 @@ def test_missing_inputs_and_samples_never_seen_are_said(
 ) -> None:
     caplog.set_level(logging.WARNING)
     model = load_conditions(fitted)
-    table = rewritten(world, tmp_path / "less.tsv", lambda rows: [[*rows[0][:-1], "new"], *rows[1:3]])
-    find_condition(model, "new", table)
-    assert f"{len(model.scaling.names) - 2} of the model's {len(model.scaling.names)} inputs are not in" in caplog.text
-    assert "'new' was not among the 6 training samples" in caplog.text
+
+    def fewer(rows: list[list[str]]) -> list[list[str]]:
+        return [[*rows[0][:-1], "new"], *rows[1:3], [rows[3][0].lower(), *rows[3][1:]]]
+
+    table = rewritten(world, tmp_path / "less.tsv", fewer)
     values = find_values(model, "new", table)
+    assert f"{len(model.scaling.names) - 2} of the model's {len(model.scaling.names)} inputs are not in" in caplog.text
+    assert "equal but for upper and lower case: 'IDLE' and 'idle'" in caplog.text
+    assert "'new' was not among the 6 training samples" in caplog.text
     assert np.count_nonzero(values) <= 2
 
 

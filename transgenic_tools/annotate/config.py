@@ -39,6 +39,9 @@ class Config:
         reads: Long reads, for the evaluation.
         evidence: File of `tg-evidence`, or what it takes: a sheet, or a file of reads, junctions or transcripts.
             For generation, support, usage and report.
+        condition: Sample that is predicted for, of `conditions` or among those that the model was trained on.
+        conditions: Table of numbers by sample.
+        against: Another sample; what changes from it to `condition` is a table, and a part of the report.
         aliases: Table of names, where FASTA and annotation call a sequence differently.
         sample: Name of the genome in all results; by default the FASTA's name without its endings.
         model, scan_model: Model directories; None for the embedded ones.
@@ -59,6 +62,9 @@ class Config:
     reference: Path | None = None
     reads: Path | None = None
     evidence: Path | None = None
+    condition: str | None = None
+    conditions: Path | None = None
+    against: str | None = None
     aliases: Path | None = None
     sample: str = ""
     model: Path | None = None
@@ -111,6 +117,7 @@ class Config:
             raise UsageError("--keep-names of which annotation?", hint="add --annotation or --reference GENES.gff3")
         if not 0.0 <= self.min_gene_confidence <= 1.0:
             raise UsageError(f"--min-gene-confidence {self.min_gene_confidence} is not between 0 and 1")
+        self._check_condition()
         if self.reads is not None and self.compared_with is None:
             raise UsageError(
                 "--reads support an evaluation, which needs a reference", hint="add --reference GENES.gff3"
@@ -118,6 +125,15 @@ class Config:
         if not is_sample_name(self.name):
             raise UsageError(
                 f"{self.name!r} cannot be the name of a genome", hint="give --sample with letters, digits, _ . - alone"
+            )
+
+    def _check_condition(self) -> None:
+        for flag, value in (("--conditions", self.conditions), ("--against", self.against)):
+            if value is not None and self.condition is None:
+                raise UsageError(f"{flag}, but no --condition", hint="name the sample to predict for with --condition")
+        if self.against is not None and self.against == self.condition:
+            raise UsageError(
+                f"--against {self.against}, which is --condition: nothing changes", hint="name another sample"
             )
 
     @property

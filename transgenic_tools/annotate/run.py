@@ -20,6 +20,7 @@ from transgenic_tools.annotate.config import ENDINGS, Config, Further
 from transgenic_tools.annotate.journal import Journal, one_run_at_a_time
 from transgenic_tools.backmap.config import Config as BackmapConfig
 from transgenic_tools.errors import MissingInputError
+from transgenic_tools.io.differences import join_differences
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.scan.config import Config as ScanConfig
 
@@ -81,10 +82,11 @@ class _Beside:
 
 @dataclass(frozen=True, kw_only=True)
 class _Predictions:
-    """Prediction shards; `ran` is JSON of how they were made, for the report."""
+    """Prediction shards; `ran` is JSON of how they were made, `changes` are tables of differences, for the report."""
 
     shards: tuple[Path, ...]
     ran: Path
+    changes: tuple[Path, ...] = ()
 
 
 class _Run:
@@ -200,6 +202,7 @@ class _Run:
             shards=loci.shards, model=config.model or default_model_dir(), outdir=self.work / "predictions",
             decoding=config.search, device=config.device, precision=config.precision, batch_bases=config.batch_bases,
             evidence=evidence, complete=config.augment, max_length=config.max_window, threads=config.threads,
+            condition=config.condition, conditions=config.conditions, against=config.against,
         )  # fmt: skip
         device = settings.outdir / "generate.json"
 
@@ -207,10 +210,23 @@ class _Run:
             result = run(settings, loaded=self.loaded)
             with write_aside(device) as aside:
                 aside.write_text(json.dumps({"device": result.device}), encoding="utf-8")
-            return [*result.predictions, device]
+            return [*result.predictions, *result.differences, device]
 
         written = self.journal.once("generate", settings, work)
-        return _Predictions(shards=tuple(path for path in written if path != device), ran=device)
+        shards = tuple(path for path in written if path.suffix == ".parquet")
+        changes = tuple(path for path in written if path.suffix == ".tsv")
+        if changes:
+            self._join_changes(changes)
+        return _Predictions(shards=shards, ran=device, changes=changes)
+
+    def _join_changes(self, changes: Sequence[Path]) -> None:
+        target = self.out / "annotation" / f"{self.config.name}.differences.tsv"
+
+        def join() -> list[Path]:
+            join_differences(changes, target)
+            return [target]
+
+        self.journal.once("differences", (*changes, target.name), join)
 
     def backmap_settings(
         self, loci: _Loci, predictions: tuple[Path, ...], evidence: Path | None = None
@@ -306,6 +322,7 @@ class _Run:
             preps=of(loci.summary), rejects=of(written[1]), predictions=predictions.shards,
             generations=of(predictions.ran), fasta=of(config.fasta), evidence=of(beside.evidence),
             usage=of(beside.usage), augmented=config.augment,
+            differences=tuple(Source(config.name, path) for path in predictions.changes),
             title=config.title, out=folder / "report.html", multiqc=folder / "multiqc",
         )  # fmt: skip
 
@@ -359,15 +376,23 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _check(config: Config) -> None:
-    """Raises MissingInputError or BadInputError before anything is done that a missing file would waste."""
+    """Raises before anything is done that a missing file, or a condition that nobody knows, would waste."""
     loci = (config.annotation, config.regions, config.aliases, config.skip_genes)
-    for path in (config.fasta, *loci, config.reference, config.reads, config.model, config.scan_model, config.evidence):
+    shown = (config.reference, config.reads, config.evidence, config.conditions)
+    for path in (config.fasta, *loci, *shown, config.model, config.scan_model):
         if path is not None and not path.exists():
             raise MissingInputError("no such file", path=path, hint="check the path")
     if config.evidence is not None and config.gathers:
         from transgenic_tools.evidence.sheet import read_sheet
 
         read_sheet(config.evidence)
+    if config.condition is not None:
+        from transgenic_tools.model.condition import find_values, load_conditions
+        from transgenic_tools.model.files import model_dir
+
+        model = load_conditions(model_dir(config.model))
+        for name in filter(None, (config.condition, config.against)):
+            find_values(model, name, config.conditions)
 
 
 def annotate_alone(config: Config, *, loaded: tuple[Reader, Path]) -> Path:

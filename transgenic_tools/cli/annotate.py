@@ -59,6 +59,15 @@ def annotate(
         Path | None,
         _file("--evidence", "Reads take part: file of tg-evidence, its sheet, or reads, junctions, transcripts."),
     ] = None,
+    condition: Annotated[
+        str | None, _file("--condition", "Predict for this sample, of --conditions or one the model was trained on.")
+    ] = None,
+    conditions: Annotated[
+        Path | None, _file("--conditions", "Table of numbers (such as genes in TPM) by sample.")
+    ] = None,
+    against: Annotated[
+        str | None, _file("--against", "Another sample: write what changes from it to --condition.")
+    ] = None,
     aliases: Annotated[Path | None, _file("--aliases", "Table: names of one sequence on a line, tabs between.")] = None,
     sample: Annotated[
         str, _file("--sample", "Name of the genome; the FASTA's name unless given.", "-s")
@@ -140,7 +149,8 @@ def annotate(
     asked = {"gtf": gtf, "bed": bed, "proteins": proteins, "cds": cds, "cdna": cdna, "sites": sites}
     config = Config(
         fasta=fasta, outdir=out, annotation=annotation, regions=regions, reference=reference, reads=reads,
-        evidence=evidence, aliases=aliases, sample=sample, model=model, scan_model=scan_model, augment=augment,
+        evidence=evidence, condition=condition, conditions=conditions, against=against, aliases=aliases,
+        sample=sample, model=model, scan_model=scan_model, augment=augment,
         extend_genes=extend_genes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
         skip_seqids=tuple(skip_seqid or ()), scan_min_score=scan_min_score, complete_only=complete_only,
         shard_bases=shard_bases, device=device, precision=precision, batch_bases=batch_bases, max_window=max_window,

@@ -119,6 +119,10 @@ def train(
     ] = 0.9,
     rounds: Annotated[int, typer.Option(min=1, help="Of --self-train: how often it predicts and learns.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of --conditions: passes over the genes.")] = None,
+    trunk_rate: Annotated[
+        float | None,
+        typer.Option(min=0, help="Of --conditions: the trunk learns along at this rate, say 2e-5; 0, it stays."),
+    ] = None,
     device: Annotated[Device | None, typer.Option(help="auto takes CUDA where there is one.")] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", "-t", min=1, help="CPU threads; 1 gives the same bytes twice.")
@@ -145,7 +149,7 @@ def train(
             asked(
                 shards=tuple(shards), outdir=outdir, init=init, conditions=conditions, usage=usage, preset=preset,
                 inputs=condition_inputs, scale=condition_scale, rank=condition_rank, members=condition_members,
-                epochs=epochs, rate=learning_rate, device=device, threads=threads, seed=seed,
+                epochs=epochs, rate=learning_rate, trunk_rate=trunk_rate, device=device, threads=threads, seed=seed,
                 resume=False if no_resume else None,
             )
         )  # fmt: skip

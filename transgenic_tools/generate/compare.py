@@ -8,6 +8,7 @@ right the model is.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -20,15 +21,28 @@ from transgenic_tools.io.differences import DifferenceRow
 from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.lattice.condition import Condition
+from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.usage import Difference, Usage, differences, intron_usage
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.condition import ConditionModel
 from transgenic_tools.model.head import BaseScores
 from transgenic_tools.search.reader import Reader
 
+logger = logging.getLogger(__name__)
 Inputs = npt.NDArray[np.float32]
 #: Smaller differences are no lines.
 LEAST = 0.01
+
+
+def _inputs(evidence: EvidenceFile) -> list[tuple[str, str | None]]:
+    """Name and condition of each."""
+    return [(source.name, source.condition) for source in evidence.inputs]
+
+
+def lacking(evidence: EvidenceFile, names: tuple[str, str]) -> list[str]:
+    """Which of the two samples have no reads of their own in a file of evidence."""
+    found, _ = samples_of(_inputs(evidence), list(dict.fromkeys(names)))
+    return [name for name in dict.fromkeys(names) if name not in found]
 
 
 class PairReads:
@@ -40,11 +54,14 @@ class PairReads:
         Raises:
             BadInputError: a sample has no input; both sides are listed.
         """
-        inputs = [(source.name, source.condition) for source in evidence.inputs]
+        inputs = _inputs(evidence)
         wanted = list(dict.fromkeys(names))
         found, of_input = samples_of(inputs, wanted)
         known = [name if condition is None else f"{name} ({condition})" for name, condition in inputs]
         match_samples(wanted, found, path=evidence.path, sides=("the comparison", f"the counts of {listed(known)}"))
+        self._asked: dict[str, None] = {}
+        self._introns, self._met = 0, 0
+        self._path = evidence.path
         columns = [np.array([sample == found.index(name) for sample in of_input]) for name in names]
         self._reads: dict[tuple[str, str, int, int], tuple[int, int]] = {}
         for (seqid, strand), junctions in evidence.junctions().items():
@@ -54,7 +71,19 @@ class PairReads:
 
     def of(self, row: GeneRow, intron: Interval) -> tuple[int, int]:
         """Reads in the one and in the other."""
-        return self._reads.get((row.seqid, row.strand, intron.start, intron.end), (0, 0))
+        reads = self._reads.get((row.seqid, row.strand, intron.start, intron.end), (0, 0))
+        self._asked.setdefault(row.seqid)
+        self._introns, self._met = self._introns + 1, self._met + any(reads)
+        return reads
+
+    def warn_of_strangers(self) -> None:
+        """Say it where no intron that was asked for has a read: so it is with counts of another assembly."""
+        if self._introns and not self._met:
+            logger.warning(
+                "%s: none of the %d introns that change has a read in either sample; the counts lie on %s, the genes "
+                "on %s: are they of one assembly?",
+                self._path, self._introns, listed(dict.fromkeys(key[0] for key in self._reads)), listed(self._asked),
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +113,16 @@ def pair_of(
     return Pair(name=names[0], against=names[1], mean=both(None), members=members)
 
 
-def usage_in(reader: Reader, window: WindowInput, scores: BaseScores, condition: Condition | None) -> Usage:
-    """Usage of the introns of a window that was read already, in a condition."""
+def graph_in(reader: Reader, window: WindowInput, scores: BaseScores, condition: Condition | None) -> Graph | None:
+    """The graph of a window that was read already, in a condition."""
     graph, _ = reader.graph_of(replace(window, condition=condition), scores, 0)
-    return {} if graph is None else intron_usage(graph.graph, least=1e-6)
+    return None if graph is None else graph.graph
+
+
+def usage_in(reader: Reader, window: WindowInput, scores: BaseScores, condition: Condition | None) -> Usage:
+    """Usage of its introns."""
+    graph = graph_in(reader, window, scores, condition)
+    return {} if graph is None else intron_usage(graph, least=1e-6)
 
 
 def compare(

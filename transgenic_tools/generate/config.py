@@ -27,7 +27,8 @@ class Config:
         condition: Sample that is predicted for; None for none.
         conditions: Table with that sample's numbers; None where the model was trained on the sample.
         against: Sample that the condition is held against; None to compare nothing.
-        usage: Evidence file of both samples, whose reads stand beside what changes; it guides nothing.
+        usage: Evidence file of both samples, whose reads stand beside what changes; it guides nothing. None: those of
+            `evidence` do, where it has both samples.
         encodings: Directory of `tg-encode`; windows that it holds are not encoded again.
         evidence: File of `tg-evidence`; None: DNA alone.
     """

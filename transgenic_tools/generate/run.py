@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
-from transgenic_tools.generate.compare import Pair, PairReads, compare, pair_of
+from transgenic_tools.generate.compare import Pair, PairReads, compare, lacking, pair_of
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.judge import RegionJudge, judge_of
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
@@ -25,6 +25,7 @@ from transgenic_tools.generate.predict import Predictor, Shown
 from transgenic_tools.generate.preflight import Limits, announce
 from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.io.conditions import listed
 from transgenic_tools.io.differences import write_differences
 from transgenic_tools.io.distance import WARNING, Confidences, DistanceScoring, load_distance_scoring
 from transgenic_tools.io.encodings import EncodingStore
@@ -41,7 +42,7 @@ from transgenic_tools.io.shards import (
     write_prediction_shard,
 )
 from transgenic_tools.lattice.condition import Condition
-from transgenic_tools.model.condition import find_condition, find_values, load_conditions
+from transgenic_tools.model.condition import find_values, load_conditions
 from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
@@ -55,7 +56,7 @@ BASES_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class Result:
-    """What one run wrote."""
+    """What one run wrote; `differences`: tables, with another sample to hold the condition against."""
 
     predictions: tuple[Path, ...]
     genes: int
@@ -65,6 +66,7 @@ class Result:
     seconds: float
     device: str
     reused: int
+    differences: tuple[Path, ...] = ()
 
     @property
     def bases_per_second(self) -> float:
@@ -233,14 +235,41 @@ def wanted_conditions(config: Config, directory: Path) -> tuple[Condition | None
                 raise UsageError(f"{flag}, but no --condition", hint="name the sample to predict for with --condition")
         return None, None
     model = load_conditions(directory)
-    condition = find_condition(model, config.condition, config.conditions)
+    values = find_values(model, config.condition, config.conditions)
+    condition = Condition(name=config.condition, shift=model.layer.at(values))
     if config.against is None:
         if config.usage is not None:
             raise UsageError("--usage, but no --against", hint="name the sample to compare with")
         return condition, None
-    names = (config.condition, config.against)
-    first, second = (find_values(model, name, config.conditions) for name in names)
-    return condition, pair_of(model, names, (first, second))
+    if config.against == config.condition:
+        raise UsageError(
+            f"--against {config.against}, which is --condition: nothing changes", hint="name another sample"
+        )
+    against = find_values(model, config.against, config.conditions)
+    return condition, pair_of(model, (config.condition, config.against), (values, against))
+
+
+def _reads_of(pair: Pair | None, config: Config) -> PairReads | None:
+    """What stands beside differences: reads of --usage, else of --evidence where it has both samples.
+
+    Raises:
+        BadInputError: --usage lacks a sample; both sides are listed.
+    """
+    if pair is None:
+        return None
+    names = (pair.name, pair.against)
+    if config.usage is not None:
+        return PairReads(EvidenceFile(config.usage), names)
+    if config.evidence is None:
+        return None
+    evidence = EvidenceFile(config.evidence)
+    if lost := lacking(evidence, names):
+        logger.warning(
+            "%s has no reads of %s (inputs: %s): none stand beside what changes from %s to %s",
+            config.evidence, listed(lost), listed(source.name for source in evidence.inputs), pair.against, pair.name,
+        )  # fmt: skip
+        return None
+    return PairReads(evidence, names)
 
 
 def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
@@ -266,9 +295,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
     limits = announce(reader.network, device, shards, config)
     digest = model_hash(model_dir)
     condition, pair = wanted_conditions(config, model_dir)
-    support = None
-    if pair is not None and config.usage is not None:
-        support = PairReads(EvidenceFile(config.usage), (pair.name, pair.against))
+    support = _reads_of(pair, config)
     judge = judge_of(config, reader.network, model_dir, device) if any(map(has_regions, shards)) else None
     predictor = Predictor(reader, config, model_hash=digest, condition=condition, judge=judge, shown=shown)
     # Further isoforms, which is what completion writes, tell nothing of a genome.
@@ -293,6 +320,8 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
         predicted = _predict(shard, predictor, config, limits, progress, counts, look)
         write_prediction_shard(predicted, target, provenance=provenance, evidence=shown is not None)
     seconds = time.perf_counter() - progress.began
+    if support is not None:
+        support.warn_of_strangers()
     if counts["no gene"]:
         logger.warning(
             "regions without a gene, by the model of scans: %d (below %s); tg-generate --min-region 0 keeps all",
@@ -307,6 +336,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
         seconds,
         str(device),
         counts["reused"],
+        tuple(differences_path(shard, config.outdir) for shard in shards) if pair is not None else (),
     )
 
 

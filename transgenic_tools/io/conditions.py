@@ -193,13 +193,16 @@ def read_conditions(path: Path) -> ConditionTable:
     return ConditionTable(path=path, names=tuple(line_of), samples=samples, values=values)
 
 
-def _scaled(values: npt.NDArray[np.float64], names: Sequence[str], scale: Scale, path: Path) -> npt.NDArray[np.float64]:
+def _scaled(
+    values: npt.NDArray[np.float64], names: Sequence[str], samples: Sequence[str], scale: Scale, path: Path
+) -> npt.NDArray[np.float64]:
     if scale == "plain":
         return values
     rows, columns = np.nonzero(values < 0)
     if len(rows):
         raise BadInputError(
-            f"{len(rows)} numbers are negative, and no TPM is; the first is {values[rows[0], columns[0]]:g}",
+            f"{len(rows)} of {values.size:,} numbers are negative, and no TPM is; the first is "
+            f"{values[rows[0], columns[0]]:g} of sample {samples[int(columns[0])]!r}",
             path=path,
             feature=names[int(rows[0])],
             hint="give tg-train --condition-scale plain where the numbers are no TPM or counts (logs, degrees, doses)",
@@ -223,7 +226,7 @@ def fit_scaling(
         BadInputError: no row varies, or a chosen name is not in the table.
     """
     columns = match_samples(samples, table.samples, path=table.path, sides=("the usage", "the table"))
-    values = _scaled(table.values[:, columns], table.names, scale, table.path)
+    values = _scaled(table.values[:, columns], table.names, samples, scale, table.path)
     kept = np.arange(len(table.names))
     if chosen is not None:
         kept = np.array(match_samples(chosen, table.names, path=table.path, sides=("the list of inputs", "the table")))
@@ -264,9 +267,16 @@ def cut_table(table: ConditionTable, samples: Sequence[str], scaling: InputScali
         )
     rows = [row_of[scaling.names[number]] for number in known]
     values = np.zeros((len(scaling.names), len(samples)), dtype=np.float32)
-    scaled = _scaled(table.values[np.ix_(rows, columns)], [table.names[i] for i in rows], scaling.scale, table.path)
+    own = table.values[np.ix_(rows, columns)]
+    scaled = _scaled(own, [table.names[i] for i in rows], samples, scaling.scale, table.path)
     values[known] = (scaled - scaling.mean[known, None]) / scaling.deviation[known, None]
     return Cut(values=values, missing=missing)
+
+
+def without_inputs(table: ConditionTable, samples: Sequence[str], names: Iterable[str]) -> list[str]:
+    """Samples of a table in which all of some numbers are zero: these were not measured there, or under other names."""
+    rows = np.isin(table.names, list(names))
+    return [name for name in samples if not table.values[rows, table.samples.index(name)].any()]
 
 
 def confounded(values: npt.NDArray[np.floating], names: Sequence[str], *, least: float = 0.95) -> dict[str, list[str]]:

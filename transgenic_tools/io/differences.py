@@ -7,7 +7,7 @@ A surprise: `start` and `end` are 0-based half-open here too, as in every file b
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,14 @@ def write_differences(path: Path, rows: Iterable[DifferenceRow]) -> int:
             table.writerow(_cells(row))
             number += 1
     return number
+
+
+def join_differences(paths: Sequence[Path], target: Path) -> None:
+    """Tables of several shards behind one another, by their names, under one header."""
+    with write_aside(target) as aside, aside.open("w", encoding="utf-8", newline="") as whole:
+        for number, path in enumerate(sorted(paths, key=lambda one: one.name)):
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            whole.writelines(lines[1:] if number else lines)
 
 
 def read_differences(path: Path) -> Iterator[DifferenceRow]:

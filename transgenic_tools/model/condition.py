@@ -28,8 +28,9 @@ from transgenic_tools.io.conditions import (
     differing_case,
     listed,
     read_conditions,
+    without_inputs,
 )
-from transgenic_tools.lattice.condition import BINS, N_SIDES, Condition, ConditionLayer
+from transgenic_tools.lattice.condition import BINS, N_SIDES, ConditionLayer
 from transgenic_tools.model.files import model_hash
 from transgenic_tools.provenance import write_aside
 
@@ -158,11 +159,6 @@ def find_values(model: ConditionModel, name: str, table: Path | None) -> npt.NDA
     return model.samples[name]
 
 
-def find_condition(model: ConditionModel, name: str, table: Path | None) -> Condition:
-    """A sample by name, as the reader takes it; see `find_values`."""
-    return Condition(name=name, shift=model.layer.at(find_values(model, name, table)))
-
-
 def _from_table(model: ConditionModel, name: str, table: ConditionTable) -> npt.NDArray[np.float32]:
     if name not in table.samples:
         raise BadInputError(
@@ -174,9 +170,12 @@ def _from_table(model: ConditionModel, name: str, table: ConditionTable) -> npt.
     cut = cut_table(table, [name], model.scaling)
     if cut.missing:
         logger.warning(
-            "%d of the model's %d inputs are not in %s and count as the mean of training: %s",
+            "%d of the model's %d inputs are not in %s and count as the mean of training: %s%s",
             *(len(cut.missing), len(model.scaling.names), table.path, listed(cut.missing)),
+            differing_case(cut.missing, table.names),
         )
+    if model.scaling.scale == "log" and without_inputs(table, [name], model.scaling.names):
+        logger.warning("all of the model's inputs that %s has are zero in sample %r", table.path, name)
     values = cut.values[:, 0]
     if name not in model.samples:
         far = [i for i in np.argsort(-np.abs(values), kind="stable").tolist() if abs(values[i]) > 4.0]

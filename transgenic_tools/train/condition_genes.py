@@ -29,6 +29,7 @@ from transgenic_tools.io.conditions import (
     listed,
     read_conditions,
     samples_of,
+    without_inputs,
 )
 from transgenic_tools.io.files import text_lines
 from transgenic_tools.io.junctions import EvidenceFile, Junctions
@@ -60,6 +61,7 @@ class ConditionConfig:
         scale: `log` takes log2(1 + x) of the numbers.
         rank, members, k: Of the layer; members see bootstrap samples of the genes.
         epochs: Passes over the training genes.
+        trunk_rate: Of the trunk, in `trunk_epochs` passes behind these; 0 leaves the trunk as it is.
         rate: Of Adam, for weights at sites; it falls to 0 over the second half.
         shrink: Penalty on k-mer weights, in units of Adam's steps: 1 keeps all of them at zero.
     """
@@ -76,6 +78,8 @@ class ConditionConfig:
     members: int = 5
     k: int = 6
     epochs: int = 20
+    trunk_rate: float = 0.0
+    trunk_epochs: int = 3
     rate: float = 0.004
     shrink: float = 0.5
     seed: int = 1
@@ -127,6 +131,11 @@ def gather_samples(config: ConditionConfig, evidence: EvidenceFile) -> Samples:
         chosen = [line.split("\t")[0].strip() for _, line in text_lines(config.inputs) if line.strip()]
     scaling, left_out = fit_scaling(table, names, scale=config.scale, chosen=chosen, most=config.most_inputs)
     cut = cut_table(table, names, scaling)
+    if config.scale == "log" and (silent := without_inputs(table, names, scaling.names)):
+        logger.warning(
+            "%d of %d samples are zero in all of the %d inputs: %s",
+            *(len(silent), len(names), len(scaling.names), listed(silent)),
+        )
     together = confounded(cut.values, scaling.names)
     if together:
         logger.warning(
@@ -159,6 +168,7 @@ class GeneReader:
         self.indicator = np.zeros((len(samples.of_input), len(samples.names)))
         known = samples.of_input >= 0
         self.indicator[np.flatnonzero(known), samples.of_input[known]] = 1.0
+        self.samples, self.reads = samples.names, np.zeros(len(samples.names))
         self.counted: Counter[str] = Counter()
         self.motifs = [0, 0]  # junctions inside loci, and those with a splice motif
         self.seqids: dict[str, None] = {}
@@ -174,6 +184,7 @@ class GeneReader:
         if not len(junctions):
             self.counted["no_junctions"] += 1
             return None
+        self.reads += junctions.reads.sum(0)
         self._look_at_motifs(row, junctions)
         return junctions
 
@@ -199,7 +210,7 @@ class GeneReader:
             yield row, gene_usage(row.gene_id, window.codes, choices, features, self.config.k)
 
     def check(self) -> None:
-        """Counts that lie nowhere, or where no intron can be, are those of another assembly.
+        """Counts that lie nowhere, or where no intron can be, are those of another assembly; samples may have none.
 
         Raises:
             BadInputError: so it is.
@@ -211,6 +222,12 @@ class GeneReader:
                 f"the counts lie on {listed(counted)}, the genes on {listed(self.seqids)}: no sequence name is shared",
                 path=path,
                 hint="give tg-evidence --aliases FILE, or shards and counts of one assembly",
+            )
+        if self.reads.any() and not self.reads.all():
+            silent = [name for name, reads in zip(self.samples, self.reads, strict=True) if not reads]
+            logger.warning(
+                "%d of %d samples have no read across an intron inside these genes, and teach nothing: %s",
+                *(len(silent), len(self.samples), listed(silent)),
             )
         inside, canonical = self.motifs
         if inside and canonical < _LEAST_CANONICAL * inside:

@@ -33,13 +33,14 @@ class GeneUsage:
     """One gene as the fit sees it.
 
     Attributes:
-        kmers: (L,) numbers of `lattice.condition.kmer_codes`.
+        codes: (L,) base codes of the window; kmers: (L,) numbers of `lattice.condition.kmer_codes`.
         side, position: (T,) splice sites of all options.
         features: (T, C) of the trunk.
         choices: `sites` of these are indices into the sites here.
     """
 
     gene_id: str
+    codes: npt.NDArray[np.uint8]
     kmers: npt.NDArray[np.int32]
     side: npt.NDArray[np.int64]
     position: npt.NDArray[np.int64]
@@ -89,6 +90,7 @@ def gene_usage(
     position = np.array([position for _, position in sites], dtype=np.int64)
     return GeneUsage(
         gene_id=gene_id,
+        codes=codes,
         kmers=kmer_codes(codes, k),
         side=side,
         position=position,

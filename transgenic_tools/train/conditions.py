@@ -1,7 +1,8 @@
 """`tg-train --conditions TABLE --usage JUNCTIONS`: fit the layer of conditions on junction counts by sample.
 
 In: gene shards, a model, a table of numbers by sample, the evidence file of the same samples. Out: the model directory
-with its layer (`condition.json`, `condition.safetensors`); the model's own files are copied as they are.
+with its layer (`condition.json`, `condition.safetensors`); the model's own files are copied as they are, but where the
+trunk learns along (`condition_trunk`), which makes another model of it.
 A surprise: the layer that is kept is that of the epoch with the lowest loss on validation genes, and the epoch before
 the first counts too: where nothing can be learned, the layer stays zero, and a warning says so.
 """
@@ -11,25 +12,28 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from transgenic_tools.errors import UsageError
 from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.model.condition import ConditionModel, save_conditions
+from transgenic_tools.model.evidence import FILE as SCORING_FILE
 from transgenic_tools.model.files import load_network, model_dir, model_hash
-from transgenic_tools.model.network import pick_device
+from transgenic_tools.model.network import Network, pick_device
 from transgenic_tools.provenance import file_sha256, write_aside
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.checkpoint import load_progress, load_tree, save_progress, save_tree
 from transgenic_tools.train.condition_genes import ConditionConfig, GeneReader, gather_samples, read_genes
 from transgenic_tools.train.condition_layer import Batch, GeneUsage, LearnedLayer, pack
+from transgenic_tools.train.condition_trunk import MovingTrunk
 from transgenic_tools.train.config import work_dir
 from transgenic_tools.train.identity import set_aside_stale, shard_digests
 from transgenic_tools.train.logs import MetricsLog
@@ -37,6 +41,10 @@ from transgenic_tools.train.logs import MetricsLog
 logger = logging.getLogger(__name__)
 #: Genes of one step of the fit: a 16th of all within these limits, so that few genes still make steps enough.
 _FEWEST, _MOST = 16, 64
+#: What belongs to a model: weights, settings, and what was fitted for evidence.
+_MODEL_FILES = ("model.safetensors", "config.json", SCORING_FILE)
+#: Of the layer's rate, where the trunk begins to move.
+_LATE_RATE = 0.25
 #: Steps over all genes that the spread between samples is fitted in before the layer.
 _CONCENTRATION_STEPS = 30
 
@@ -55,6 +63,11 @@ class Result:
     metrics: dict[str, float]
 
 
+def _copied(module: nn.Module) -> dict[str, Tensor]:
+    """Its state, apart from it."""
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
 def _batches(genes: Sequence[GeneUsage], size: int) -> list[Batch]:
     return [pack(genes[i : i + size]) for i in range(0, len(genes), size)]
 
@@ -69,18 +82,22 @@ class Fit:
         validation: Sequence[GeneUsage],
         values: npt.NDArray[np.float32],
         checkpoints: Path | None = None,
+        trunk: MovingTrunk | None = None,
     ) -> None:
         """Begin anew, or where a checkpoint stands.
 
         Args:
             values: (K, S) inputs of the samples.
             checkpoints: Directory; None to keep none.
+            trunk: Moves in the last epochs; None stays.
         """
         torch.set_num_threads(max(1, config.threads))
-        self.config, self.checkpoints = config, checkpoints
+        self.config, self.checkpoints, self.trunk = config, checkpoints, trunk
+        self.epochs = config.epochs + (0 if trunk is None else config.trunk_epochs)
         self.values = torch.from_numpy(values)
         size = min(max(len(train) // 16, _FEWEST), _MOST)
         self.train, self.validation = _batches(train, size), _batches(validation, _MOST)
+        self.genes, self.validation_genes = [train[i : i + size] for i in range(0, len(train), size)], validation
         channels = train[0].features.shape[1]
         self.layer = LearnedLayer(
             members=config.members,
@@ -112,7 +129,7 @@ class Fit:
         self._fit_concentration()
         self.without = self._loss(shifted=False)
         self.best_loss, self.best_epoch, self.epoch = self.without, 0, 0
-        self.best = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+        self.best, self.best_trunk = _copied(layer), {} if trunk is None else _copied(trunk.network.encoder)
         self._resume()
 
     def _fit_concentration(self) -> None:
@@ -145,6 +162,11 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.best, self.best_loss, self.best_epoch = state["best"], state["best_loss"], int(state["best_epoch"])
         self.epoch = int(progress["step"])
+        if self.trunk is not None:
+            self.trunk.network.encoder.load_state_dict(state["trunk"])
+            self.trunk.optimizer.load_state_dict(state["trunk_optimizer"])
+            self.best_trunk = state["best_trunk"]
+            self._read_validation()
         logger.info("resumed at epoch %d from %s", self.epoch, self.checkpoints / "last")
 
     def _save(self) -> None:
@@ -159,36 +181,69 @@ class Fit:
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
         }
+        if self.trunk is not None:
+            state["trunk"] = self.trunk.network.encoder.state_dict()
+            state["trunk_optimizer"] = self.trunk.optimizer.state_dict()
+            state["best_trunk"] = self.best_trunk
         save_tree(state, aside, "state")
         save_progress(aside, self.epoch)
         shutil.rmtree(last, ignore_errors=True)
         aside.rename(last)
 
-    def _step(self, batch: Batch, weights: Tensor, rate: float) -> float:
+    @property
+    def moved(self) -> bool:
+        """What is kept has another trunk than the model that the fit began with."""
+        return self.best_epoch > self.config.epochs
+
+    def _read_validation(self) -> None:
+        """Validation genes with the features of the trunk as it is now."""
+        assert self.trunk is not None
+        self.validation = _batches([self.trunk.refreshed(gene) for gene in self.validation_genes], _MOST)
+
+    def _step(self, number: int, rate: float, trunk_share: float) -> float:
+        """One batch; the trunk moves by a share of its rate."""
+        batch, weights = self.train[number], self.weights[number]
+        moving = self.trunk if trunk_share else None
+        if moving is not None:
+            batch = replace(batch, features=moving.features(self.genes[number]).requires_grad_())
         losses = self.layer.losses(batch, self.layer.shifts(batch, self.values))
         loss = (losses * weights[batch.gene]).mean(1).sum()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         self.layer.shrink(rate * self.config.shrink)
+        if moving is not None and batch.features.grad is not None:
+            moving.step(self.genes[number], batch.features.grad, share=trunk_share)
         return float(loss.detach())
+
+    def _rates(self) -> tuple[float, float]:
+        """Of the layer in this epoch, and the share of the trunk's own rate."""
+        config = self.config
+        if self.epoch < config.epochs:
+            return config.rate * min(1.0, 2.0 * (1.0 - self.epoch / config.epochs)), 0.0
+        left = (self.epochs - self.epoch) / config.trunk_epochs
+        return _LATE_RATE * config.rate * left, left
 
     def run(self, log: MetricsLog | None = None) -> None:
         """Go to the last epoch; `best` is then what to keep."""
         choices = sum(len(batch.kind) for batch in self.train)
-        while self.epoch < self.config.epochs:
-            rate = self.config.rate * min(1.0, 2.0 * (1.0 - self.epoch / self.config.epochs))
+        while self.epoch < self.epochs:
+            rate, trunk_share = self._rates()
             self.optimizer.param_groups[0]["lr"] = rate
             order = np.random.default_rng((self.config.seed, self.epoch)).permutation(len(self.train))
-            loss = sum(self._step(self.train[i], self.weights[i], rate) for i in order.tolist()) / choices
+            loss = sum(self._step(i, rate, trunk_share) for i in order.tolist()) / choices
             self.epoch += 1
+            if trunk_share:
+                self._read_validation()
             measured = self._loss()
             if measured < self.best_loss:
                 self.best_loss, self.best_epoch = measured, self.epoch
-                self.best = {name: tensor.clone() for name, tensor in self.layer.state_dict().items()}
+                self.best = _copied(self.layer)
+                if self.trunk is not None:
+                    self.best_trunk = _copied(self.trunk.network.encoder)
             logger.info(
                 "epoch %d/%d loss %.4f, validation %.4f (without conditions %.4f)",
-                *(self.epoch, self.config.epochs, loss, measured, self.without),
+                *(self.epoch, self.epochs, loss, measured, self.without),
             )
             if log is not None:
                 log.write(
@@ -196,6 +251,9 @@ class Fit:
                 )
             self._save()
         self.layer.load_state_dict(self.best)
+        if self.trunk is not None:
+            self.trunk.network.encoder.load_state_dict(self.best_trunk)
+            self._read_validation()
         if self.best_epoch == 0:
             with torch.no_grad():
                 for weights in (self.layer.kmers, self.layer.trunk, self.layer.bias):
@@ -238,10 +296,20 @@ def asked(*, conditions: Path | None, usage: Path | None, preset: str | None, **
 
 
 def run(config: ConditionConfig) -> Result:
-    """Fit and write the model directory."""
+    """Fit and write the model directory.
+
+    Raises:
+        MissingInputError, BadInputError: of the inputs.
+        UsageError: the model would be written over.
+    """
     evidence = EvidenceFile(config.usage)
     samples = gather_samples(config, evidence)
     source = model_dir(config.init)
+    if config.trunk_rate and source.resolve() == config.outdir.resolve():
+        raise UsageError(
+            f"--trunk-rate would write over the model that is learned from, {config.outdir}",
+            hint="give another --outdir",
+        )
     network, _ = load_network(source)
     network = network.eval().to(pick_device(config.device))
     genes = GeneReader(config, evidence, samples, Reader(network, precision=config.precision))
@@ -255,31 +323,48 @@ def run(config: ConditionConfig) -> Result:
     if not config.resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
     set_aside_stale(checkpoints, _made_from(config, source))
-    fit = Fit(config, train, validation, samples.cut.values, checkpoints)
+    trunk = MovingTrunk(network, rate=config.trunk_rate) if config.trunk_rate else None
+    fit = Fit(config, train, validation, samples.cut.values, checkpoints, trunk)
     config.outdir.mkdir(parents=True, exist_ok=True)
     fit.run(MetricsLog(config.outdir / "condition_metrics.jsonl", resume_step=fit.epoch))
     metrics = {"loss": fit.best_loss, "loss_without": fit.without, "epoch": float(fit.best_epoch)}
-    for name in ("config.json", "model.safetensors"):
-        if source.resolve() != config.outdir.resolve():
-            with write_aside(config.outdir / name) as aside:
-                shutil.copyfile(source / name, aside)
+    _write_model(source, config.outdir, network if fit.moved else None)
     notes = {
         **samples.notes,
         "validation": metrics,
         "training_genes": len(train),
         "validation_genes": len(validation),
         "training_choices": choices,
+        "trunk": {"rate": config.trunk_rate, "moved": fit.moved},
         "genes_left_out": dict(sorted(genes.counted.items())),
         "effects": dict(zip(samples.scaling.names, effects(fit), strict=True)),
     }
     columns = {name: samples.cut.values[:, number] for number, name in enumerate(samples.names)}
     save_conditions(
         ConditionModel(
-            scaling=samples.scaling, layer=fit.layer.as_layer(), samples=columns, trunk=model_hash(source), notes=notes
+            scaling=samples.scaling,
+            layer=fit.layer.as_layer(),
+            samples=columns,
+            trunk=model_hash(config.outdir),
+            notes=notes,
         ),
         config.outdir,
     )
     return Result(config.outdir, len(train), len(validation), metrics)
+
+
+def _write_model(source: Path, outdir: Path, moved: Network | None) -> None:
+    """The model's own files, with the weights of a network whose trunk has moved."""
+    if moved is not None:
+        weights, own = load_file(source / "model.safetensors"), moved.state_dict()
+        kept = {name: own[name].to("cpu", tensor.dtype).contiguous() if name in own else tensor
+                for name, tensor in weights.items()}  # fmt: skip
+        with write_aside(outdir / "model.safetensors") as aside:
+            save_file(kept, aside, metadata={"format": "pt"})
+    copied = [name for name in _MODEL_FILES if (source / name).is_file() and (moved is None or name != _MODEL_FILES[0])]
+    for name in copied if source.resolve() != outdir.resolve() else ():
+        with write_aside(outdir / name) as aside:
+            shutil.copyfile(source / name, aside)
 
 
 def _made_from(config: ConditionConfig, source: Path) -> dict[str, Any]:

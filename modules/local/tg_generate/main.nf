@@ -3,6 +3,11 @@ include { smallerBatch } from '../flags'
 include { quoted } from '../flags'
 include { words } from '../flags'
 
+/** Another condition is compared with; the one that is compared with has nothing to be held against. */
+def isHeldAgainst(meta, flags) {
+    return meta.condition && flags['--against'] && meta.condition != flags['--against']
+}
+
 process TG_GENERATE {
     tag "${meta.id}:${shard.baseName}"
     label 'process_medium'
@@ -27,7 +32,7 @@ process TG_GENERATE {
     def shown  = evidence ? "--evidence ${evidence}" : ''
     def table  = conditions ? "--conditions ${quoted(conditions)}" : ''
     def wanted = meta.condition ? "--condition ${quoted(meta.condition)} ${table}" : ''
-    def given  = smallerBatch(meta.condition ? flags : flags + ['--against': null], task.attempt)
+    def given  = smallerBatch(isHeldAgainst(meta, flags) ? flags : flags + ['--against': null], task.attempt)
     """
     tg-generate ${shard} \\
         --model model \\
@@ -46,7 +51,7 @@ process TG_GENERATE {
     """
     mkdir -p predictions
     touch predictions/${shard.baseName.replaceFirst('genes', 'predictions')}.parquet
-    ${meta.condition && flags['--against'] ? "touch predictions/${shard.baseName.replaceFirst('genes', 'differences')}.tsv" : ''}
+    ${isHeldAgainst(meta, flags) ? "touch predictions/${shard.baseName.replaceFirst('genes', 'differences')}.tsv" : ''}
     echo '{"device": "cpu"}' >| generate.json
     printf '"%s":\\n    transgenic_tools: stub\\n' "${task.process}" >| versions.yml
     """

@@ -83,6 +83,9 @@ workflow ANNOTATE {
     tracks      = TG_BACKMAP.out.others                                                        // [ id, tracks ], bigWig, where asked for
         .map { meta, others -> [id: meta.id, tracks: [others].flatten().findAll { other -> other.name.endsWith('.bw') }] }
         .filter { one -> one.tracks }
+    differences = TG_GENERATE.out.differences                                                  // [ id, differences ], one table a shard, with --against
+        .groupTuple(sort: { a, b -> a.name <=> b.name })
+        .map { key, tables -> [id: key.target.id, differences: tables] }
     predictions = predicted                                                                    // [ id, predictions ]
     generations = TG_GENERATE.out.summary.map { meta, json -> [[id: meta.target.id], json] }      // [ meta, generate.json ], one a shard
     versions    = TG_GENERATE.out.versions.mix(TG_BACKMAP.out.versions, encoded_with)

@@ -3,11 +3,12 @@
  *
  * In: the parameters as Nextflow has them. Out: `settings`, the same typed by their schema, which everything else reads.
  */
-include { faultsOfParams  } from './schema'
-include { readEvidence    } from './schema'
-include { readSamplesheet } from './schema'
-include { readSchema      } from './schema'
-include { typedParams     } from './schema'
+include { faultsOfConditions } from './conditions'
+include { faultsOfParams     } from './schema'
+include { readEvidence       } from './schema'
+include { readSamplesheet    } from './schema'
+include { readSchema         } from './schema'
+include { typedParams        } from './schema'
 
 /** Settings of a run, typed; help, version, and faults of parameters end the run here. */
 def readSettings(given) {
@@ -88,7 +89,6 @@ def faultsOfMode(settings, rows) {
     def nodes     = mode == 'train' && settings.train_nodes > 1
     def names     = files("${projectDir}/transgenic_tools/assets/presets/*.yaml").collect { path -> path.baseName }.sort().join(', ')
     def others    = ['gtf', 'bed', 'proteins', 'cds', 'cdna', 'sites'].findAll { name -> settings[name] }
-    def conditioned = rows.findAll { row -> row.condition }
     def compared  = mode == 'evaluate' && settings.predictions
     return [
         [mode == 'evaluate' && !settings.predictions,
@@ -107,19 +107,11 @@ def faultsOfMode(settings, rows) {
             "${others.collect { name -> "--${name}" }.join(', ')}: --mode augment writes the augmented GFF3 alone; leave them out"],
         [settings.job_array && !(executor in ['slurm', 'awsbatch', 'google-batch']),
             "--job_array works on a scheduler or in a cloud only: leave it out, or add -profile slurm"],
-        [settings.conditions && !conditioned,
-            "--conditions: no row of the samplesheet has a condition; name a sample of the table in the column 'condition'"],
-        [settings.against && !conditioned,
-            "--against: no row of the samplesheet has a condition to be held against ${settings.against}"],
-        [conditioned && mode in ['predict', 'augment'] && !file("${settings.model}/condition.json", glob: false).exists(),
-            "sample '${conditioned ? conditioned[0].sample : ''}' has a condition, but ${settings.model} has learned none; train it with tg-train --conditions (docs/conditions.md), or leave the column empty"],
     ].findAll { stops, _sentence -> stops }.collect { _stops, sentence -> sentence } +
         rows.findAll { row -> mode in ['augment', 'evaluate', 'train'] && !row.annotation }.collect { row ->
             "sample '${row.sample}' needs an annotation in --mode ${mode}"
         } +
-        rows.findAll { row -> row.condition && mode in ['adapt', 'evaluate', 'train'] }.collect { row ->
-            "sample '${row.sample}' has a condition, which has no use in --mode ${mode}"
-        } +
+        faultsOfConditions(settings, rows) +
         rows.findAll { row -> mode in ['evaluate', 'train'] && row.evidence }.collect { row ->
             "sample '${row.sample}': evidence has no use in --mode ${mode}; leave it out"
         } +
