@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from tests.report.builders import with_reads, write_inputs
 from transgenic_tools.genome.code import STANDARD
+from transgenic_tools.io.differences import DifferenceRow, write_differences
+from transgenic_tools.report.config import Source
 from transgenic_tools.report.run import run
 
 pytestmark = pytest.mark.browser
@@ -235,6 +238,60 @@ def test_both_themes_at_every_width(page: Any, width: int, theme: str) -> None:
     button = page.find_element(By.ID, "theme")
     page.execute_script("arguments[0].click(); localStorage.removeItem('tg-theme')", button)
     assert page.execute_script("return getComputedStyle(document.body).backgroundColor") != background
+
+
+@pytest.fixture(scope="module")
+def report_with_changes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two samples and what changes between them, one gene with a long ID."""
+    directory = tmp_path_factory.mktemp("changes")
+    config = write_inputs(directory, count=12)
+    (sample,) = config.annotations
+    long = "AnAssemblyWithAVeryLongName_v1.2_scaffold_000000012_gene0007"
+    rows = [
+        DifferenceRow(
+            gene=long if number == 3 else f"gene{number:03d}", event="exon_skipping", seqid="chr1",
+            start=1000 * (number + 1) + 100, end=1000 * (number + 1) + 200, strand="-" if number % 2 else "+",
+            condition="root", against="leaf", usage=0.9, usage_against=0.1 * number, deviation=0.1, reads=9,
+            reads_against=number,
+        )
+        for number in range(10)
+    ]  # fmt: skip
+    write_differences(directory / "d.tsv", rows)
+    config = replace(
+        config,
+        annotations=(sample, Source("leaf", sample.path)),
+        differences=(Source(sample.sample, directory / "d.tsv"),),
+    )
+    return run(config).out
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+def test_changes_are_read_at_every_width_in_both_themes(driver: Any, report_with_changes: Path, width: int) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get("about:blank")
+    driver.get(report_with_changes.as_uri() + "#conditions")
+    WebDriverWait(driver, 20).until(lambda d: d.execute_script("return document.body.dataset.ready") == "true")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    picture = "document.querySelector('#conditions svg.chart')"
+    names = driver.execute_script(
+        f"return [...{picture}.querySelectorAll('text.label')].map(t => "
+        f"[t.textContent, t.getBoundingClientRect().height, t.getBoundingClientRect().left - "
+        f"{picture}.getBoundingClientRect().left])"
+    )
+    assert len(names) == 10
+    assert min(height for _, height, _ in names) > 10  # letters keep their size
+    assert min(left for _, _, left in names) >= 0
+    assert sum("gene0007" in text for text, _, _ in names) == 1
+    script = """
+      const paint = document.querySelector('#conditions .side svg rect');
+      return getComputedStyle(paint).fill.match(/[0-9]+/g).map(Number).reduce((a, b) => a + b)"""
+    paper = {}
+    for theme in ("light", "dark"):
+        driver.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
+        paper[theme] = driver.execute_script(script)
+    assert paper["light"] > 700
+    assert paper["dark"] < 200
 
 
 def test_text_stands_out_in_both_themes(page: Any) -> None:

@@ -77,7 +77,7 @@ def test_conditions_are_a_part_of_the_page_with_isoforms_side_by_side(tmp_path: 
     assert len(re.findall("Isoforms side by side", part)) == 1
     for name in (sample, "leaf"):
         assert f">{name}: gene000.t1" in part
-    bars = re.findall(r'<rect class="bar" x="([\d.]+)" y="\d+" width="([\d.]+)"', part)
+    bars = re.findall(r'<rect class="bar" x="([\d.]+)%" y="\d+" width="([\d.]+)%"', part)
     assert float(bars[0][1]) == pytest.approx(35 * float(bars[1][1]), rel=0.05)
 
 

@@ -16,11 +16,13 @@ from pathlib import Path
 from transgenic_tools.io.differences import DifferenceRow, read_differences
 from transgenic_tools.report.drawing import draw
 from transgenic_tools.report.loci import Locus
-from transgenic_tools.report.picture import to_svg
+from transgenic_tools.report.picture import OF_PAGE, to_svg
 
 #: Differences in the picture, lines of the table, and genes side by side, of each sample: the largest.
 MOST_BARS, MOST_LINES, MOST_GENES = 24, 100, 6
-_WIDTH, _LEFT, _ROW, _TOP = 700, 250, 22, 24
+#: Pixels of a bar with its words, and above all bars; percent of the width that a difference of 1 takes.
+_ROW, _TOP, _REACH = 36, 24, 45.0
+_MOST_LETTERS = 28
 EVENT_WORDS = {
     "exon_skipping": "exon skipped",
     "alternative_5ss": "other donor",
@@ -35,35 +37,48 @@ def strongest(rows: Sequence[DifferenceRow]) -> list[DifferenceRow]:
     return sorted(rows, key=lambda row: (-abs(row.delta), row.seqid, row.start, row.end))
 
 
+def shortened(name: str) -> str:
+    """A long ID without its middle, since IDs of one assembly differ at their end."""
+    return name if len(name) <= _MOST_LETTERS else f"{name[:9]}…{name[10 - _MOST_LETTERS :]}"
+
+
 def differences_picture(rows: Sequence[DifferenceRow]) -> str:
-    """Bars of the largest differences with two deviations on either side, as SVG in the page's colours."""
+    """Bars of the largest differences with two deviations on either side, as SVG in the page's colours.
+
+    Places along it are percentages and letters have their size, so that it is read at any width.
+    """
     shown = strongest(rows)[:MOST_BARS]
-    middle, reach = _LEFT + (_WIDTH - _LEFT) / 2, (_WIDTH - _LEFT) / 2 - 12
-    height = _TOP + _ROW * len(shown) + 8
+    height = _TOP + _ROW * len(shown)
     parts = []
     for value in (-1.0, -0.5, 0.0, 0.5, 1.0):
-        x = middle + value * reach
-        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{height - 8}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{_TOP - 8}" text-anchor="middle">{value:+.1f}</text>')
+        x = _percent(value)
+        parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP}" y2="{height}"/>')
+        parts.append(f'<text x="{x}" y="{_TOP - 8}" text-anchor="middle">{f"{value:+.1f}" if value else "0"}</text>')
     for number, row in enumerate(shown):
         y = _TOP + _ROW * number
-        x = middle + row.delta * reach
-        name = f"{row.gene} {row.start + 1:,}-{row.end:,}"
-        width = max(1.0, abs(x - middle))
-        title = f"{name}: {EVENT_WORDS.get(row.event, row.event)}, {row.delta:+.3f}"
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 15}" text-anchor="end">{html.escape(name)}</text>')
+        name, place = f"{row.gene} {row.start + 1:,}-{row.end:,}", f"{row.start + 1:,}-{row.end:,}"
+        event = EVENT_WORDS.get(row.event, row.event)
+        left, right = sorted((0.0, row.delta))
+        title = f"{name}: {event}, {row.delta:+.3f}"
+        words = f"{shortened(row.gene)} {place}, {event}"
+        parts.append(f'<text class="label" x="0" y="{y + 14}">{html.escape(words)}</text>')
         parts.append(
-            f'<rect class="bar" x="{min(x, middle):.1f}" y="{y + 5}" width="{width:.1f}" height="12">'
-            f"<title>{html.escape(title)}</title></rect>"
+            f'<rect class="bar" x="{_percent(left)}" y="{y + 19}" width="{max(0.2, (right - left) * _REACH):.2f}%" '
+            f'height="11"><title>{html.escape(title)}</title></rect>'
         )
         if row.deviation:
-            low, high = (middle + max(-1.0, min(1.0, row.delta + s * 2 * row.deviation)) * reach for s in (-1, 1))
-            parts.append(f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y + 11}" y2="{y + 11}" stroke="currentColor"/>')
+            low, high = (_percent(max(-1.0, min(1.0, row.delta + side * 2 * row.deviation))) for side in (-1, 1))
+            parts.append(f'<line x1="{low}" x2="{high}" y1="{y + 24.5}" y2="{y + 24.5}" stroke="currentColor"/>')
     label = f"Change of usage from {shown[0].against} to {shown[0].condition}" if shown else "No change"
     return (
-        f'<svg class="chart" style="max-width:{_WIDTH}px;width:100%" viewBox="0 0 {_WIDTH} {height}" role="img" '
+        f'<svg class="chart" style="max-width:700px;height:{height}px" role="img" '
         f'aria-label="{html.escape(label, quote=True)}">{"".join(parts)}</svg>'
     )
+
+
+def _percent(value: float) -> str:
+    """Where a difference stands along the picture."""
+    return f"{50.0 + _REACH * value:.2f}%"
 
 
 def _reads(row: DifferenceRow) -> str:
@@ -76,7 +91,7 @@ def difference_lines(rows: Sequence[DifferenceRow]) -> list[list[str]]:
     """Cells of the table, HTML already."""
     return [
         [
-            html.escape(row.gene),
+            f'<span title="{html.escape(row.gene, quote=True)}">{html.escape(shortened(row.gene))}</span>',
             html.escape(EVENT_WORDS.get(row.event, row.event)),
             html.escape(f"{row.seqid}:{row.start + 1:,}-{row.end:,} ({row.strand})"),
             f"{row.usage:.3f}",
@@ -120,7 +135,7 @@ def side_by_side(gene: str, rows: Sequence[DifferenceRow], loci: Mapping[str, Se
         arcs=None,
         usage=None,
     )
-    return to_svg(draw(whole, width=900))
+    return to_svg(draw(whole, width=900), OF_PAGE)
 
 
 def changed_genes(rows: Sequence[DifferenceRow]) -> list[str]:
@@ -141,15 +156,15 @@ class Changes:
     pictures: Sequence[str]
 
 
-def read_changes(sources: Mapping[str, Path], loci: Mapping[str, Sequence[Locus]]) -> list[Changes]:
-    """Of each sample with a table.
+def read_changes(sources: Mapping[str, Sequence[Path]], loci: Mapping[str, Sequence[Locus]]) -> list[Changes]:
+    """Of each sample with tables, such as one a shard.
 
     Raises:
         BadInputError: a file that is no such table.
     """
     found = []
-    for sample, path in sources.items():
-        rows = list(read_differences(path))
+    for sample, paths in sources.items():
+        rows = [row for path in paths for row in read_differences(path)]
         drawn = (side_by_side(gene, rows, loci) for gene in changed_genes(rows))
         pictures = list(islice((svg for svg in drawn if svg is not None), MOST_GENES))
         found.append(Changes(sample=sample, rows=rows, pictures=pictures))

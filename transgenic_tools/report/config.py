@@ -76,7 +76,7 @@ class Config:
         fasta: Genome of a sample; its loci carry their bases then, up to `SEQUENCE_LIMIT` in all.
         evidence: Parquet of tg-evidence, by sample; loci then show the reads across introns.
         usage: `usage.tsv` of tg-evidence usage, by sample; isoforms then show their shares by condition.
-        differences: `differences.tsv` of tg-generate --against, by sample.
+        differences: `differences.tsv` of tg-generate --against, by sample; several a sample are one table.
         augmented: The annotations hold the user's own isoforms and added ones, which are told apart and compared.
         params: JSON of the pipeline's parameters.
         model: Model directory, for its `config.json`.
@@ -124,7 +124,7 @@ class Config:
             ("--differences", self.differences),
         ):
             names = [source.sample for source in sources]
-            if len(set(names)) < len(names):
+            if len(set(names)) < len(names) and flag != "--differences":
                 raise UsageError(f"two {flag} files for one sample", hint="write SAMPLE=PATH for each")
             strangers = sorted(set(names) - set(samples))
             if strangers and samples:

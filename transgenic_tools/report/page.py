@@ -637,7 +637,7 @@ def _changes(report: Report) -> str:
             DIFFERENCE_HEAD, difference_lines(one.rows), caption=f"Introns that change, {one.sample}", numeric_from=3
         )
         body.append(f"<h3>{_e(one.sample)}</h3><p>{_e(lead(one.rows))}</p>{differences_picture(one.rows)}{table}")
-        body += [f'<div class="scroll" tabindex="0" role="region" aria-label="Isoforms side by side">{svg}</div>'
+        body += [f'<div class="scroll side" tabindex="0" role="region" aria-label="Isoforms side by side">{svg}</div>'
                  for svg in one.pictures]  # fmt: skip
     words = (
         "Usage is the share of the lattice's probability that has the intron; the deviation is that of the layer's "

@@ -7,7 +7,8 @@ A surprise: PNG is drawn by matplotlib from the same shapes as the SVG, at two p
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from transgenic_tools.provenance import write_aside
@@ -15,54 +16,78 @@ from transgenic_tools.report.compare import MATCH_WORDS, Kind, Row
 from transgenic_tools.report.drawing import Label, Picture
 from transgenic_tools.report.loci import Locus
 
-#: look -> (fill, stroke); the light theme of report.css.
-COLOURS = {
-    "predicted": "#0f766e",
-    "reference": "#475569",
-    "extra": "#e8590c",
-    "missing": "#e8590c",
-    "donor": "#2563eb",
-    "acceptor": "#9333ea",
-    "axis": "#94a3b8",
-}
-TEXT = {"title": (15, "#0f172a", "bold"), "heading": (12, "#334155", "bold"), "name": (11.5, "#475569", "normal"),
-        "tick": (10.5, "#64748b", "normal")}  # fmt: skip
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """Colours of a picture.
+
+    Attributes:
+        looks: Of shapes by their look; `axis` of all others.
+        text: Of labels by their look.
+        paper: Beneath everything.
+    """
+
+    looks: Mapping[str, str]
+    text: Mapping[str, str]
+    paper: str
+
+    def of(self, look: str) -> str:
+        """The colour of a shape, whose look may have several words."""
+        words = look.split()
+        named = (word for word in ("extra", "missing", *words) if word in words and word in self.looks)
+        return self.looks[next(named, "other")]
+
+
+#: Stand-alone files: the light theme of report.css.
+LIGHT = Palette(
+    looks={
+        "predicted": "#0f766e", "reference": "#475569", "extra": "#e8590c", "missing": "#e8590c", "donor": "#2563eb",
+        "acceptor": "#9333ea", "axis": "#94a3b8", "other": "#64748b",
+    },
+    text={"title": "#0f172a", "heading": "#334155", "name": "#475569", "tick": "#64748b"},
+    paper="#ffffff",
+)  # fmt: skip
+#: Inside the report: whatever its theme says.
+OF_PAGE = Palette(
+    looks={
+        "predicted": "var(--accent)", "reference": "var(--ref)", "extra": "var(--extra)", "missing": "var(--extra)",
+        "donor": "var(--donor)", "acceptor": "var(--acceptor)", "axis": "var(--faint)", "other": "var(--faint)",
+    },
+    text={"title": "var(--ink)", "heading": "var(--ink)", "name": "var(--soft)", "tick": "var(--faint)"},
+    paper="var(--card)",
+)  # fmt: skip
+#: Size and weight of labels.
+TEXT = {"title": (15, "bold"), "heading": (12, "bold"), "name": (11.5, "normal"), "tick": (10.5, "normal")}
 FONT = "Helvetica, Arial, sans-serif"
 
 
-def _colour(look: str) -> str:
-    words = look.split()
-    return next(
-        (COLOURS[word] for word in ("extra", "missing", *words) if word in words and word in COLOURS), "#64748b"
-    )
-
-
-def to_svg(picture: Picture) -> str:
-    """A stand-alone SVG document."""
+def to_svg(picture: Picture, palette: Palette = LIGHT) -> str:
+    """A stand-alone SVG document; with `OF_PAGE` a part of the report."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{picture.width}" height="{picture.height}" '
         f'viewBox="0 0 {picture.width} {picture.height}" role="img" font-family="{FONT}">',
         f"<title>{html.escape(picture.title)}</title>",
-        f'<rect width="{picture.width}" height="{picture.height}" fill="#ffffff"/>',
+        f'<rect width="{picture.width}" height="{picture.height}" fill="{palette.paper}"/>',
     ]
     for line in picture.lines:
         parts.append(
             f'<line x1="{line.x1:.2f}" y1="{line.y1:.2f}" x2="{line.x2:.2f}" y2="{line.y2:.2f}" '
-            f'stroke="{_colour(line.look)}" stroke-width="1.2"/>'
+            f'stroke="{palette.of(line.look)}" stroke-width="1.2"/>'
         )
     for rect in picture.rects:
         hollow = "missing" in rect.look.split()
         paint = (
-            f'fill="none" stroke="{_colour(rect.look)}" stroke-width="1.2" stroke-dasharray="3 2"'
+            f'fill="none" stroke="{palette.of(rect.look)}" stroke-width="1.2" stroke-dasharray="3 2"'
             if hollow
-            else f'fill="{_colour(rect.look)}"'
+            else f'fill="{palette.of(rect.look)}"'
         )
         parts.append(
             f'<rect x="{rect.x:.2f}" y="{rect.y:.2f}" width="{rect.width:.2f}" height="{rect.height:.2f}" {paint}>'
             f"<title>{html.escape(rect.title)}</title></rect>"
         )
     for label in picture.labels:
-        size, colour, weight = TEXT[label.look]
+        size, weight = TEXT[label.look]
+        colour = palette.text[label.look]
         parts.append(
             f'<text x="{label.x:.2f}" y="{label.y:.2f}" font-size="{size}" fill="{colour}" font-weight="{weight}" '
             f'text-anchor="{label.anchor}">{html.escape(label.text)}</text>'
@@ -91,12 +116,12 @@ def write_png(picture: Picture, path: Path, *, pixels_per_unit: float = 2.0) -> 
     axes.axis("off")
     for line in picture.lines:
         axes.plot(
-            (line.x1, line.x2), (line.y1, line.y2), color=_colour(line.look), linewidth=0.9, solid_capstyle="butt"
+            (line.x1, line.x2), (line.y1, line.y2), color=LIGHT.of(line.look), linewidth=0.9, solid_capstyle="butt"
         )
     for rect in picture.rects:
         hollow = "missing" in rect.look.split()
         patch = Rectangle((rect.x, rect.y), rect.width, rect.height, linewidth=0.9 if hollow else 0,
-                          facecolor="none" if hollow else _colour(rect.look), edgecolor=_colour(rect.look),
+                          facecolor="none" if hollow else LIGHT.of(rect.look), edgecolor=LIGHT.of(rect.look),
                           linestyle=(0, (3, 2)) if hollow else "solid")  # fmt: skip
         axes.add_patch(patch)
     for label in picture.labels:
@@ -106,9 +131,18 @@ def write_png(picture: Picture, path: Path, *, pixels_per_unit: float = 2.0) -> 
 
 
 def _draw_label(text: Callable[..., object], label: Label) -> None:
-    size, colour, weight = TEXT[label.look]
+    size, weight = TEXT[label.look]
     side = {"start": "left", "middle": "center", "end": "right"}[label.anchor]
-    text(label.x, label.y, label.text, fontsize=size * 0.72, color=colour, fontweight=weight, ha=side, va="baseline")
+    text(
+        label.x,
+        label.y,
+        label.text,
+        fontsize=size * 0.72,
+        color=LIGHT.text[label.look],
+        fontweight=weight,
+        ha=side,
+        va="baseline",
+    )
 
 
 _MARKS = {

@@ -59,6 +59,13 @@ def _by_sample(sources: tuple[Source, ...]) -> dict[str, Path]:
     return {source.sample: source.path for source in sources}
 
 
+def _all_by_sample(sources: tuple[Source, ...]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for source in sources:
+        found.setdefault(source.sample, []).append(source.path)
+    return found
+
+
 def read_sites(paths: tuple[Path, ...]) -> dict[str, dict[str, tuple[Site, ...]]]:
     """Splice sites by sample and source gene ID."""
     found: dict[str, dict[str, tuple[Site, ...]]] = {}
@@ -231,7 +238,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             training=[read_training(path) for path in config.training],
             run=_run_settings(config),
             with_reads=bool(config.evidence or config.usage),
-            changes=read_changes(_by_sample(config.differences), loci),
+            changes=read_changes(_all_by_sample(config.differences), loci),
         )
     )
     with write_aside(config.out) as aside:
