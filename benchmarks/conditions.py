@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,20 +23,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.command import run_command
+from benchmarks.conditions_cost import cost, cost_table
 from benchmarks.conditions_synthetic import IDLE, KEEPER, SKIPPER, TWIN, Event, World, build
 from benchmarks.conditions_tissues import tissues
-from benchmarks.data import tool
-from benchmarks.measure import run_measured
+from benchmarks.data import call, tool
 from benchmarks.table import grid
-from transgenic_tools.errors import TransgenicError
-from transgenic_tools.generate.compare import usage_in
+from transgenic_tools.generate.compare import graph_in
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.conditions import cut_table, read_conditions
 from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import read_shard
 from transgenic_tools.lattice.condition import Condition, ConditionLayer
-from transgenic_tools.lattice.usage import Usage
+from transgenic_tools.lattice.usage import Usage, intron_usage, stretch_usage
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.condition import ConditionModel, load_conditions
 from transgenic_tools.model.files import load_network
@@ -57,15 +56,10 @@ QUESTIONS = {
     "exons and IDLE, which does nothing": (IDLE, "idle", True),
     "introns and IDLE, which does nothing": (IDLE, "idle", False),
 }
+#: Smaller shares of a graph's paths are rounding.
+_LEAST_SHARE = 1e-12
 #: Orders of the samples that are wrong.
 SHUFFLES = ("samples shuffled once", "samples shuffled gene by gene")
-
-
-def call(*command: str | Path) -> None:
-    """Run a tool; TransgenicError where it fails."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if done.returncode:
-        raise TransgenicError(f"{Path(command[0]).name} ended with code {done.returncode}: {done.stderr[-800:]}")
 
 
 def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
@@ -100,16 +94,18 @@ def _held_out(rows: Sequence[GeneRow], events: Sequence[Event], reader: Reader) 
     ]
 
 
-def _share(usage: Usage, event: Event, place: Interval) -> float:
-    """How often a window's graph has an exon, or splices an intron."""
+def log_odds(introns: Usage, stretches: Usage, event: Event, place: Interval) -> float:
+    """Of an exon against introns over it, or of an intron against exons that run across it, in a window's graph.
+
+    Both sides are sums of small shares: 1 less the one would lose the other, and count what is neither.
+    """
     if event.is_exon:
-        return sum(share for (_, acceptor), share in usage.items() if acceptor == place.start - 1)
-    return usage.get((place.start, place.end - 1), 0.0)
-
-
-def _logit(share: float) -> float:
-    share = min(max(share, 1e-9), 1.0 - 1e-9)
-    return float(np.log(share / (1.0 - share)))
+        used = sum(share for (_, acceptor), share in introns.items() if acceptor == place.start - 1)
+        other = (share for (donor, acceptor), share in introns.items() if donor < place.start and acceptor >= place.end)
+    else:
+        used = introns.get((place.start, place.end - 1), 0.0)
+        other = (share for (first, last), share in stretches.items() if first < place.start and last >= place.end)
+    return float(np.log(max(used, _LEAST_SHARE)) - np.log(max(sum(other), _LEAST_SHARE)))
 
 
 def _shift_falls(
@@ -135,10 +131,11 @@ def _lattice_falls(
     conditions = [Condition(name="", shift=layer.at(values)) for values in (high, low)]
     found = []
     for gene in held:
-        one, other = (usage_in(reader, gene.window, gene.scores, condition) for condition in conditions)
+        graphs = (graph_in(reader, gene.window, gene.scores, condition) for condition in conditions)
+        one, other = (({}, {}) if graph is None else (intron_usage(graph), stretch_usage(graph)) for graph in graphs)
         for event, place in gene.events:
             if event.is_exon == exons:
-                found.append((event, _logit(_share(other, event, place)) - _logit(_share(one, event, place))))
+                found.append((event, log_odds(*other, event, place) - log_odds(*one, event, place)))
     return found
 
 
@@ -218,7 +215,7 @@ def _shuffles(
 
 
 def synthetic(
-    directory: Path, *, genes: int, samples: int, seed: int, shuffles: int, model_dir: Path | None
+    directory: Path, *, genes: int, samples: int, seed: int, shuffles: int, model_dir: Path | None, trunk_rate: float
 ) -> dict[str, Any]:
     """The synthetic proof; everything by the tools that a user calls, but for the shuffles."""
     world = build(directory / "world", genes=genes, samples=samples, seed=seed)
@@ -231,7 +228,7 @@ def synthetic(
     init = () if model_dir is None else ("--init", model_dir)
     call(
         tool("tg-train"), shards, *init, "--conditions", world.table, "--usage", usage, "--outdir", outdir, "--seed",
-        str(seed), "--threads", "1", "--device", "cpu", "--no-resume",
+        str(seed), "--threads", "1", "--device", "cpu", "--no-resume", "--trunk-rate", str(trunk_rate),
     )  # fmt: skip
     model = load_conditions(outdir)
     log.info("fitted: %s", model.notes["validation"])
@@ -253,61 +250,7 @@ def synthetic(
         | {"largest other": max(value for name, value in effects.items() if name.startswith("OTHER"))},
         "confounded": model.notes["confounded"],
         "validation": model.notes["validation"],
-    }
-
-
-def cost(directory: Path, *, model_dir: Path | None, seed: int, sizes: tuple[int, int] = (300, 900)) -> dict[str, Any]:
-    """CPU seconds of a fit on 20 samples at two sizes, and of generation with and without a condition, one thread.
-
-    The larger fit less the smaller one is what genes cost; 8,000 genes are extrapolated from it.
-    """
-    init = () if model_dir is None else ("--init", model_dir)
-    seconds = []
-    for genes in sizes:
-        place = directory / str(genes)
-        world = build(place / "world", genes=genes, samples=20, seed=seed)
-        shards, usage = place / "shards", place / "usage.parquet"
-        call(
-            tool("tg-prep"), "genes", "--fasta", world.fasta, "--annotation", world.annotation, "--outdir", shards,
-            "--split", "fraction:70/10/20", "--quiet",
-        )  # fmt: skip
-        call(tool("tg-evidence"), world.sheet, "--fasta", world.fasta, "--out", usage, "--quiet")
-        fit = run_measured(
-            (
-                tool("tg-train"), shards, *init, "--conditions", world.table, "--usage", usage, "--outdir",
-                place / "model", "--threads", "1", "--device", "cpu", "--no-resume",
-            ),
-            stdout=place / "train.out", stderr=place / "train.err",
-        )  # fmt: skip
-        log.info("%d genes: %s", genes, fit.rounded())
-        seconds.append(fit.cpu_seconds)
-    used = [0.8 * genes for genes in sizes]  # those of the split test are not read
-    each = (seconds[1] - seconds[0]) / (used[1] - used[0])
-    runs: dict[str, list[float]] = {"without": [], "with": []}
-    for turn in range(2):
-        for kind, flags in (("without", ()), ("with", ("--condition", "sample01"))):
-            outdir = place / f"{kind}{turn}"
-            command = (
-                tool("tg-generate"),
-                shards,
-                "--model",
-                place / "model",
-                "--outdir",
-                outdir,
-                "--device",
-                "cpu",
-                *flags,
-            )
-            done = run_measured(command, stdout=place / "generate.out", stderr=place / "generate.err")
-            log.info("generation %s: %s", kind, done.rounded())
-            runs[kind].append(done.cpu_seconds)
-    return {
-        "genes": list(sizes),
-        "train_cpu_seconds": [round(value, 1) for value in seconds],
-        "cpu_seconds_a_gene": round(each, 4),
-        "minutes_for_8000_genes": round((seconds[0] + each * (8000 - used[0])) / 60, 1),
-        "generation_cpu_seconds": {kind: [round(value, 1) for value in values] for kind, values in runs.items()},
-        "generation_ratio": round(min(runs["with"]) / min(runs["without"]), 3),
+        "trunk": model.notes["trunk"],
     }
 
 
@@ -359,8 +302,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.conditions", description=__doc__)
     parser.add_argument("proof", choices=("synthetic", "tissues", "cost"))
     parser.add_argument("--model", type=Path, help="model directory; the embedded model by default")
-    parser.add_argument("--genes", type=int, default=500, help="synthetic: genes")
+    parser.add_argument("--genes", type=int, help="synthetic (500), cost (8000): genes")
     parser.add_argument("--samples", type=int, default=32, help="synthetic: samples")
+    parser.add_argument("--trunk-rate", type=float, default=0.0, help="synthetic: the trunk learns along")
     parser.add_argument("--shuffles", type=int, default=4, help="synthetic: times that the samples are shuffled")
     parser.add_argument("--junctions", type=Path, help="tissues: TAIR's junctions, GFF3 with tissue= in column 9")
     parser.add_argument("--folds", type=int, default=5, help="tissues: parts of the genes")
@@ -369,21 +313,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the figures")
     parser.add_argument("--record", action="store_true", help="write the figures into benchmarks/results.json")
     given = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    if given.proof == "tissues" and given.junctions is None:
+        parser.error("tissues wants --junctions FILE")
+    return run_command("conditions", lambda: _prove(given))
+
+
+def _prove(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         directory = given.workdir or Path(temporary)
         if given.proof == "synthetic":
             figures = synthetic(
-                directory, genes=given.genes, samples=given.samples, seed=given.seed, shuffles=given.shuffles,
-                model_dir=given.model,
+                directory, genes=given.genes or 500, samples=given.samples, seed=given.seed, shuffles=given.shuffles,
+                model_dir=given.model, trunk_rate=given.trunk_rate,
             )  # fmt: skip
             text = synthetic_table(figures)
         elif given.proof == "cost":
-            figures = cost(directory, model_dir=given.model, seed=given.seed)
-            text = json.dumps(figures, indent=1)
+            figures = cost(directory, genes=given.genes or 8000, seed=given.seed, model_dir=given.model)
+            text = cost_table(figures)
         else:
-            if given.junctions is None:
-                parser.error("tissues wants --junctions FILE")
             figures, text = tissues(
                 directory, given.junctions, model_dir=given.model, folds=given.folds, seed=given.seed
             )
@@ -393,7 +340,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.json is not None:
         with write_aside(given.json) as aside:
             aside.write_text(json.dumps({given.proof: figures}, indent=1) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ In: sizes and a seed. Out: FASTA, GFF3, a table of TPM, junction counts of each 
 The rules: an exon with the first motif is skipped the more, the higher SKIPPER is; an intron with the second motif
 stays the more, the higher KEEPER is; the third motif and IDLE do nothing. TWIN goes with SKIPPER in all samples and
 does nothing itself; eight other genes vary at random.
-A surprise: retained introns leave no reads of their own in junction counts, only fewer reads of the junction.
+A surprise: retained introns leave no reads of their own in junction counts, only fewer reads of the junction. No intron
+has a stop in frame: one that holds a stop cannot be kept on a path of the lattice, which writes whole proteins alone.
 """
 
 from __future__ import annotations
@@ -63,25 +64,42 @@ def _bases(rng: np.random.Generator, length: int, frequencies: Sequence[float]) 
     return "".join(rng.choice(list("ACGT"), length, p=frequencies))
 
 
-def _codons(rng: np.random.Generator, number: int) -> str:
-    """Codons without stops, the last of which ends in AG and the first of which begins with G, as exons do."""
+def _open(rng: np.random.Generator, number: int, positions: Sequence[Sequence[float]]) -> list[str]:
+    """Codons without stops."""
     drawn: list[str] = []
     while len(drawn) < number:
-        codon = "".join(rng.choice(list("ACGT"), p=position) for position in _CODON)
+        codon = "".join(rng.choice(list("ACGT"), p=position) for position in positions)
         if codon not in _STOPS:
             drawn.append(codon)
+    return drawn
+
+
+def _codons(rng: np.random.Generator, number: int) -> str:
+    """The last codon ends in AG and the first one begins with G, as exons do."""
+    drawn = _open(rng, number, _CODON)
     drawn[0], drawn[-1] = "G" + drawn[0][1:], ("C" if drawn[-1][0] == "T" else drawn[-1][0]) + "AG"
     return "".join(drawn)
 
 
 def _intron(rng: np.random.Generator) -> str:
-    inner = _bases(rng, int(rng.integers(60, 160)), _INTRON)
-    return "GTAAGT" + inner + "TGCTAAC" + _bases(rng, 12, (0.15, 0.1, 0.05, 0.7)) + "TTTTGCAG"
+    inner, pyrimidines = (
+        "".join(_open(rng, number, [frequencies] * 3))
+        for number, frequencies in ((int(rng.integers(20, 54)), _INTRON), (4, (0.15, 0.1, 0.05, 0.7)))
+    )
+    return "GTAAGT" + inner + "CTTGCTAAC" + pyrimidines + "TTTTTGCAG"
+
+
+def has_stop(text: str) -> bool:
+    """In the frame of its first base."""
+    return any(text[i : i + 3] in _STOPS for i in range(0, len(text), 3))
 
 
 def _planted(rng: np.random.Generator, text: str, motif: str, low: int, high: int) -> str:
-    at = int(rng.integers(low, high - len(motif) + 1))
-    return text[:at] + motif + text[at + len(motif) :]
+    while True:
+        at = int(rng.integers(low, high - len(motif) + 1))
+        planted = text[:at] + motif + text[at + len(motif) :]
+        if not has_stop(planted):
+            return planted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,15 +61,18 @@ def tool(name: str) -> Path:
     return path
 
 
+def call(*command: str | Path) -> None:
+    """Run a tool; TransgenicError where it fails."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode:
+        raise TransgenicError(f"{Path(command[0]).name} ended with code {done.returncode}: {done.stderr[-800:]}")
+
+
 def prepare(genome: Genome, windows: str, cache: Path) -> Path:
     """Directory of gene shards with these windows; made by tg-prep on every call, since it takes seconds."""
     outdir = cache / "shards" / f"{genome.sample}.{windows}"
-    command = [
-        str(tool("tg-prep")), "genes", "--fasta", str(genome.fasta), "--annotation", str(genome.annotation),
-        "--sample", genome.sample, "--split", genome.split, *WINDOW_FLAGS[windows], *genome.flags,
-        "--outdir", str(outdir), "--quiet",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise TransgenicError(f"tg-prep ended with code {done.returncode}: {done.stderr[-500:]}")
+    call(
+        tool("tg-prep"), "genes", "--fasta", genome.fasta, "--annotation", genome.annotation, "--sample", genome.sample,
+        "--split", genome.split, *WINDOW_FLAGS[windows], *genome.flags, "--outdir", outdir, "--quiet",
+    )  # fmt: skip
     return outdir

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.conditions import auc
-from benchmarks.conditions_synthetic import IDLE_MOTIF, SKIP_MOTIF, SKIPPER, STAY_MOTIF, TWIN, build
+from benchmarks.conditions import auc, log_odds
+from benchmarks.conditions_synthetic import IDLE_MOTIF, SKIP_MOTIF, SKIPPER, STAY_MOTIF, TWIN, Event, build, has_stop
 from benchmarks.conditions_tissues import _halved, _loss
 from transgenic_tools.genome.checks import check_transcript
+from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.fasta import Fasta
@@ -22,6 +23,16 @@ from transgenic_tools.train.usage import GeneJunctions
 def test_auc_counts_pairs() -> None:
     assert auc([2.0, 3.0], [1.0, 2.5]) == pytest.approx(3 / 4)
     assert auc([1.0], [1.0]) == 0.5
+
+
+def test_log_odds_do_not_lose_what_is_rare() -> None:
+    usage = {(100, 199): 1.0, (300, 399): 1.0 - 3e-11, (100, 399): 3e-11}
+    exon = Event(gene="g", is_exon=True, interval=Interval(200, 300), motif=None)
+    assert log_odds(usage, {}, exon, exon.interval) == pytest.approx(-np.log(3e-11))
+    intron = Event(gene="g", is_exon=False, interval=Interval(300, 400), motif=None)
+    stretches = {(199, 500): 0.2, (150, 320): 0.4, (290, 400): 0.05}
+    assert log_odds({(300, 399): 0.75}, stretches, intron, intron.interval) == pytest.approx(np.log(3.0))
+    assert log_odds({}, stretches, intron, intron.interval) < -20.0
 
 
 def test_the_synthetic_genome_obeys_its_rules(tmp_path: Path) -> None:
@@ -50,6 +61,9 @@ def test_the_synthetic_genome_obeys_its_rules(tmp_path: Path) -> None:
             text = fasta.fetch("synthetic1", event.interval.start, event.interval.end)
             if event.motif:
                 assert motifs[event.motif] in text or motifs[event.motif] in reverse_complement(text)
+            if not event.is_exon:  # it can be kept: whole codons without a stop
+                assert len(text) % 3 == 0
+                assert not has_stop(text if text.startswith("GTAAGT") else reverse_complement(text))
             if event.is_exon and event.interval.end in starts:
                 _, end = starts[event.interval.end]
                 over = [place for place in reads if place[0] < event.interval.start and place[1] == end]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.lattice.test_graph import random_graph
 from transgenic_tools.lattice.condition import BINS, MOST_SHIFT, N_SIDES, ConditionLayer, kmer_codes
-from transgenic_tools.lattice.usage import differences, intron_usage
+from transgenic_tools.lattice.usage import differences, intron_usage, stretch_usage
 from transgenic_tools.lattice.window import WindowInput
 
 M, R, K, C, KMER = 2, 3, 4, 5, 2
@@ -72,27 +72,28 @@ def test_kmers_with_unknown_bases_or_past_the_end_are_none() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_usage_of_introns_is_that_of_all_paths(seed: int) -> None:
+def test_usage_of_introns_and_exons_is_that_of_all_paths(seed: int) -> None:
     graph = random_graph(seed)
     if graph is None:
         pytest.skip("no path")
-    expected: dict[tuple[int, int], float] = {}
-    stack: list[tuple[int, float, list[tuple[int, int]]]] = [(0, 0.0, [])]
+    expected: dict[bool, dict[tuple[int, int], float]] = {True: {}, False: {}}
+    stack: list[tuple[int, float, list[tuple[bool, tuple[int, int]]]]] = [(0, 0.0, [])]
     total = np.exp(graph.beta[0])
     while stack:
-        state, score, introns = stack.pop()
+        state, score, parts = stack.pop()
         if state == graph.n_states - 1:
-            for intron in introns:
-                expected[intron] = expected.get(intron, 0.0) + float(np.exp(score) / total)
+            for is_intron, part in parts:
+                expected[is_intron][part] = expected[is_intron].get(part, 0.0) + float(np.exp(score) / total)
             continue
         for edge in range(graph.first[state], graph.first[state + 1]):
             to = int(graph.target[edge])
             from_donor = graph.kind[state] == 2 or 5 <= graph.kind[state] <= 9 or graph.kind[state] == 17
-            more = [(int(graph.position[state]), int(graph.position[to]))] if from_donor else []
-            stack.append((to, score + float(graph.score[edge]), introns + more))
-    usage = intron_usage(graph)
-    assert set(usage) == set(expected)
-    assert all(usage[intron] == pytest.approx(expected[intron], abs=1e-9) for intron in usage)
+            inside = state > 0 and to < graph.n_states - 1
+            more = [(from_donor, (int(graph.position[state]), int(graph.position[to])))] if inside else []
+            stack.append((to, score + float(graph.score[edge]), parts + more))
+    for is_intron, usage in ((True, intron_usage(graph)), (False, stretch_usage(graph))):
+        assert set(usage) == set(expected[is_intron])
+        assert all(usage[part] == pytest.approx(expected[is_intron][part], abs=1e-9) for part in usage)
 
 
 def test_events_are_told_by_what_changes_against_an_intron() -> None:

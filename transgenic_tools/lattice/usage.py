@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transgenic_tools.lattice.grammar import IS_DONOR
+from transgenic_tools.lattice.grammar import IS_DONOR, Kind
 from transgenic_tools.lattice.graph import Graph, edge_shares
 
 #: Introns of a window, as first and last base, with their shares.
@@ -44,16 +44,27 @@ class Difference:
         return self.usage - self.against
 
 
-def intron_usage(graph: Graph, *, least: float = 0.0) -> dict[tuple[int, int], float]:
-    """Share of each intron over all paths of a graph, where it is `least` at least."""
+def _usage(graph: Graph, *, introns: bool) -> dict[tuple[int, int], float]:
     shares = edge_shares(graph.first, graph.target, graph.score, graph.beta)
     source = np.repeat(np.arange(graph.n_states), np.diff(graph.first))
-    introns = np.flatnonzero(IS_DONOR[graph.kind[source]] & (shares > 0.0))
+    begins, ends = graph.kind[source], graph.kind[graph.target]
+    wanted = IS_DONOR[begins] if introns else ~IS_DONOR[begins] & (begins != Kind.BEGIN) & (ends != Kind.END)
+    edges = np.flatnonzero(wanted & (shares > 0.0))
     usage: dict[tuple[int, int], float] = {}
-    donors, acceptors = graph.position[source[introns]], graph.position[graph.target[introns]]
-    for donor, acceptor, share in zip(donors.tolist(), acceptors.tolist(), shares[introns].tolist(), strict=True):
-        usage[donor, acceptor] = usage.get((donor, acceptor), 0.0) + share
-    return {intron: share for intron, share in usage.items() if share >= least}
+    first, last = graph.position[source[edges]], graph.position[graph.target[edges]]
+    for start, end, share in zip(first.tolist(), last.tolist(), shares[edges].tolist(), strict=True):
+        usage[start, end] = usage.get((start, end), 0.0) + share
+    return usage
+
+
+def intron_usage(graph: Graph, *, least: float = 0.0) -> dict[tuple[int, int], float]:
+    """Share of each intron over all paths of a graph, where it is `least` at least."""
+    return {intron: share for intron, share in _usage(graph, introns=True).items() if share >= least}
+
+
+def stretch_usage(graph: Graph) -> dict[tuple[int, int], float]:
+    """Share of each stretch of exon between two sites, by their positions; START and STOP cut an exon in two."""
+    return _usage(graph, introns=False)
 
 
 def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
