@@ -202,7 +202,8 @@ ELSEWHERE = {"--nproc_per_node", "--keep-genes"}
 UNSET = {
     "annotate": {
         "--into", "--index", "--rejects", "--fasta", "--prediction", "--split", "--shards", "--calibration", "--outdir",
-        "--condition-scale", "--usage", "--jitter", "--max-length", "--min-score", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
+        "--condition-scale", "--usage",
+        "--jitter", "--max-length", "--min-score", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
         "--min-intron", "--max-intron",
     },
     "generate": {"--min-intron", "--max-intron"},
