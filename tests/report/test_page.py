@@ -23,6 +23,7 @@ from transgenic_tools.io.junctions import EvidenceRow, InputInfo, write_evidence
 from transgenic_tools.provenance import Provenance
 from transgenic_tools.report.charts import nice_top
 from transgenic_tools.report.config import Config, Source, parse_source
+from transgenic_tools.report.distance import placed
 from transgenic_tools.report.evidence import Conditions, with_arcs
 from transgenic_tools.report.evidence import with_reads as with_reads_of
 from transgenic_tools.report.loci import Status, build_loci, sites_of
@@ -82,6 +83,11 @@ def test_a_distance_from_home_is_shown_with_its_interval(tmp_path: Path) -> None
     )
     assert len([part for part in chart.iter() if part.tag.endswith("circle")]) == 2
     assert 'id="distance"' not in pages["none"]
+
+
+@pytest.mark.parametrize("told", [None, 1, "x", [], {}, {"interval": [0.1]}, {"interval": ["a", "b"]}, {"interval": 3}])
+def test_a_header_by_hand_has_no_distance(told: object) -> None:
+    assert placed("s", {"parameters": {"distance": told}}, {}) is None
 
 
 def section(page: str) -> str:

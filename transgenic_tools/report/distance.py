@@ -46,13 +46,16 @@ def _percent(share: float) -> str:
 
 def placed(name: str, provenance: Mapping[str, Any], evaluation: Mapping[str, Any]) -> Placed | None:
     """The genome of an annotation; None where its model knows no distance."""
-    told = (provenance.get("parameters") or {}).get("distance")
-    if not isinstance(told, Mapping) or "expected_accuracy" not in told:
+    told: Any = (provenance.get("parameters") or {}).get("distance")
+    try:
+        low, high = map(float, told["interval"])
+        distance, expected = float(told["distance"]), float(told["expected_accuracy"])
+        far = bool(told["far"])
+    except (TypeError, KeyError, ValueError):  # of another tool, or written by hand
         return None
-    low, high = told["interval"]
     return Placed(
-        name=name, distance=told["distance"], expected=told["expected_accuracy"], low=low, high=high,
-        far=bool(told["far"]), measured=evaluation.get("gene_exact"),
+        name=name, distance=distance, expected=expected, low=low, high=high, far=far,
+        measured=evaluation.get("gene_exact"),
     )  # fmt: skip
 
 
