@@ -1,7 +1,7 @@
 """Everything that is handed out, from a clean tree: `make release`, or python -m release.build [--out DIR].
 
-In: a checkout without changes. Out: dist/ with sdist, wheel, conda/meta.yaml, the context of the images, the
-documentation, SHA256SUMS.
+In: a checkout without changes. Out: dist/ with sdist, wheel, conda/meta.yaml and recipe.yaml, the context of the
+images, the documentation, SHA256SUMS.
 A surprise: nothing is asked of a network where uv's cache has the build backend; times in archives are those of the
 commit, so the same commit gives the same archives.
 """
@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from release.recipe import recipe
+from release.recipe import newer_recipe, recipe
 from release.version import ROOT, disagreeing, version
 from transgenic_tools.provenance import file_sha256
 
@@ -106,9 +106,11 @@ def build(out: Path) -> list[Path]:
     sdist, wheel = _build(out, when)
     meta = out / "conda" / "meta.yaml"
     meta.write_text(recipe(ROOT / "pyproject.toml", sdist, now))
+    newer = out / "conda" / "recipe.yaml"
+    newer.write_text(newer_recipe(meta.read_text()))
     stem = f"transgenic-tools-{now}"
     context = ((f"{stem}/{name}", ROOT / name) for name in context_files())
-    made = [sdist, wheel, meta, _pack(out / f"{stem}-image-context.tar.gz", context, when)]
+    made = [sdist, wheel, meta, newer, _pack(out / f"{stem}-image-context.tar.gz", context, when)]
     if (ROOT / "mkdocs.yml").exists():
         made.append(_documentation(out / f"{stem}-docs.tar.gz", when))
     (out / ".gitignore").unlink(missing_ok=True)  # uv's

@@ -1,4 +1,4 @@
-"""The conda recipe: meta.yaml for conda-build, made from pyproject.toml and the digest of the sdist.
+"""The conda recipe: meta.yaml for conda-build, recipe.yaml for rattler-build, from pyproject.toml and the sdist.
 
 In: the project's table, the sdist. Out: text.
 A surprise: names differ on conda-forge and bioconda (torch is pytorch there); a dependency without a known name is an
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+
+import yaml
 
 from transgenic_tools.provenance import file_sha256
 
@@ -96,3 +98,37 @@ def recipe(pyproject: Path, sdist: Path, version: str) -> str:
         commands=_listed([f"{name} --version" for name in scripts]), summary=project["description"],
         license=project["license"],
     )  # fmt: skip
+
+
+def newer_recipe(meta: str) -> str:
+    """recipe.yaml: what meta.yaml says, as rattler-build reads it."""
+    older = yaml.safe_load(meta.replace("{{ PYTHON }}", "${{ PYTHON }}"))
+    build, about = older["build"], older["about"]
+    newer = {
+        "package": older["package"],
+        "source": {"path": older["source"]["url"], "sha256": older["source"]["sha256"]},
+        "build": {
+            "noarch": build["noarch"],
+            "number": build["number"],
+            "script": build["script"],
+            "python": {"entry_points": build["entry_points"]},
+        },
+        "requirements": {
+            "host": older["requirements"]["host"],
+            "run": older["requirements"]["run"],
+            "run_constraints": older["requirements"]["run_constrained"],
+        },
+        "tests": [
+            {"python": {"imports": older["test"]["imports"], "pip_check": False}},
+            {"script": older["test"]["commands"]},
+        ],
+        "about": {
+            "homepage": about["home"],
+            "summary": about["summary"],
+            "license": about["license"],
+            "license_file": about["license_file"],
+        },
+    }
+    return "# Made by `make release`: rattler-build build -c conda-forge -c bioconda\n" + yaml.safe_dump(
+        newer, sort_keys=False, width=200
+    )

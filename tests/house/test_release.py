@@ -1,7 +1,8 @@
 """`make release` from a fresh clone: each artefact is there, says one version, and does what it is for.
 
-conda-build is on no package index of Python, so the recipe is never built here: its text is read as conda-build would
-(Jinja out, YAML, the fields that conda-forge's linter asks for), and its build script is run on the sdist.
+conda-build is on no package index of Python, so meta.yaml is read as conda-build would (Jinja out, YAML, the fields
+that conda-forge's linter asks for), and its build script is run on the sdist. rattler-build is on PyPI: it builds
+recipe.yaml, which says the same, and runs its tests, from a channel whose packages are the checkout's environment's.
 The wheel's own smoke test is test_wheel.py. A surprise: the clone holds what is committed, not what is being edited.
 """
 
@@ -9,11 +10,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import tomllib
+import warnings
 import zipfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +69,7 @@ def test_checksums_are_those_of_all_files(dist: Path) -> None:
     files = {str(path.relative_to(dist)) for path in dist.rglob("*") if path.is_file()} - {"SHA256SUMS"}
     assert {name for _, name in lines} == files
     assert [name for digest, name in lines if file_sha256(dist / name) != digest] == []
-    kinds = ("transgenic_tools-*.tar.gz", "*.whl", "conda/meta.yaml", "*-image-context.tar.gz")
+    kinds = ("transgenic_tools-*.tar.gz", "*.whl", "conda/meta.yaml", "conda/recipe.yaml", "*-image-context.tar.gz")
     assert all(list(dist.glob(kind)) for kind in kinds)
     assert (ROOT / "mkdocs.yml").exists() == bool(list(dist.glob("*-docs.tar.gz")))
 
@@ -131,6 +135,79 @@ def test_the_recipes_build_script_and_tests_run_on_the_sdist(dist: Path, tmp_pat
     for command in meta["test"]["commands"]:
         tool, flag = command.split()
         assert must(python.parent / tool, flag, cwd=tmp_path, env=env).strip().endswith(__version__)
+
+
+def lent_channel(folder: Path, needed: list[str]) -> Path:
+    """A conda channel: the interpreter, pip and setuptools as they are, and of all else a name and a version.
+
+    The packages behind those names are seen where `pytorch` is installed: when tests run, not when the wheel is made.
+    """
+    rattler = pytest.importorskip("rattler_build")
+    channel, platform = folder / "channel", "linux-64"
+    [site] = [Path(path) for path in sys.path if path.endswith("site-packages")][:1]
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for name in (platform, "noarch"):
+        (channel / name).mkdir(parents=True)
+
+    def package(name: str, release: str, files: Path, *depends: str) -> None:
+        rattler.assemble_package(
+            name, release, platform, "0", channel / platform, files_dir=files, depends=depends, compression_level=1,
+            detect_prefix=False,
+        )  # fmt: skip
+
+    def packages_of(name: str) -> Path:
+        target = folder / name / "lib" / f"python{python}" / "site-packages"
+        target.mkdir(parents=True)
+        return target
+
+    interpreter = Path(sys.executable).resolve()
+    (packages_of("python") / "README.txt").write_text("lent")
+    (folder / "python" / "bin").mkdir()
+    (folder / "python" / "pyvenv.cfg").write_text(f"home = {interpreter.parent}\n")
+    for name in ("python", "python3", f"python{python}"):
+        (folder / "python" / "bin" / name).symlink_to(interpreter)
+    package("python", ".".join(map(str, sys.version_info[:3])), folder / "python")
+    for name, pattern in (("pip", "pip*"), ("setuptools", "*setuptools*"), ("setuptools", "*distutils*")):
+        target = folder / name / "lib" / f"python{python}" / "site-packages"
+        target.mkdir(parents=True, exist_ok=True)
+        for path in site.glob(pattern):
+            shutil.copytree(path, target / path.name) if path.is_dir() else shutil.copy(path, target)
+    for name in ("pip", "setuptools"):
+        package(name, metadata.version(name), folder / name, "python")
+    theirs = {conda: ours for ours, conda in NAMES.items()}
+    for name in (one.split()[0] for one in needed):
+        target = packages_of(name)
+        (target / f"{name}.txt").write_text("lent")
+        if name == "pytorch":
+            (target / "lent.pth").write_text(f"{site}\n")
+        package(name, metadata.version(theirs.get(name, name)), folder / name)
+    return channel
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the channel is made for Linux")
+def test_rattler_build_makes_the_package_from_the_sdist(dist: Path, tmp_path: Path) -> None:
+    """Built, installed into an environment of its own and tested there; a test that fails is an error."""
+    rattler = pytest.importorskip("rattler_build")
+    text = (dist / "conda" / "recipe.yaml").read_text()
+    needed = yaml.safe_load(text)["requirements"]["run"][1:]
+    channel = lent_channel(tmp_path / "lent", needed)
+
+    def build(recipe: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            rattler.build_recipes([recipe], channel=[], output_dir=channel, no_build_id=True)
+
+    build(dist / "conda" / "recipe.yaml")
+    [built] = (channel / "noarch").glob(f"transgenic-tools-{__version__}-*.conda")
+    assert built.stat().st_size > 10_000_000
+    wrong = dist / "conda" / "wrong.yaml"
+    wrong.write_text(text.replace("tg-prep --version", "tg-prep --nothing"))
+    try:
+        with pytest.raises(Exception, match="Test failed"):
+            build(wrong)
+    finally:
+        wrong.unlink()
 
 
 @pytest.mark.slow
