@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -115,10 +116,13 @@ def test_who_judges(tmp_path: Path, model: TransgenicModel) -> None:
     assert judge_of(replace(config, min_region=0.0), model, default_model_dir(), CPU) is None
     own = tmp_path / "own"
     model.save_pretrained(own)
-    (own / "config.json").write_text((own / "config.json").read_text() + "\n")
-    assert judge_of(config, model, own, CPU) is None  # its plants may be strange to the embedded model of scans
-    named = judge_of(replace(config, scan_model=default_scan_dir()), model, own, CPU)
+    config_of = json.loads((own / "config.json").read_text())
+    del config_of["scan"]
+    (own / "config.json").write_text(json.dumps(config_of))
+    blind, _ = load_network(own)
+    assert judge_of(config, blind, own, CPU) is None  # its plants may be strange to the embedded model
+    named = judge_of(replace(config, scan_model=default_scan_dir()), blind, own, CPU)
     assert named is not None
     assert named.digest == embedded.digest
     with pytest.raises(UsageError, match="cannot scan"):
-        judge_of(replace(config, scan_model=default_model_dir()), model, own, CPU)
+        judge_of(replace(config, scan_model=own), model, own, CPU)

@@ -20,7 +20,7 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import encode
 from transgenic_tools.io.rows import SCANNED, GeneRow
 from transgenic_tools.model.config import StrandEncoderConfig
-from transgenic_tools.model.files import default_model_dir, default_scan_dir, load_network, model_hash
+from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.model.network import Network
 from transgenic_tools.search.loci import REGION, Judge, strand_stretch
 from transgenic_tools.search.reader import Reader
@@ -96,7 +96,7 @@ class RegionJudge:
 
 
 def judge_of(config: Config, network: Network, directory: Path, device: torch.device) -> RegionJudge | None:
-    """Who judges the regions of a run: the model named for it, the one that writes where it can, or the embedded one.
+    """Who judges the regions of a run: the model named for it, or the one that writes where it can.
 
     Args:
         network, directory: The model that writes.
@@ -110,8 +110,6 @@ def judge_of(config: Config, network: Network, directory: Path, device: torch.de
         named, where = load_network(config.scan_model)
     elif network.settings.scan is not None and REGION in network.settings.calibration:
         named, where = network, directory
-    elif model_hash(directory) == model_hash(default_model_dir()):
-        named, where = load_network(default_scan_dir())
     else:
         return None
     return RegionJudge(named.eval().to(device), model_hash(where), least=config.min_region)

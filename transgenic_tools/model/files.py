@@ -34,16 +34,20 @@ if TYPE_CHECKING:
     from transgenic_tools.model.transgenic import TransgenicModel
 
 
+#: The model inside the package.
+EMBEDDED = Path(__file__).resolve().parents[1] / "assets" / "model"
+
+
 def default_model_dir() -> Path:
     """The embedded model: $TRANSGENIC_MODEL, else the one inside the package."""
     named = os.environ.get("TRANSGENIC_MODEL")
-    return Path(named) if named else Path(__file__).resolve().parents[1] / "assets" / "model"
+    return Path(named) if named else EMBEDDED
 
 
 def default_scan_dir() -> Path:
-    """The embedded model of scans: $TRANSGENIC_SCAN_MODEL, else the one inside the package."""
+    """The model of scans: $TRANSGENIC_SCAN_MODEL, else the one inside the package, which scans and writes genes."""
     named = os.environ.get("TRANSGENIC_SCAN_MODEL")
-    return Path(named) if named else Path(__file__).resolve().parents[1] / "assets" / "scan"
+    return Path(named) if named else EMBEDDED
 
 
 def model_dir(path: str | Path | None) -> Path:
