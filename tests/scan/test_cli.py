@@ -117,8 +117,8 @@ def test_loci_by_piece_and_tracks_of_both_strands(
         assert track.chroms() == {"a": 9_000, "ChrC": 800, "b": 2_500, "tiny": 90}
         values = np.array(track.values("a", 0, 9_000))
         known = values[~np.isnan(values)]
-        assert len(known) or name.startswith("sites")  # the untrained network sees none
-        assert ((known >= 0.049) & (known <= 1.0)).all()
+        assert len(known) > 1 or name.startswith("sites")  # the untrained network sees none
+        assert ((known >= 0.049) & (known <= 1.0)).all() or (known.tolist(), name[:5]) == ([0.0], "sites")
         track.close()
     run(Config(fasta=genome, outdir=tmp_path / "p", model=model, tracks=True, part=(0, 2)))
     whole, part = (pyBigWig.open(str(tmp_path / o / "coding.minus.bw")) for o in "op")
@@ -133,7 +133,7 @@ def test_tracks_round_join_and_leave_out(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(ScanTracks.NAMES)
     plus, minus = (pyBigWig.open(str(tmp_path / f"coding.{strand}.bw")) for strand in ("plus", "minus"))
     assert [(a, b, round(v, 2)) for a, b, v in plus.intervals("a")] == [(12, 14, 0.5), (14, 15, 1.0)]
-    assert minus.intervals("a") is None
+    assert minus.intervals("a") == ((0, 1, 0.0),)  # of the file's only sequence, since igv.js wants a value
 
 
 def test_shares_join_to_the_whole(tmp_path: Path, genome: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

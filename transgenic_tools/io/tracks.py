@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,15 @@ class SiteTrack:
                 starts = sorted(values)
                 ends = [start + 1 for start in starts]
                 track.addEntries([seqid] * len(starts), starts, ends=ends, values=[values[s] for s in starts])
+        if not any(self._values.values()):
+            _add_nothing(track, min(lengths, default=None))
         track.close()
+
+
+def _add_nothing(track: Any, seqid: str | None) -> None:
+    """A value of 0 at the first base: igv.js cannot open a bigWig file without any."""
+    if seqid is not None:
+        track.addEntries([seqid], [0], ends=[1], values=[0.0])
 
 
 class ScanTracks:
@@ -75,18 +84,26 @@ class ScanTracks:
 
         asides = [together.enter_context(write_aside(outdir / name)) for name in self.NAMES]
         self._tracks = [pyBigWig.open(str(aside), "w") for aside in asides]
+        self._empty, self._first = [True] * len(self._tracks), next(iter(lengths), None)
+        together.callback(self._close)  # before the files are moved
         for track in self._tracks:
-            together.callback(track.close)  # before the files are moved
             track.addHeader(list(lengths.items()))
+
+    def _close(self) -> None:
+        for track, empty in zip(self._tracks, self._empty, strict=True):
+            if empty:
+                _add_nothing(track, self._first)
+            track.close()
 
     def add(self, seqid: str, offset: int, coding: Singles, sites: Singles) -> None:
         """Probabilities (2, L) of a stretch that begins at `offset`; stretches come from left to right."""
-        for track, values in zip(self._tracks, (*coding, *sites), strict=True):
+        for number, (track, values) in enumerate(zip(self._tracks, (*coding, *sites), strict=True)):
             steps = np.rint(values / self.STEP).astype(np.int64)
             edges = np.concatenate([[0], np.flatnonzero(np.diff(steps)) + 1, [len(steps)]])
             starts, ends = edges[:-1], edges[1:]
             kept = steps[starts] > 0
             if kept.any():
+                self._empty[number] = False
                 track.addEntries(
                     [seqid] * int(kept.sum()),
                     (starts[kept] + offset).tolist(),
