@@ -59,7 +59,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_weights_once(wheel: P
     }
     assert package <= set(names)
     assert sorted(name for name in names if name.endswith(".safetensors")) == [
-        f"transgenic_tools/assets/{model}/model.safetensors" for model in ("model", "scan")
+        "transgenic_tools/assets/model/model.safetensors"
     ]
     assert {path.resolve() for path in ROOT.glob("*/model/model.safetensors")} == {
         ROOT / "transgenic_tools" / "assets" / "model" / "model.safetensors"
