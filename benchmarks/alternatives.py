@@ -35,14 +35,16 @@ from transgenic_tools.lattice.grammar import SITE_OF_KIND
 from transgenic_tools.lattice.graph import Graph, best_path
 from transgenic_tools.lattice.paths import exact_sites, find_path
 from transgenic_tools.lattice.window import WindowInput
+from transgenic_tools.model.alternatives import load_alternatives
 from transgenic_tools.provenance import write_aside
+from transgenic_tools.search.alternatives import FEATURES
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
 
 log = logging.getLogger("benchmarks")
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench"
 #: What tg-generate leaves out by default.
-FLOOR = DecodingConfig().min_confidence
+FLOOR = DecodingConfig().least_confidence
 #: Upper bounds of how much less probable than the window's best path an alternative is, in powers of ten.
 DECADES = (1, 2, 4, 8)
 #: Rows of the table in its order.
@@ -215,7 +217,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         shards=(), model=given.model, outdir=CACHE, device="cpu", decoding=DecodingConfig(min_confidence=0.0)
     )
     reader, directory = load(config)
-    predictor = Predictor(reader, config, model_hash=model_hash(directory))
+    alternatives = load_alternatives(directory, features=FEATURES)
+    predictor = Predictor(reader, config, model_hash=model_hash(directory), alternatives=alternatives)
     lost = trace(rows, reader, predictor)
     genes = len({one.gene for one in lost})
     print(f"{len(rows)} genes of the split {given.split}, {genes} with alternatives\n\n{table(lost)}")

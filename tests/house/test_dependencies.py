@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 #: Where the import's name is not the package's.
-PACKAGE_OF = {"yaml": "pyyaml", "pyBigWig": "pybigwig", "huggingface_hub": "huggingface-hub"}
+PACKAGE_OF = {"yaml": "pyyaml", "pyBigWig": "pybigwig", "huggingface_hub": "huggingface-hub", "sklearn": "scikit-learn"}
 #: Imported by others for us: accelerate's and torch's writers of events.
 UNSEEN = {"tensorboard"}
 #: Names with an underscore or of a `core` that the package takes from others, with what needs them.
@@ -77,7 +77,7 @@ def requirements(*extras: str) -> dict[str, str]:
 
 
 def test_every_import_is_declared() -> None:
-    assert imported() <= set(requirements("reads", "deepspeed", "notebook"))
+    assert imported() <= set(requirements("reads", "deepspeed", "notebook", "fit"))
 
 
 def test_every_dependency_is_imported() -> None:

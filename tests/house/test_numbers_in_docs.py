@@ -12,7 +12,7 @@ import pytest
 
 from transgenic_tools.choices import SHARD_BASES
 from transgenic_tools.io.shards import BASES_PER_GROUP, ROWS_PER_GROUP
-from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.config import MIN_CONFIDENCE, DecodingConfig
 from transgenic_tools.train.calibration import FEWEST
 from transgenic_tools.train.config import Config as TrainConfig
 from transgenic_tools.train.recipe import SCORING_PRIOR
@@ -33,7 +33,7 @@ NUMBERS = (
     ("docs/stages/3_train.md", r"calibration needs ([\d]+) samples", FEWEST),
     ("docs/stages/3_train.md", r"as if ([\d]+) genes spoke", SCORING_PRIOR),
     ("docs/stages/4_generate.md", r"`beam` \(default, (\d+)\)", DecodingConfig.num_beams),
-    ("docs/stages/4_generate.md", r"\*\*([\d.]+)\*\* \(default\)", DecodingConfig.min_confidence),
+    ("docs/stages/4_generate.md", r"\*\*([\d.]+)\*\* \(default\)", MIN_CONFIDENCE),
 )
 
 

@@ -37,5 +37,27 @@ def test_the_best_path_through_an_edge(seed: int) -> None:
         assert graph.score[list(found.edges)].sum() == pytest.approx(max(s for s, path in every if edge in path))
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_other_paths_by_falling_score_each_with_an_edge_of_its_own(seed: int) -> None:
+    graph = random_graph(seed)
+    if graph is None:
+        return
+    paths, within = BestPaths(graph), 6.0
+    every = {path: float(graph.score[list(path)].sum()) for path in all_paths(graph)}
+    known = paths.best()
+    others = list(paths.others([known], within=within))
+    taken, scores = set(known.edges), [score for score, _ in others]
+    assert scores == sorted(scores, reverse=True)
+    for score, path in others:
+        assert score == pytest.approx(every[path.edges])
+        assert set(path.edges) - taken
+        taken |= set(path.edges)
+    # an edge is left out only where no path through it is good enough
+    top = max(every.values())
+    best_through = {edge: max(s for path, s in every.items() if edge in path) for edge in range(graph.n_edges)}
+    assert taken >= {edge for edge, score in best_through.items() if score > top - within + 1e-9}
+    assert all(score >= top - within - 1e-9 for score in scores)
+
+
 def test_most_random_windows_hold_a_transcript() -> None:
     assert sum(random_graph(seed) is not None for seed in range(30)) > 8

@@ -106,7 +106,7 @@ def load(
     decoding: Decoding = DecodingConfig.decoding,
     num_beams: int = DecodingConfig.num_beams,
     max_isoforms: int = DecodingConfig.max_isoforms,
-    min_confidence: float = DecodingConfig.min_confidence,
+    min_confidence: float | None = DecodingConfig.min_confidence,
     min_gene_confidence: float = Config.min_gene_confidence,
     seed: int = DecodingConfig.seed,
 ) -> Model:

@@ -96,7 +96,11 @@ def annotate(
     num_beams: NumBeamsOption = DecodingConfig.num_beams,
     max_isoforms: MaxIsoformsOption = DecodingConfig.max_isoforms,
     min_confidence: Annotated[
-        float, typer.Option(help="Leave out transcripts less probable than this; a gene's best one stays.")
+        float | None,
+        typer.Option(
+            help="Leave out transcripts less probable than this (a gene's best one stays); "
+            "default: as fitted for the model."
+        ),
     ] = DecodingConfig.min_confidence,
     min_gene_confidence: Annotated[
         float, typer.Option(help="Leave out whole genes (--augment: isoforms) whose best is less probable than this.")

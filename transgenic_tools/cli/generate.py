@@ -51,9 +51,10 @@ def generate(
     num_beams: NumBeamsOption = DecodingConfig.num_beams,
     max_isoforms: MaxIsoformsOption = DecodingConfig.max_isoforms,
     min_confidence: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="Leave out transcripts less probable than this (a gene's best one stays, but not with --complete)."
+            help="Leave out transcripts less probable than this (a gene's best one stays, but not with --complete); "
+            "default: as fitted for the model."
         ),
     ] = DecodingConfig.min_confidence,
     temperature: Annotated[

@@ -24,6 +24,7 @@ from transgenic_tools.lattice.condition import Condition
 from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.window import WindowInput
+from transgenic_tools.model.alternatives import AlternativeScoring
 from transgenic_tools.search.confidence import (
     Scores,
     choose,
@@ -31,6 +32,7 @@ from transgenic_tools.search.confidence import (
     found_transcript,
     score,
 )
+from transgenic_tools.search.further import with_ends_of, write_further
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.search import Found, GeneSearch, Searcher, start_search
 from transgenic_tools.search.supported import NO_FRAME, Unused, unused_junctions, write_supported
@@ -76,10 +78,17 @@ class Predictor:
         condition: Condition | None = None,
         judge: RegionJudge | None = None,
         shown: Shown | None = None,
+        alternatives: AlternativeScoring | None = None,
     ) -> None:
-        """`judge` tells which regions hold no gene; None where none are judged. `shown` is what reads show, if any."""
+        """Lay the decoder out.
+
+        Args:
+            judge: Which regions hold no gene; None where none are judged.
+            shown: What reads show, if any.
+            alternatives: How probable alternatives are; None: what the decoder writes and its calibration says.
+        """
         self.reader, self.config, self.model_hash, self.condition = reader, config, model_hash, condition
-        self.judge, self.shown = judge, shown
+        self.judge, self.shown, self.alternatives = judge, shown, alternatives
         self.searcher = Searcher(reader.network.decoder, config.decoding, dtype=reader.dtype)
 
     def predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
@@ -120,6 +129,10 @@ class Predictor:
             paths = find_paths(graph.graph, known) if graph is not None else []
             searches.append(None if graph is None else start_search(row.gene_id, graph, paths))
         self.searcher.run([one for one in searches if one is not None])
+        if self.alternatives is not None and self.config.decoding.is_best_first:
+            for gene, window in zip(searches, windows, strict=True):
+                if gene is not None and gene.sites.support is None:
+                    write_further(gene, window.codes, self.alternatives, self.config.decoding)
         return [self._row(row, gene, known) for row, gene, known in zip(rows, searches, prompts, strict=True)]
 
     def _row(self, row: GeneRow, gene: GeneSearch | None, known: Sequence[Transcript]) -> PredictionRow:
@@ -129,7 +142,7 @@ class Predictor:
         left = {}
         if self.shown is not None and self.config.decoding.decoding != "viterbi":
             left = write_supported(gene, most=self.config.decoding.max_isoforms)
-        written = self._written(row, gene, keep_best=not known)
+        written = self._written(row, gene, known)
         if not written:
             flags.append(NOTHING_NEW)
         filled = self._filled(row, written, tuple(flags))
@@ -174,20 +187,25 @@ class Predictor:
             else tuple(round(one.dna, 4) for one in written if one.dna is not None),
         )
 
-    def _written(self, row: GeneRow, gene: GeneSearch, *, keep_best: bool) -> list[_Written]:
-        """New transcripts, most probable first; `keep_best`: the best one stays whatever its confidence."""
+    def _transcript(self, found: Found, gene: GeneSearch, name: str, known: Sequence[Transcript]) -> Transcript:
+        transcript = found_transcript(found, gene, name)
+        return transcript if self.alternatives is None else with_ends_of(transcript, known)
+
+    def _written(self, row: GeneRow, gene: GeneSearch, known: Sequence[Transcript]) -> list[_Written]:
+        """New transcripts, most probable first; where nothing is known, the best one stays whatever its confidence."""
+        keep_best = not known
         calibration = self.reader.network.settings.calibration
         if self.shown is not None and gene.sites.support is not None:
             calibration = self.shown.calibration
         return [
             _Written(
                 one.found,
-                found_transcript(one.found, gene, f"{row.gene_id}.t{one.ordinal + 1}"),
+                self._transcript(one.found, gene, f"{row.gene_id}.t{one.ordinal + 1}", known),
                 score(one.found, gene, one.probability, calibration),
                 dna_probability(one.found, gene, calibration),
             )
             for one in choose(
-                gene, calibration, min_confidence=self.config.decoding.min_confidence, keep_best=keep_best
+                gene, calibration, min_confidence=self.config.decoding.least_confidence, keep_best=keep_best
             )
         ]
 

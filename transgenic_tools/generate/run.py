@@ -42,10 +42,13 @@ from transgenic_tools.io.shards import (
     write_prediction_shard,
 )
 from transgenic_tools.lattice.condition import Condition
+from transgenic_tools.model.alternatives import FILE as ALTERNATIVES
+from transgenic_tools.model.alternatives import load_alternatives
 from transgenic_tools.model.condition import find_values, load_conditions
 from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
+from transgenic_tools.search.alternatives import FEATURES
 from transgenic_tools.search.reader import Reader
 
 logger = logging.getLogger(__name__)
@@ -117,6 +120,7 @@ def _provenance(
     judge: RegionJudge | None,
     evidence: Mapping[str, str] | None,
     scoring: DistanceScoring | None,
+    alternatives: str | None,
 ) -> Provenance:
     """All that a prediction shard is made from: settings, model, the bytes of the gene shard, and what was not read."""
     left_out = any(bases > limits.longest for bases in read_lengths(shard, split=config.split))
@@ -140,6 +144,10 @@ def _provenance(
     if judge is not None and has_regions(shard):
         parameters |= {"min_region": config.min_region, "scan_model": judge.digest}
     parameters |= asdict(config.decoding)
+    if alternatives is not None:
+        parameters["alternatives"] = alternatives
+    else:
+        parameters["min_confidence"] = config.decoding.least_confidence
     return Provenance("tg-generate", parameters)
 
 
@@ -297,7 +305,11 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
     condition, pair = wanted_conditions(config, model_dir)
     support = _reads_of(pair, config)
     judge = judge_of(config, reader.network, model_dir, device) if any(map(has_regions, shards)) else None
-    predictor = Predictor(reader, config, model_hash=digest, condition=condition, judge=judge, shown=shown)
+    alternatives = load_alternatives(model_dir, features=FEATURES) if config.decoding.is_best_first else None
+    scored_by = None if alternatives is None else file_sha256(model_dir / ALTERNATIVES)[:16]
+    predictor = Predictor(
+        reader, config, model_hash=digest, condition=condition, judge=judge, shown=shown, alternatives=alternatives
+    )
     # Further isoforms, which is what completion writes, tell nothing of a genome.
     scoring = None if config.complete else load_distance_scoring(model_dir)
     look = _FirstLook(scoring)
@@ -309,6 +321,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
         provenance = _provenance(
             config, shard, digest, precision, limits, (condition, pair), judge=judge, evidence=digests,
             scoring=scoring,
+            alternatives=scored_by,
         )  # fmt: skip
         if not config.overwrite and _is_current(target, provenance):
             logger.info("%s is there already", target)

@@ -172,14 +172,24 @@ class Chosen:
 def choose(
     gene: GeneSearch, calibration: Mapping[str, Sequence[float]], *, min_confidence: float, keep_best: bool
 ) -> list[Chosen]:
-    """Transcripts that were not given, most probable first; `keep_best`: the best one stays in any case."""
+    """Transcripts that were not given, most probable first; `keep_best`: the best one stays in any case.
+
+    Those whose probability the scores of alternatives gave are chosen already, and so is what they were held against.
+    """
+    scored = any(found.probability is not None for found in gene.found)
     new = [
-        Chosen(transcript_probability(found, gene, ordinal, calibration), ordinal, found)
+        Chosen(found.probability or transcript_probability(found, gene, ordinal, calibration), ordinal, found)
         for ordinal, found in enumerate(gene.found)
         if not found.prompt
     ]
     new.sort(key=lambda one: -one.probability)
-    return [one for rank, one in enumerate(new) if (keep_best and rank == 0) or one.probability >= min_confidence]
+    return [
+        one
+        for rank, one in enumerate(new)
+        if (keep_best and (rank == 0 or (scored and one.ordinal == 0)))
+        or one.found.probability is not None
+        or one.probability >= min_confidence
+    ]
 
 
 def score(found: Found, gene: GeneSearch, whole: float, calibration: Mapping[str, Sequence[float]]) -> Scores:

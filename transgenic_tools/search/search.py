@@ -63,6 +63,7 @@ class Found:
         more: Probability that the decoder gave to writing it at all (1 for the first).
         prompt: True where it was given, not generated.
         shown: True where it was written for the sake of a junction that reads show (`search.supported`).
+        probability: That it is right, where that was found out otherwise than from its steps (`search.further`).
     """
 
     path: Path
@@ -71,6 +72,7 @@ class Found:
     more: float
     prompt: bool = False
     shown: bool = False
+    probability: float | None = None
 
 
 @dataclass

@@ -9,6 +9,7 @@ then the best one through each junction; to count edges of written transcripts m
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,25 @@ class BestPaths:
     def best(self) -> Path:
         """The path of the highest score of all."""
         return self.through(np.arange(self._graph.first[0], self._graph.first[1]))
+
+    def others(self, known: Iterable[Path], *, within: float) -> Iterator[tuple[float, Path]]:
+        """Scores and paths, best first: each the best one through some edge that no path before it takes.
+
+        Args:
+            known: Paths whose edges count as taken.
+            within: Paths that score this much less than the best of all are not given.
+        """
+        graph = self._graph
+        total = self._before[self._source] + graph.score + self._after[graph.target]
+        taken = np.zeros(len(total), dtype=np.bool_)
+        for path in known:
+            taken[list(path.edges)] = True
+        near = np.flatnonzero(total >= total.max() - within)
+        for edge in near[np.argsort(-total[near], kind="stable")].tolist():
+            if not taken[edge]:
+                path = self.through(np.array([edge]))
+                taken[list(path.edges)] = True
+                yield float(total[edge]), path
 
 
 def _worth(support: Support) -> list[int]:

@@ -103,7 +103,7 @@ def read_set(reader: Reader, name: str, examples: Sequence[Example], *, learned:
     for found in by_gene.values():
         found.sort(key=lambda one: -one[0])
         best.append(found[0])
-        written += [found[0], *(one for one in found[1:] if one[0] >= config.min_confidence)]
+        written += [found[0], *(one for one in found[1:] if one[0] >= config.least_confidence)]
     if not best:
         raise BadInputError(f"{name}: no transcript was written", hint="give shards with genes that the model reads")
     (p, o), (all_p, all_o) = (zip(*pairs, strict=True) for pairs in (best, written))

@@ -36,7 +36,7 @@ from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.calibration import Samples, collect, fit
 from transgenic_tools.train.decoding import crop_transcripts
-from transgenic_tools.train.examples import Example, example_from_row
+from transgenic_tools.train.examples import Example, chosen_rows, example_from_row
 from transgenic_tools.train.metrics import jittered_items
 from transgenic_tools.train.scoring import GoldGraph, descend, known_paths, mean_loss
 from transgenic_tools.train.simulated_evidence import simulate_evidence, thin
@@ -105,15 +105,6 @@ def gold_graphs(reader: Reader, examples: Sequence[Example], *, seed: int) -> li
     return graphs
 
 
-def _chosen(rows: Sequence[GeneRow], wanted: str) -> list[GeneRow]:
-    """Genes of `SPLIT` or, evenly spread, so many: `SPLIT:NUMBER`."""
-    split, _, number = wanted.partition(":")
-    rows = [row for row in rows if row.split == split]
-    if not number or int(number) >= len(rows):
-        return list(rows)
-    return [rows[i] for i in np.linspace(0, len(rows) - 1, int(number)).astype(int).tolist()]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Genes:
     """Genes to fit on.
@@ -169,12 +160,12 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [row for row in read_shard(given.shards) if row.gsf and row.split != "test"]
     counted = [row for row in rows if given.evidence and (given.until is None or row.end <= given.until)]
-    drawn = {row.gene_id: row for wanted in given.split for row in _chosen(rows, wanted)}
+    drawn = {row.gene_id: row for wanted in given.split for row in chosen_rows(rows, wanted)}
     for row in counted:
         drawn.pop(row.gene_id, None)
     evidence = EvidenceOfWindows(EvidenceFile(given.evidence)) if given.evidence else None
     genes = Genes(drawn=tuple(drawn.values()), counted=tuple(counted), evidence=evidence)
-    scoring, figures = fit_evidence(given.model, genes, _chosen(rows, given.calibrate_on))
+    scoring, figures = fit_evidence(given.model, genes, chosen_rows(rows, given.calibrate_on))
     parameters = {
         "model": model_hash(load_network(given.model)[1]),
         "drawn": given.split,

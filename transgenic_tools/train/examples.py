@@ -7,6 +7,7 @@ and nothing upstream of its CDS counts as a negative for splice sites; the same 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -177,3 +178,12 @@ def crop_labels(labels: Labels, crop: Interval) -> Labels:
     """The labels of a part of the window."""
     part = slice(crop.start, crop.end)
     return Labels(labels.sites[:, part], labels.known[:, part], labels.contents[part])
+
+
+def chosen_rows(rows: Sequence[GeneRow], wanted: str) -> list[GeneRow]:
+    """Genes of `SPLIT` or, evenly spread, so many: `SPLIT:NUMBER`."""
+    split, _, number = wanted.partition(":")
+    rows = [row for row in rows if row.split == split]
+    if not number or int(number) >= len(rows):
+        return list(rows)
+    return [rows[i] for i in np.linspace(0, len(rows) - 1, int(number)).astype(int).tolist()]

@@ -84,7 +84,7 @@ def _written(
             if gene is None:
                 yield structures, []
                 continue
-            chosen = choose(gene, calibration, min_confidence=config.min_confidence, keep_best=True)
+            chosen = choose(gene, calibration, min_confidence=config.least_confidence, keep_best=True)
             yield structures, [(found_transcript(one.found, gene, "t").cds, one.probability) for one in chosen]
 
 

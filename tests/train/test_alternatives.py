@@ -1,0 +1,80 @@
+"""The fit of alternatives: what is counted as right, the budget, and the command from shards to a file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.generate.conftest import shard_dir  # noqa: F401
+from transgenic_tools.errors import UsageError
+from transgenic_tools.io.shards import read_shard, write_gene_shards
+from transgenic_tools.model.alternatives import FILE, load_alternatives
+from transgenic_tools.provenance import Provenance
+from transgenic_tools.search.alternatives import FEATURES
+from transgenic_tools.train import alternatives
+from transgenic_tools.train.alternatives import BUDGET, SURE, Sample, fit, grow, set_thresholds
+
+
+def drawn(n: int, seed: int) -> list[Sample]:
+    """Candidates that are right where one number is high, further ones where another is, too."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for index in range(n):
+        features = rng.normal(size=len(FEATURES))
+        right = bool(rng.random() < (0.6 if features[0] > 1.0 else 0.02))
+        samples.append(
+            Sample(
+                gene=f"g{index // 10}", features=features, right=right, further=right and features[1] > 0,
+                known=index % 2 == 1, same_cds=index % 5 == 0,
+            )
+        )  # fmt: skip
+    return samples
+
+
+def test_the_budget_is_used_and_kept() -> None:
+    rng = np.random.default_rng(1)
+    right, further = rng.random(1_000) ** 4, rng.random(1_000) ** 4
+    least = set_thresholds(right, further, 500)
+    written = (right >= SURE) | (further >= least)
+    assert BUDGET * 500 - 2 <= max(written.sum(), (right >= SURE).sum()) <= max(BUDGET * 500 + 2, (right >= SURE).sum())
+    few = right * 0.9 * SURE
+    assert abs(int((further >= set_thresholds(few, further, 500)).sum()) - int(BUDGET * 500)) <= 1
+    assert set_thresholds(np.ones(100), further[:100], 10) == 1.0  # the sure ones are more than the budget
+
+
+def test_trees_find_what_is_right_on_genes_that_they_have_not_seen() -> None:
+    scoring, figures = fit(drawn(4_000, 1), drawn(2_000, 2), 800)
+    assert figures["written"]["right"] > 0.25
+    assert abs(figures["written"]["number"] - 800 * BUDGET) <= 2  # the sure ones are fewer
+    likely, unlikely = np.zeros((1, len(FEATURES))), np.zeros((1, len(FEATURES)))
+    likely[0, 0] = 1.5
+    assert scoring.right.probability(likely)[0] > 0.4 > 0.1 > scoring.right.probability(unlikely)[0]
+
+
+def test_candidates_that_are_all_wrong_teach_nothing() -> None:
+    with pytest.raises(UsageError, match="nothing to learn"):
+        grow(np.zeros((10, len(FEATURES))), np.zeros(10, dtype=bool))
+
+
+def test_the_command_from_shards_to_a_file(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    several = [row for row in read_shard(request.getfixturevalue("shard_dir")) if row.n_transcripts > 1]
+    genes = sorted(several, key=lambda row: (row.bases, row.gene_id))[:12]
+    split = [replace(row, split="train" if i % 3 else "validation") for i, row in enumerate(genes)]
+    shards = write_gene_shards(split, tmp_path / "shards", provenance=Provenance("test"))
+    flags = ["--shards", *map(str, shards), "--split", "train", "--out", str(tmp_path / FILE)]
+    monkeypatch.setattr(sys, "argv", ["alternatives", *flags])
+    alternatives.main()
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["genes"] == 4
+    assert figures["learned"] > figures["held_out"] > 0
+    assert load_alternatives(tmp_path, features=FEATURES) is not None

@@ -1,0 +1,254 @@
+"""Fit how probable alternatives are for a model: boosted trees over what candidates look like.
+
+In: a model directory and gene shards with known transcripts. Out: `alternatives.json`, which belongs into the model
+directory; and, on the held-out genes, what it wins.
+Usage: python -m transgenic_tools.train.alternatives MODEL --shards DIR --out MODEL/alternatives.json
+A surprise: trees are grown on genes that the network has learned, whose isoforms it half knows; there are not enough
+others. Thresholds are set on genes that it has not. Every gene is seen twice: as generation meets it, and with its
+main isoform known, as `--complete` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from transgenic_tools.errors import UsageError
+from transgenic_tools.genome.gene import Transcript
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.io.shards import read_shard
+from transgenic_tools.lattice.paths import exact_sites, find_path
+from transgenic_tools.lattice.window import WindowInput
+from transgenic_tools.model.alternatives import AlternativeScoring, Trees, write_alternatives
+from transgenic_tools.model.files import load_network, model_hash
+from transgenic_tools.provenance import Provenance
+from transgenic_tools.search.alternatives import FEATURES, Candidate, find_candidates
+from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.reader import Reader
+from transgenic_tools.search.search import GeneSearch, Searcher, start_search
+from transgenic_tools.train.examples import chosen_rows
+
+logger = logging.getLogger(__name__)
+Floats = npt.NDArray[np.float64]
+#: Genes that are read and searched together.
+GENES = 64
+#: CDS beyond the first that may be written for every gene, and the confidence from which one is written anyway: it
+#: may be right where the first is wrong.
+BUDGET, SURE = 0.24, 0.35
+#: Added isoforms are worth it from about half the F1 of what they are added to.
+ADDED = 0.45
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One candidate of one gene, and whether it is right.
+
+    Attributes:
+        right: It is an isoform of the gene: by its CDS, or where that is the first's by its introns.
+        further: It is right and not the gene's main isoform.
+        same_cds: Its CDS is the first transcript's.
+    """
+
+    gene: str
+    features: Floats
+    right: bool
+    further: bool
+    known: bool
+    same_cds: bool
+
+
+def _main_of(transcripts: Sequence[Transcript]) -> Transcript:
+    """The longest CDS, then the longest exons, then the first."""
+    return max(transcripts, key=lambda t: (t.cds_length, sum(map(len, t.exons))))
+
+
+def _judged(gene: GeneSearch, candidates: Iterable[Candidate], isoforms: Sequence[Transcript]) -> Iterator[Sample]:
+    cds, main = {t.cds for t in isoforms}, _main_of(isoforms)
+    whole = {(t.cds, t.introns) for t in isoforms}
+    same, known = FEATURES.index("same_cds"), FEATURES.index("known")
+    for candidate in candidates:
+        transcript, like_first = candidate.transcript, bool(candidate.features[same])
+        right = (transcript.cds, transcript.introns) in whole if like_first else transcript.cds in cds
+        yield Sample(
+            gene=gene.key, features=candidate.features, right=right,
+            further=right and (like_first or transcript.cds != main.cds),
+            known=bool(candidate.features[known]), same_cds=like_first,
+        )  # fmt: skip
+
+
+def _with_prompt(gene: GeneSearch, main: Transcript) -> GeneSearch | None:
+    """The same search where it has written the main isoform first of itself: as if that had been known."""
+    path = find_path(gene.sites.graph, main)
+    if path is None or path.core(gene.sites.graph) != gene.found[0].path.core(gene.sites.graph):
+        return None
+    return replace(gene, found=[replace(gene.found[0], prompt=True), *gene.found[1:]])
+
+
+def collect(rows: Sequence[GeneRow], reader: Reader, config: DecodingConfig) -> Iterator[Sample]:
+    """Candidates of some genes, as they are predicted and with their main isoform known."""
+    searcher = Searcher(reader.network.decoder, config, dtype=reader.dtype)
+    for begin in range(0, len(rows), GENES):
+        part = rows[begin : begin + GENES]
+        isoforms = [[t for t in row.read_transcripts() if t.cds] for row in part]
+        windows = [WindowInput.of(row.sequence) for row in part]
+        scored = list(reader.score_windows(windows))
+
+        def search(wanted: Sequence[int], prompts: Mapping[int, Transcript]) -> dict[int, GeneSearch]:
+            genes = {}
+            for i in wanted:
+                forced = exact_sites([prompts[i]]) if i in prompts else ()
+                graph, _ = reader.graph_of(windows[i], scored[i], 0, forced=forced, floor=config.floor)  # noqa: B023
+                path = find_path(graph.graph, prompts[i]) if graph is not None and i in prompts else None
+                if graph is not None and (i not in prompts or path is not None):
+                    genes[i] = start_search(part[i].gene_id, graph, [path] if path is not None else ())  # noqa: B023
+            searcher.run(list(genes.values()))
+            return genes
+
+        some = [i for i in range(len(part)) if isoforms[i]]
+        plain = search(some, {})
+        mains = {i: _main_of(isoforms[i]) for i in some}
+        prompted = {i: known for i, gene in plain.items() if (known := _with_prompt(gene, mains[i])) is not None}
+        again = [i for i in some if i not in prompted]
+        prompted |= search(again, {i: mains[i] for i in again})
+        for genes in (plain, prompted):
+            for i, gene in genes.items():
+                yield from _judged(gene, find_candidates(gene, windows[i].codes), isoforms[i])
+        logger.info("%d of %d genes", begin + len(part), len(rows))
+
+
+def grow(features: Floats, outcomes: npt.NDArray[np.bool_], *, seed: int = 1) -> Trees:
+    """Boosted trees of four leaves.
+
+    Raises:
+        UsageError: scikit-learn is not installed, or the candidates are all right or all wrong.
+    """
+    if outcomes.all() or not outcomes.any():
+        raise UsageError(
+            f"{len(outcomes)} candidates, of which {int(outcomes.sum())} are right: there is nothing to learn",
+            hint="take more genes, with several isoforms",
+        )
+    try:
+        from sklearn.ensemble import GradientBoostingClassifier
+    except ImportError as error:
+        raise UsageError("scikit-learn is not installed", hint="pip install 'transgenic-tools[fit]'") from error
+    machine = GradientBoostingClassifier(
+        n_estimators=200, learning_rate=0.05, max_leaf_nodes=4, min_samples_leaf=40, subsample=0.5, max_features=0.3,
+        random_state=seed,
+    ).fit(features.astype(np.float32), outcomes)  # fmt: skip
+    share = float(outcomes.mean())
+    trees = [each.tree_ for each in machine.estimators_[:, 0]]
+    most = max(tree.node_count for tree in trees)
+
+    def filled(name: str, empty: float) -> Floats:
+        return np.array([np.append(getattr(t, name).ravel(), [empty] * (most - t.node_count)) for t in trees])
+
+    feature = filled("feature", -1).astype(np.int64)
+    inner, itself = feature >= 0, np.arange(most)[None]
+    value = np.where(inner, 0.0, filled("value", 0.0) * machine.learning_rate)
+    return Trees(
+        bias=round(float(np.log(share / (1.0 - share))), 6),
+        feature=np.where(inner, feature, -1),
+        threshold=np.where(inner, filled("threshold", 0.0), 0.0),
+        left=np.where(inner, filled("children_left", 0), itself).astype(np.int64),
+        right=np.where(inner, filled("children_right", 0), itself).astype(np.int64),
+        value=value.astype(np.float64).round(6),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """Samples as arrays, and (N,) what each is."""
+
+    features: Floats
+    right: npt.NDArray[np.bool_]
+    further: npt.NDArray[np.bool_]
+    known: npt.NDArray[np.bool_]
+    same_cds: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> _Table:
+        def flags(name: str) -> npt.NDArray[np.bool_]:
+            return np.array([getattr(sample, name) for sample in samples], dtype=bool)
+
+        return cls(
+            features=np.array([sample.features for sample in samples]).reshape(-1, len(FEATURES)),
+            **{name: flags(name) for name in ("right", "further", "known", "same_cds")},
+        )
+
+
+def set_thresholds(right: Floats, further: Floats, n_genes: int) -> float:
+    """The `further` from which candidates are written, so that with the sure ones the budget is used.
+
+    Args:
+        right, further: Of held-out candidates that have a CDS of their own.
+    """
+    room = int(BUDGET * n_genes) - int((right >= SURE).sum())
+    left = np.sort(further[right < SURE])[::-1]
+    return round(float(left[min(max(room, 0), len(left)) - 1]), 4) if room > 0 and len(left) else 1.0
+
+
+def fit(
+    learned: Sequence[Sample], held_out: Sequence[Sample], n_genes: int
+) -> tuple[AlternativeScoring, dict[str, Any]]:
+    """Trees, thresholds, and figures on the held-out genes."""
+    table, check = _Table.of(learned), _Table.of(held_out)
+    right = grow(table.features, table.right)
+    further = grow(table.features[~table.known], table.further[~table.known])
+    p_right, p_further = right.probability(check.features), further.probability(check.features)
+    own = ~check.same_cds & ~check.known
+    least = set_thresholds(p_right[own], p_further[own], n_genes)
+    scoring = AlternativeScoring(right=right, further=further, min_further=least, min_right=SURE, min_added=ADDED)
+    written = own & ((p_further >= least) | (p_right >= SURE))
+    added = check.known & (p_right >= ADDED)
+
+    def shares(chosen: npt.NDArray[np.bool_]) -> dict[str, float]:
+        n = int(chosen.sum())
+        return {
+            "number": n,
+            "right": round(float(check.right[chosen].mean()), 4) if n else 0.0,
+            "further": round(float(check.further[chosen].mean()), 4) if n else 0.0,
+        }
+
+    return scoring, {
+        "learned": len(learned), "held_out": len(held_out), "genes": n_genes, "min_further": least,
+        "written": shares(written), "written_utr": shares(check.same_cds & ~check.known & (p_further >= least)),
+        "added": shares(added & ~check.same_cds), "added_utr": shares(added & check.same_cds),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m transgenic_tools.train.alternatives", description=__doc__)
+    parser.add_argument("model", type=Path, nargs="?", help="model directory; the embedded one by default")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    parser.add_argument("--split", default="train:3000", help="genes to grow trees on: SPLIT or SPLIT:NUMBER")
+    parser.add_argument("--held-out", default="validation", help="genes that the model has not learned")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    torch.set_num_threads(1)
+    network, directory = load_network(given.model)
+    reader = Reader(network.eval())
+    rows = [row for row in read_shard(given.shards) if row.gsf and row.split != "test"]
+    held_out = chosen_rows(rows, given.held_out)
+    learned = list(collect(chosen_rows(rows, given.split), reader, DecodingConfig()))
+    unseen = list(collect(held_out, reader, DecodingConfig()))
+    scoring, figures = fit(learned, unseen, len(held_out))
+    parameters = {
+        "model": model_hash(directory), "split": given.split, "held_out": given.held_out, "figures": figures,
+    }  # fmt: skip
+    provenance = Provenance("transgenic_tools.train.alternatives", parameters)
+    write_alternatives(given.out, scoring, features=FEATURES, provenance=provenance)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
