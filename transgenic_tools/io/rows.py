@@ -163,7 +163,7 @@ def predicted_gene(
     Args:
         source: The row of the gene shard.
         min_score: Transcripts below it are left out.
-        min_site: Transcripts are left out that have a donor or an acceptor below it.
+        min_site: Transcripts are left out that have a donor or an acceptor below it, where these have probabilities.
 
     Raises:
         ValueError: the rows are of different windows, or the sentence does not fit the one that was read.
@@ -174,11 +174,11 @@ def predicted_gene(
     if prediction.gsf is None:
         return None
     transcripts = parse(prediction.gsf).transcripts
+    nothing = ((),) * len(transcripts)
+    donors, acceptors = prediction.donor_scores or nothing, prediction.acceptor_scores or nothing
     probable = [
-        score >= min_score and min(*donors, *acceptors, 1.0, 1.0) >= min_site
-        for score, donors, acceptors in zip(
-            prediction.scores, prediction.donor_scores, prediction.acceptor_scores, strict=True
-        )
+        score >= min_score and min(*left, *right, 1.0, 1.0) >= min_site
+        for score, left, right in zip(prediction.scores, donors, acceptors, strict=True)
     ]
     if not probable[0]:  # the most probable comes first
         return None

@@ -51,7 +51,7 @@ class Patience:
         numbers = {"loss": self.loss, "step": self.step, "misses": self.misses, "metrics": self.metrics}
         return {"best": {**numbers, "weights": self.weights}}
 
-    def load_state(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Undo `state`."""
         for name, value in state.get("best", {}).items():
             setattr(self, name, value)

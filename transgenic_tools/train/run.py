@@ -116,7 +116,7 @@ class Trainer:
         set_training_state(self.accelerator, self.model, self.optimizers, state)
         device = self.accelerator.device
         self.average.load_state_dict({name: tensor.to(device) for name, tensor in state["average"].items()})
-        self.best.load_state(state)
+        self.best.restore(state)
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         for number in range(rank, int(progress["processes"]), world):
             part = load_tree(self.checkpoint_dir, f"process-{number}")
