@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import progress
+from tests.report.test_genome_browser import chromium, local_errors, served, shown_by_jbrowse
 from transgenic_tools.cli import entry
 
 ROOT = Path(__file__).parents[2]
@@ -87,10 +88,12 @@ def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_pa
         tg("evaluate", "--reference", f"{DEMO}.gff3.gz", "--prediction", "out.gff3", "--json", "out.json")
         tg("report", "--annotation", "demo=out.gff3", "--evaluation", "demo=out.json", "--out", "report.html")
     (tmp_path / "loci.bed").write_text("NC_003070.9\t37541\t39305\tone\t0\t-\n")
-    words = (f"{DEMO}.fa.gz", "--regions", "loci.bed", "--out", "annotated", "--proteins")
+    words = (f"{DEMO}.fa.gz", "--regions", "loci.bed", "--out", "annotated", "--proteins", "--jbrowse")
     must(tmp_path / "env" / "bin" / "tg-annotate", *words, cwd=tmp_path, env=env)
     names = ("annotation/athaliana_chr1_slice.gff3", "annotation/athaliana_chr1_slice.pep.fa", "report/report.html")
-    assert all((tmp_path / "annotated" / name).stat().st_size > 100 for name in names)
+    browsers = ("config.json", "athaliana_chr1_slice.igv.json", "athaliana_chr1_slice.gff3.gz.tbi")
+    for name in (*names, *(f"jbrowse/{file}" for file in browsers)):
+        assert (tmp_path / "annotated" / name).stat().st_size > 100, name
     where = must(python, "-c", "import transgenic_tools; print(transgenic_tools.__file__)", cwd=tmp_path, env=env)
     assert Path(where).is_relative_to(tmp_path / "env")
     for file in ("out.gff3", "out.json", "report.html"):
@@ -101,6 +104,23 @@ def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_pa
     assert {"mini", "embedded"} <= set(presets.split())
     for tool in re.findall(r"^(tg-[a-z]+) = ", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE):
         must(tmp_path / "env" / "bin" / tool, "--help", cwd=tmp_path, env=env)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_newcomers_gene_is_seen_in_a_browser(wheel: Path, tmp_path: Path) -> None:
+    """The wheel in an empty environment, one command, and the folder that it wrote, in JBrowse 2."""
+    env = outside(tmp_path)
+    python = tmp_path / "env" / "bin" / "python"
+    must(uv(), "venv", "-q", "--python", TOOLS / "python", tmp_path / "env", cwd=tmp_path, env=env)
+    must(uv(), "pip", "install", "-q", "-p", python, "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path, env=env)
+    (tmp_path / "loci.bed").write_text("NC_003070.9\t37541\t39305\tnewcomer\t0\t-\n")
+    words = (f"{DEMO}.fa.gz", "--regions", "loci.bed", "--out", "results", "--sample", "ath", "--jbrowse")
+    must(tmp_path / "env" / "bin" / "tg-annotate", *words, cwd=tmp_path, env=env)
+    assert "\tmRNA\t" in (tmp_path / "results" / "annotation" / "ath.gff3").read_text()
+    with served(tmp_path / "results") as site, chromium() as browser:
+        shown_by_jbrowse(browser, site, "newcomer", "Prediction (ath)")
+        assert local_errors(browser, site) == []
 
 
 def test_every_tool_has_an_entry() -> None:

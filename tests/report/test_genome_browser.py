@@ -9,6 +9,7 @@ import shutil
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -165,15 +166,16 @@ class Ranges(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def site(folder: Path) -> Iterator[str]:
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Address of a server of a folder beside whose `jbrowse/` the two browsers lie."""
     if not (SCRIPTS / "igv.min.js").is_file():
         pytest.skip("JBrowse 2 and igv.js are not there (bin/bootstrap browsers)")
     for script in SCRIPTS.glob("*.js"):
-        shutil.copy(script, folder.parent)
-    (folder.parent / "jbrowse.html").write_text(JBROWSE)
-    (folder.parent / "igv.html").write_text(IGV)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Ranges, directory=str(folder.parent)))
+        shutil.copy(script, folder)
+    (folder / "jbrowse.html").write_text(JBROWSE)
+    (folder / "igv.html").write_text(IGV)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Ranges, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -181,15 +183,16 @@ def site(folder: Path) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Debian's, headless."""
+    program = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
+    if program is None or driver is None:
         pytest.skip("needs Debian's chromium and chromium-driver")
     webdriver = pytest.importorskip("selenium.webdriver")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = program
     for flag in (
         "--headless=new",
         "--no-sandbox",
@@ -204,6 +207,18 @@ def browser() -> Iterator[Any]:
     chrome.quit()
 
 
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
+    with served(folder.parent) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as chrome:
+        yield chrome
+
+
 def local_errors(browser: Any, site: str) -> list[str]:
     """What went wrong with our own files (igv.js asks its makers for a list of genomes, which is not to be had)."""
     return [
@@ -214,9 +229,8 @@ def local_errors(browser: Any, site: str) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.browser
-@pytest.mark.slow
-def test_jbrowse_shows_the_genes(site: str, browser: Any) -> None:
+def shown_by_jbrowse(browser: Any, site: str, *names: str) -> str:
+    """What stands on the page once all of the names do."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     browser.get(f"{site}/jbrowse.html")
@@ -224,9 +238,16 @@ def test_jbrowse_shows_the_genes(site: str, browser: Any) -> None:
     def text(_: Any) -> str:
         return str(browser.execute_script("return document.body.innerText"))
 
-    WebDriverWait(browser, 60).until(lambda d: "EARLY" in text(d) and "OLD1" in text(d))
-    assert "Prediction (ath)" in text(browser)
-    assert "sites (ath)" in text(browser)
+    WebDriverWait(browser, 60).until(lambda page: all(name in text(page) for name in names))
+    return text(browser)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_jbrowse_shows_the_genes(site: str, browser: Any) -> None:
+    said = shown_by_jbrowse(browser, site, "EARLY", "OLD1")
+    assert "Prediction (ath)" in said
+    assert "sites (ath)" in said
     assert local_errors(browser, site) == []
 
 
