@@ -52,7 +52,7 @@ def test_random_stretches_and_other_strands_hold_no_gene_and_genes_do(judge: Reg
     assert len(here) >= 20
     assert len(judge.without_gene(here)) <= 1
     there = [region(row, f"o{i}", reverse_complement(row.sequence)) for i, row in enumerate(rows)]
-    assert len(judge.without_gene(there)) >= 0.8 * len(rows)
+    assert len(judge.without_gene(there)) >= 0.75 * len(rows)
 
 
 def test_a_verdict_does_not_depend_on_the_company_nor_on_tiles(
