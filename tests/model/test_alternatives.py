@@ -117,7 +117,7 @@ def _ragged(saved: dict[str, Any]) -> None:
         (_beyond, "beyond 4"),
         (_ragged, "inhomogeneous"),
     ],
-    ids=str,
+    ids=["version", "features", "threshold", "bias", "missing", "loop", "beyond", "ragged"],
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, damage: Callable[[dict[str, Any]], Any], said: str) -> None:
     saved_in(tmp_path)

@@ -135,7 +135,7 @@ def faultsOfSharing(settings, preset, processes) {
 /** A model without a pretrained encoder. */
 def readsDnaItself(model) {
     def config = file("${model}/config.json", glob: false)
-    return config.exists() && new groovy.json.JsonSlurper().parseText(config.text).encoder?.name == 'embedded'
+    return config.exists() && new groovy.json.JsonSlurper().parseText(config.text).encoder?.name in ['embedded', 'strands']
 }
 
 def headerText(settings, genomes) {
