@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.command import run_command
+from benchmarks.command import recording, run_command
 from benchmarks.conditions_cost import cost, cost_table
 from benchmarks.conditions_synthetic import IDLE, KEEPER, SKIPPER, TWIN, Event, World, build
 from benchmarks.conditions_tissues import tissues
@@ -283,8 +283,6 @@ def synthetic_table(figures: Mapping[str, Any]) -> str:
 
 def record(part: str, figures: Mapping[str, Any]) -> None:
     """Into results.json; parts that were not run now keep their figures."""
-    path = Path(__file__).parent / "results.json"
-    results = json.loads(path.read_text())
     shown = dict(figures)
     if part == "synthetic":  # the two questions that have an answer, and what chance gives
         acting = list(QUESTIONS)[:2]
@@ -292,9 +290,8 @@ def record(part: str, figures: Mapping[str, Any]) -> None:
         shown["auc_shuffled"] = round(
             float(np.mean([one[question] for one in figures["shuffled"][SHUFFLES[1]] for question in acting])), 4
         )
-    results["condition"] = {**results.get("condition", {}), part: shown}
-    with write_aside(path) as aside:
-        aside.write_text(json.dumps(results, indent=1) + "\n")
+    with recording(Path(__file__).resolve().parents[1]) as results:
+        results["condition"] = {**results.get("condition", {}), part: shown}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,14 +10,13 @@ part of the same alignments.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import run_command
+from benchmarks.command import recording, run_figures
 from benchmarks.data import prepare, thaliana
 from benchmarks.evidence_inputs import AMOUNTS, Reads, introns_of, shuffled, wrong_strand
 from benchmarks.evidence_real import genes_of_part, real_figures
@@ -27,7 +26,6 @@ from benchmarks.windows import Windows, read_windows
 from transgenic_tools.evaluate.sides import side_of
 from transgenic_tools.genome.gene import Gene
 from transgenic_tools.io.gff3 import read_annotation
-from transgenic_tools.provenance import write_aside
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT, CACHE = ROOT / "benchmarks" / "out" / "evidence", ROOT / ".cache" / "bench" / "evidence"
@@ -208,14 +206,11 @@ def record(figures: Mapping[str, Any]) -> None:
 
     Those of the test split stand in `evidence`, those of the validation split in its `validation`.
     """
-    path = ROOT / "benchmarks" / "results.json"
-    results = json.loads(path.read_text())
-    test = results.setdefault("evidence", {})
-    kept = test if figures["split"] == "test" else test.setdefault("validation", {})
-    for key, value in figures.items():
-        kept[key] = {**kept.get(key, {}), **_short(value)} if isinstance(value, dict) else value
-    with write_aside(path) as aside:
-        aside.write_text(json.dumps(results, indent=1) + "\n")
+    with recording(ROOT) as results:
+        test = results.setdefault("evidence", {})
+        kept = test if figures["split"] == "test" else test.setdefault("validation", {})
+        for key, value in figures.items():
+            kept[key] = {**kept.get(key, {}), **_short(value)} if isinstance(value, dict) else value
     parts = [
         f"**{name} split**, {of['genes']:,} genes:\n\n{markdown(of)}"
         for name, of in (("Test", test), ("Validation", test.get("validation", {})))
@@ -241,14 +236,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         split=given.split, settings=tuple(given.settings), tools=tuple(given.tools), model=given.model,
         more=tuple(given.more), real=given.real,
     )  # fmt: skip
-
-    def work() -> None:
-        figures = measure(options)
-        if given.record:
-            record(figures)
-        print(json.dumps(figures, indent=1, sort_keys=True))
-
-    return run_command("benchmarks.evidence", work)
+    return run_figures("benchmarks.evidence", lambda: measure(options), record if given.record else None)
 
 
 if __name__ == "__main__":

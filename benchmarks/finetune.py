@@ -20,10 +20,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import run_command
+from benchmarks.command import recording, run_figures
 from benchmarks.data import tool
 from benchmarks.table import grid, rewrite
 from transgenic_tools.errors import BadInputError, TransgenicError
@@ -192,11 +193,8 @@ def markdown(by_name: Mapping[str, Any]) -> str:
 
 def record(name: str, figures: Mapping[str, Any]) -> None:
     """Into results.json and docs/train.md; other species keep their figures."""
-    path = ROOT / "benchmarks" / "results.json"
-    results = json.loads(path.read_text())
-    results.setdefault("finetune", {})[name] = dict(figures)
-    with write_aside(path) as aside:
-        aside.write_text(json.dumps(results, indent=1) + "\n")
+    with recording(ROOT) as results:
+        results.setdefault("finetune", {})[name] = dict(figures)
     rewrite(ROOT / "docs" / "train.md", markdown(results["finetune"]), begin=BEGIN, end=END)
 
 
@@ -220,14 +218,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sizes=tuple(sorted(given.sizes)), folds=given.folds, init=model_dir(given.init), workdir=given.workdir,
         more=tuple(shlex.split(given.more)),
     )  # fmt: skip
-
-    def work() -> None:
-        figures = measure(options)
-        if given.record:
-            record(options.name, figures)
-        print(json.dumps(figures, indent=1, sort_keys=True))
-
-    return run_command("benchmarks.finetune", work)
+    kept = partial(record, options.name) if given.record else None
+    return run_figures("benchmarks.finetune", lambda: measure(options), kept)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import run_command
+from benchmarks.command import recording, run_figures
 from benchmarks.data import Genome, prepare, thaliana
 from benchmarks.evidence_tools import Tools
 from benchmarks.measure import Cost
@@ -236,16 +236,13 @@ BEGIN, END = "<!-- benchmarks.species: begin -->", "<!-- benchmarks.species: end
 
 def record(figures: Mapping[str, Any]) -> None:
     """Into results.json, docs/benchmarks.md and README.md; sets and tools that were not run now keep their figures."""
-    path = ROOT / "benchmarks" / "results.json"
-    results = json.loads(path.read_text())
-    kept = results.get("species", {})
-    results["species"] = {
-        species.name: {**kept.get(species.name, {}), **figures.get(species.name, {})}
-        for species in SETS
-        if species.name in kept or species.name in figures
-    }
-    with write_aside(path) as aside:
-        aside.write_text(json.dumps(results, indent=1) + "\n")
+    with recording(ROOT) as results:
+        kept = results.get("species", {})
+        results["species"] = {
+            species.name: {**kept.get(species.name, {}), **figures.get(species.name, {})}
+            for species in SETS
+            if species.name in kept or species.name in figures
+        }
     rewrite(ROOT / "docs" / "benchmarks.md", markdown(results["species"]), begin=BEGIN, end=END)
     rewrite(ROOT / "README.md", readme_markdown(results))
 
@@ -270,14 +267,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sets=tuple(by_name[name] for name in given.sets), tools=tuple(given.tools), data=given.data, model=given.model,
         genes=given.genes, fresh=given.fresh,
     )  # fmt: skip
-
-    def work() -> None:
-        figures = measure(options)
-        if given.record:
-            record(figures)
-        print(json.dumps(figures, indent=1, sort_keys=True))
-
-    return run_command("benchmarks.species", work)
+    return run_figures("benchmarks.species", lambda: measure(options), record if given.record else None)
 
 
 if __name__ == "__main__":

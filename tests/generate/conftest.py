@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from transgenic_tools.cli.prep import app as prep_app
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import read_shard
-from transgenic_tools.model.files import load_model
+from transgenic_tools.model.files import default_model_dir, load_model
 from transgenic_tools.model.transgenic import TransgenicModel
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
@@ -39,3 +40,13 @@ def rows(shard_dir: Path) -> list[GeneRow]:
 def model() -> TransgenicModel:
     torch.set_num_threads(1)
     return load_model()[0].eval()
+
+
+@pytest.fixture
+def model_copy(tmp_path: Path) -> Path:
+    """The embedded model's network alone, without what was fitted beside it."""
+    copy = tmp_path / "model"
+    copy.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(default_model_dir() / name, copy / name)
+    return copy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,14 +22,10 @@ SCORING = DistanceScoring(home=9.0, slope=0.1, shift=0.1, spread=0.3, limit=0.5)
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
+def model(model_copy: Path) -> Path:
     """The embedded model, with a file of distances of its own."""
-    target = tmp_path / "model"
-    target.mkdir()
-    for name in ("config.json", "model.safetensors"):
-        shutil.copy(default_model_dir() / name, target / name)
-    write_distance_scoring(target / FILE, SCORING, provenance=Provenance("test"))
-    return target
+    write_distance_scoring(model_copy / FILE, SCORING, provenance=Provenance("test"))
+    return model_copy
 
 
 def test_a_genome_far_from_home_is_told_of_once_and_only_the_header_differs(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.preflight import Limits
 from transgenic_tools.generate.run import Result, run
 from transgenic_tools.io.shards import read_predictions, write_gene_shard
-from transgenic_tools.model.files import default_model_dir, load_model, load_network
+from transgenic_tools.model.files import load_model, load_network
 from transgenic_tools.provenance import Provenance
 
 N = 3
@@ -91,15 +90,6 @@ def test_a_long_window_is_read_alone_and_in_its_place(tmp_path: Path, monkeypatc
 
 
 # -- models ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def model_copy(tmp_path: Path) -> Path:
-    copy = tmp_path / "model"
-    copy.mkdir()
-    for name in ("config.json", "model.safetensors"):
-        shutil.copy(default_model_dir() / name, copy / name)
-    return copy
 
 
 @pytest.mark.parametrize("load", [load_network, load_model])

@@ -42,6 +42,14 @@ def must(*command: object, cwd: Path, env: dict[str, str]) -> str:
     return done.stdout
 
 
+def installed(wheel: Path, folder: Path) -> tuple[dict[str, str], Path]:
+    """The wheel alone in an empty environment: its variables, and its interpreter."""
+    env, python = outside(folder), folder / "env" / "bin" / "python"
+    must(uv(), "venv", "-q", "--python", TOOLS / "python", folder / "env", cwd=folder, env=env)
+    must(uv(), "pip", "install", "-q", "-p", python, "-c", ROOT / "constraints.txt", wheel, cwd=folder, env=env)
+    return env, python
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the sdist, as an index would get it."""
@@ -70,10 +78,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_the_weights_once(wheel: P
 @pytest.mark.slow
 def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_path: Path) -> None:
     """Preparation, generation, backmapping, evaluation, report, and a preset: the same bytes as in the checkout."""
-    env = outside(tmp_path)
-    python = tmp_path / "env" / "bin" / "python"
-    must(uv(), "venv", "-q", "--python", TOOLS / "python", tmp_path / "env", cwd=tmp_path, env=env)
-    must(uv(), "pip", "install", "-q", "-p", python, "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path, env=env)
+    env, python = installed(wheel, tmp_path)
     folders = {"wheel": (tmp_path / "env" / "bin", env), "checkout": (TOOLS, {**os.environ, "PYTHONPATH": str(ROOT)})}
     for name, (tools, own) in folders.items():
         folder = tmp_path / name
@@ -110,10 +115,7 @@ def test_an_empty_environment_and_an_empty_folder_are_enough(wheel: Path, tmp_pa
 @pytest.mark.slow
 def test_a_newcomers_gene_is_seen_in_a_browser(wheel: Path, tmp_path: Path) -> None:
     """The wheel in an empty environment, one command, and the folder that it wrote, in JBrowse 2."""
-    env = outside(tmp_path)
-    python = tmp_path / "env" / "bin" / "python"
-    must(uv(), "venv", "-q", "--python", TOOLS / "python", tmp_path / "env", cwd=tmp_path, env=env)
-    must(uv(), "pip", "install", "-q", "-p", python, "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path, env=env)
+    env, _ = installed(wheel, tmp_path)
     (tmp_path / "loci.bed").write_text("NC_003070.9\t37541\t39305\tnewcomer\t0\t-\n")
     words = (f"{DEMO}.fa.gz", "--regions", "loci.bed", "--out", "results", "--sample", "ath", "--jbrowse")
     must(tmp_path / "env" / "bin" / "tg-annotate", *words, cwd=tmp_path, env=env)

@@ -16,6 +16,7 @@ from typing import Literal
 from transgenic_tools.choices import SHARD_BASES, Device, Precision
 from transgenic_tools.errors import UsageError
 from transgenic_tools.generate.config import Config as GenerateConfig
+from transgenic_tools.generate.config import check_samples
 from transgenic_tools.io.samplesheet import is_sample_name
 from transgenic_tools.scan.config import Config as ScanConfig
 from transgenic_tools.search.config import DecodingConfig
@@ -117,7 +118,7 @@ class Config:
             raise UsageError("--keep-names of which annotation?", hint="add --annotation or --reference GENES.gff3")
         if not 0.0 <= self.min_gene_confidence <= 1.0:
             raise UsageError(f"--min-gene-confidence {self.min_gene_confidence} is not between 0 and 1")
-        self._check_condition()
+        check_samples(self.condition, {"--conditions": self.conditions, "--against": self.against})
         if self.reads is not None and self.compared_with is None:
             raise UsageError(
                 "--reads support an evaluation, which needs a reference", hint="add --reference GENES.gff3"
@@ -125,15 +126,6 @@ class Config:
         if not is_sample_name(self.name):
             raise UsageError(
                 f"{self.name!r} cannot be the name of a genome", hint="give --sample with letters, digits, _ . - alone"
-            )
-
-    def _check_condition(self) -> None:
-        for flag, value in (("--conditions", self.conditions), ("--against", self.against)):
-            if value is not None and self.condition is None:
-                raise UsageError(f"{flag}, but no --condition", hint="name the sample to predict for with --condition")
-        if self.against is not None and self.against == self.condition:
-            raise UsageError(
-                f"--against {self.against}, which is --condition: nothing changes", hint="name another sample"
             )
 
     @property

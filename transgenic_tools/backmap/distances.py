@@ -14,7 +14,6 @@ from pathlib import Path
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.io.distance import (
-    WARNING,
     Confidences,
     Distance,
     DistanceScoring,
@@ -66,11 +65,6 @@ class Distances:
         for number, row in enumerate(rows):
             if number == 0:
                 self.distance = self._seen.distance(self.scoring)
-                self._say()
+                if self.distance is not None:
+                    self.distance.tell(logger)
             yield row if self.distance is None else recalibrated(row, self.scoring, self.distance)
-
-    def _say(self) -> None:
-        if self.distance is not None:
-            logger.info("%s", self.distance.sentence())
-            if self.distance.far:
-                logger.warning("%s", WARNING)

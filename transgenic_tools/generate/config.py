@@ -6,10 +6,12 @@ A surprise: how transcripts are searched is `search.config.DecodingConfig`, shar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from transgenic_tools.choices import Device, Precision
+from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.search.config import DecodingConfig
 
@@ -54,3 +56,18 @@ class Config:
     scan_model: Path | None = None
     evidence: Path | None = None
     genetic_code: GeneticCode = STANDARD
+
+
+def check_samples(condition: str | None, flags: Mapping[str, object]) -> None:
+    """Raises UsageError for flags that say nothing without a sample to predict for, and for one against itself.
+
+    Args:
+        flags: Those of `--condition`, with their values; `--against` is among them.
+    """
+    against = flags["--against"]
+    if condition is None:
+        for flag, value in flags.items():
+            if value is not None:
+                raise UsageError(f"{flag}, but no --condition", hint="name the sample to predict for with --condition")
+    elif against == condition:
+        raise UsageError(f"--against {against}, which is --condition: nothing changes", hint="name another sample")

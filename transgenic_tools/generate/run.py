@@ -18,7 +18,7 @@ import torch
 
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.generate.compare import Pair, PairReads, compare, lacking, pair_of
-from transgenic_tools.generate.config import Config
+from transgenic_tools.generate.config import Config, check_samples
 from transgenic_tools.generate.judge import RegionJudge, judge_of
 from transgenic_tools.generate.memory import keep_freed_memory, return_freed_memory
 from transgenic_tools.generate.predict import Predictor, Shown
@@ -27,7 +27,7 @@ from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.conditions import listed
 from transgenic_tools.io.differences import write_differences
-from transgenic_tools.io.distance import WARNING, Confidences, DistanceScoring, load_distance_scoring
+from transgenic_tools.io.distance import Confidences, DistanceScoring, load_distance_scoring
 from transgenic_tools.io.encodings import EncodingStore
 from transgenic_tools.io.junctions import EvidenceFile
 from transgenic_tools.io.progress import Progress
@@ -184,9 +184,7 @@ class _FirstLook:
             self._seen.see(row)
         distance = self._seen.distance(self._scoring)
         if distance is not None:
-            logger.info("%s", distance.sentence())
-            if distance.far:
-                logger.warning("%s", WARNING)
+            distance.tell(logger)
             self._scoring = None
 
 
@@ -236,11 +234,9 @@ def wanted_conditions(config: Config, directory: Path) -> tuple[Condition | None
         UsageError: a table or another sample without a sample.
         MissingInputError, BadInputError: the model has learned no conditions, or nobody knows a sample.
     """
+    flags = {"--conditions": config.conditions, "--against": config.against, "--usage": config.usage}
+    check_samples(config.condition, flags)
     if config.condition is None:
-        flags = {"--conditions": config.conditions, "--against": config.against, "--usage": config.usage}
-        for flag, value in flags.items():
-            if value is not None:
-                raise UsageError(f"{flag}, but no --condition", hint="name the sample to predict for with --condition")
         return None, None
     model = load_conditions(directory)
     values = find_values(model, config.condition, config.conditions)
@@ -249,10 +245,6 @@ def wanted_conditions(config: Config, directory: Path) -> tuple[Condition | None
         if config.usage is not None:
             raise UsageError("--usage, but no --against", hint="name the sample to compare with")
         return condition, None
-    if config.against == config.condition:
-        raise UsageError(
-            f"--against {config.against}, which is --condition: nothing changes", hint="name another sample"
-        )
     against = find_values(model, config.against, config.conditions)
     return condition, pair_of(model, (config.condition, config.against), (values, against))
 

@@ -9,22 +9,20 @@ confidence stays what it is.
 
 from __future__ import annotations
 
-import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.odds import logistic, logit
-from transgenic_tools.io.json_text import read_object
+from transgenic_tools.io.fitted import FittedFile
 from transgenic_tools.io.rows import UNKNOWN_STRAND, PredictionRow
-from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
+from transgenic_tools.provenance import Provenance
 
 FILE = "distance.json"
-_FORMAT = "transgenic_tools/distance_scoring"
-_HINT = "fit it again: python -m transgenic_tools.train.distance --help"
+_KIND = FittedFile(kind="distance_scoring", what="distances of a model", command="transgenic_tools.train.distance")
 #: Fewer genes tell nothing of a genome.
 FEWEST = 50
 #: Standard deviations on each side of an expected accuracy.
@@ -63,14 +61,7 @@ class DistanceScoring:
 
 def write_distance_scoring(path: Path, scoring: DistanceScoring, *, provenance: Provenance) -> None:
     """Write the file of a model directory."""
-    saved = {
-        "format": _FORMAT,
-        "format_version": FORMAT_VERSION,
-        "provenance": json.loads(provenance.to_json()),
-        "scoring": asdict(scoring),
-    }
-    with write_aside(path) as aside:
-        aside.write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _KIND.write(path, {"scoring": asdict(scoring)}, provenance=provenance)
 
 
 def scoring_of(saved: Any) -> DistanceScoring:
@@ -93,13 +84,7 @@ def load_distance_scoring(directory: Path) -> DistanceScoring | None:
     path = directory / FILE
     if not path.is_file():
         return None
-    saved = read_object(path, hint=_HINT)
-    try:
-        if saved.get("format") != _FORMAT or saved.get("format_version") != FORMAT_VERSION:
-            raise ValueError(f"the format is {saved.get('format')!r}, version {saved.get('format_version')!r}")
-        return scoring_of(saved.get("scoring"))
-    except ValueError as error:
-        raise BadInputError(f"no distances of a model: {error}", path=path, hint=_HINT) from error
+    return _KIND.read(path, lambda saved: scoring_of(saved["scoring"]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +111,12 @@ class Distance:
             f"distance from the species learned {self.value:.2f}, by {self.genes:,} genes: about {self.expected:.0%} "
             f"of the genes get an exact CDS ({self.low:.0%} to {self.high:.0%})"
         )
+
+    def tell(self, logger: logging.Logger) -> None:
+        """The sentence, and a warning beyond the limit."""
+        logger.info("%s", self.sentence())
+        if self.far:
+            logger.warning("%s", WARNING)
 
     def to_json(self) -> dict[str, Any]:
         """For headers and reports."""

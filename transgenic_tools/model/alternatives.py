@@ -8,7 +8,6 @@ Dims: T trees, K nodes of a tree, F numbers, C candidates.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.errors import BadInputError
-from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
+from transgenic_tools.io.fitted import FittedFile
+from transgenic_tools.provenance import Provenance
 
 FILE = "alternatives.json"
-_FORMAT = "transgenic_tools/alternatives"
-_HINT = "fit it again: python -m transgenic_tools.train.alternatives --help"
+_KIND = FittedFile(kind="alternatives", what="scores of alternatives", command="transgenic_tools.train.alternatives")
+_THRESHOLDS = ("min_further", "min_right", "min_added")
 _FLOOR = 1e-4
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -125,20 +124,13 @@ def write_alternatives(
     path: Path, scoring: AlternativeScoring, *, features: Sequence[str], provenance: Provenance
 ) -> None:
     """Write the file of a model directory."""
-    saved = {
-        "format": _FORMAT,
-        "format_version": FORMAT_VERSION,
-        "provenance": json.loads(provenance.to_json()),
+    values = {
         "features": list(features),
         "thresholds": {name: getattr(scoring, name) for name in _THRESHOLDS},
         "right": scoring.right.to_json(),
         "further": scoring.further.to_json(),
     }
-    with write_aside(path) as aside:
-        aside.write_text(json.dumps(saved, sort_keys=True) + "\n", encoding="utf-8")
-
-
-_THRESHOLDS = ("min_further", "min_right", "min_added")
+    _KIND.write(path, values, provenance=provenance, indent=None)
 
 
 def load_alternatives(directory: Path, *, features: Sequence[str]) -> AlternativeScoring | None:
@@ -153,10 +145,8 @@ def load_alternatives(directory: Path, *, features: Sequence[str]) -> Alternativ
     path = directory / FILE
     if not path.is_file():
         return None
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        if saved["format"] != _FORMAT or saved["format_version"] != FORMAT_VERSION:
-            raise ValueError(f"the format is {saved['format']!r}, version {saved['format_version']!r}")
+
+    def take(saved: Mapping[str, Any]) -> AlternativeScoring:
         if list(saved["features"]) != list(features):
             raise ValueError("it was fitted on other numbers than this release has")
         thresholds = {name: float(saved["thresholds"][name]) for name in _THRESHOLDS}
@@ -164,5 +154,5 @@ def load_alternatives(directory: Path, *, features: Sequence[str]) -> Alternativ
             raise ValueError(f"the thresholds {thresholds} are not between 0 and 1")
         right, further = (Trees.from_json(saved[name], n_features=len(features)) for name in ("right", "further"))
         return AlternativeScoring(right=right, further=further, **thresholds)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInputError(f"no scores of alternatives: {error}", path=path, hint=_HINT) from error
+
+    return _KIND.read(path, take)

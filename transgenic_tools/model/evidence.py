@@ -7,7 +7,6 @@ evidence never reads it. A directory without the file takes the embedded model's
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -15,15 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transgenic_tools.errors import BadInputError
+from transgenic_tools.io.fitted import FittedFile
 from transgenic_tools.lattice.support import EVIDENCE_FEATURES
 from transgenic_tools.model.files import default_model_dir
-from transgenic_tools.provenance import FORMAT_VERSION, Provenance, write_aside
+from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)
 FILE = "evidence.json"
-_FORMAT = "transgenic_tools/evidence_scoring"
-_HINT = "fit it again: python -m transgenic_tools.train.evidence --help"
+_KIND = FittedFile(kind="evidence_scoring", what="weights of evidence", command="transgenic_tools.train.evidence")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +39,26 @@ class EvidenceScoring:
 
 def write_evidence_scoring(path: Path, scoring: EvidenceScoring, *, provenance: Provenance) -> None:
     """Write the file of a model directory."""
-    saved = {
-        "format": _FORMAT,
-        "format_version": FORMAT_VERSION,
-        "provenance": json.loads(provenance.to_json()),
+    values = {
         "weights": dict(zip(EVIDENCE_FEATURES, scoring.weights, strict=True)),
         "calibration": {name: list(weights) for name, weights in scoring.calibration.items()},
     }
-    with write_aside(path) as aside:
-        aside.write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _KIND.write(path, values, provenance=provenance)
 
 
 def _numbers(values: Any) -> tuple[float, ...]:
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
         raise ValueError(f"{list(values)[:4]} are not all numbers")
     return tuple(float(value) for value in values)
+
+
+def _scoring_of(saved: Mapping[str, Any]) -> EvidenceScoring:
+    if set(saved["weights"]) != set(EVIDENCE_FEATURES):
+        raise ValueError(f"the weights are those of {', '.join(sorted(saved['weights']))}")
+    return EvidenceScoring(
+        weights=_numbers([saved["weights"][name] for name in EVIDENCE_FEATURES]),
+        calibration={name: _numbers(values) for name, values in saved["calibration"].items()},
+    )
 
 
 def load_evidence_scoring(directory: Path) -> tuple[EvidenceScoring, Path]:
@@ -68,15 +71,4 @@ def load_evidence_scoring(directory: Path) -> tuple[EvidenceScoring, Path]:
     if not path.is_file():
         path = default_model_dir() / FILE
         logger.warning("%s has no %s: evidence counts as was fitted for the embedded model", directory, FILE)
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        if saved["format"] != _FORMAT or saved["format_version"] != FORMAT_VERSION:
-            raise ValueError(f"the format is {saved['format']!r}, version {saved['format_version']!r}")
-        if set(saved["weights"]) != set(EVIDENCE_FEATURES):
-            raise ValueError(f"the weights are those of {', '.join(sorted(saved['weights']))}")
-        return EvidenceScoring(
-            weights=_numbers([saved["weights"][name] for name in EVIDENCE_FEATURES]),
-            calibration={name: _numbers(values) for name, values in saved["calibration"].items()},
-        ), path
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInputError(f"no weights of evidence: {error}", path=path, hint=_HINT) from error
+    return _KIND.read(path, _scoring_of), path

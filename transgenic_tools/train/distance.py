@@ -37,7 +37,7 @@ from transgenic_tools.search.confidence import calibrated
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.train.calibration import collect, expected_calibration_error
-from transgenic_tools.train.examples import Example, example_from_row
+from transgenic_tools.train.examples import Example, example_from_row, spread_evenly
 from transgenic_tools.train.shifts import Shift, shifted
 
 logger = logging.getLogger(__name__)
@@ -220,8 +220,7 @@ def _chosen(directory: Path, split: str | None, most: int) -> tuple[str, list[Ex
         raise BadInputError(
             f"no gene of the split {split!r} with known transcripts", path=directory, hint="see --split"
         )
-    numbers = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
-    return rows[0].sample, [example_from_row(rows[i]) for i in numbers.tolist()]
+    return rows[0].sample, [example_from_row(row) for row in spread_evenly(rows, most)]
 
 
 def learned_sets(reader: Reader, directory: Path, split: str) -> Iterator[GenomeSet]:

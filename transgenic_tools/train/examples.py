@@ -184,6 +184,9 @@ def chosen_rows(rows: Sequence[GeneRow], wanted: str) -> list[GeneRow]:
     """Genes of `SPLIT` or, evenly spread, so many: `SPLIT:NUMBER`."""
     split, _, number = wanted.partition(":")
     rows = [row for row in rows if row.split == split]
-    if not number or int(number) >= len(rows):
-        return list(rows)
-    return [rows[i] for i in np.linspace(0, len(rows) - 1, int(number)).astype(int).tolist()]
+    return spread_evenly(rows, int(number)) if number else rows
+
+
+def spread_evenly(rows: Sequence[GeneRow], most: int) -> list[GeneRow]:
+    """So many of them, from the first to the last; all where there are no more."""
+    return [rows[i] for i in np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int).tolist()]

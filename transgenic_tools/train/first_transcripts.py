@@ -20,12 +20,10 @@ import torch
 
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.model.files import load_model
-from transgenic_tools.search.confidence import found_transcript
+from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.search.search import start_search, viterbi
-from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example
-from transgenic_tools.train.metrics import jittered_items
+from transgenic_tools.train.judged import judge_genes
 from transgenic_tools.train.recipe import gold_graphs
 from transgenic_tools.train.scoring import fit_scoring
 from transgenic_tools.train.strand_metrics import held_out_sources
@@ -57,21 +55,8 @@ class FirstTranscripts:
 
 def measure_first(reader: Reader, examples: Sequence[Example]) -> FirstTranscripts:
     """The most probable path of each gene's jittered window against its transcripts."""
-    exact, exons, known, right = 0, 0, 0, 0
-    for item in jittered_items(examples):
-        cropped = crop_transcripts(examples[item.index], item.crop)
-        structures = {t.cds for t in cropped.transcripts}
-        parts = {part for cds in structures for part in cds}
-        known += len(parts)
-        sites, _ = reader.read_window(cropped.window)
-        if sites is None:
-            continue
-        gene = start_search(cropped.gene_id, sites)
-        cds = found_transcript(viterbi(gene), gene, "first").cds
-        exact += cds in structures
-        exons += len(cds)
-        right += len(parts.intersection(cds))
-    return FirstTranscripts(len(examples), exact, exons, known, right)
+    found = judge_genes(reader, examples, DecodingConfig(decoding="viterbi"), seed=1)
+    return FirstTranscripts(found.genes, found.exact, found.exons, found.known_exons, found.right_exons)
 
 
 def main() -> None:
