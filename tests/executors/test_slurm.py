@@ -78,18 +78,20 @@ def test_a_cancelled_task_and_one_over_its_memory_are_run_again(tmp_path: Path, 
     go = tmp_path / "go"
     troubles = """
 process {
-    withName: TG_GENERATE { beforeScript = { task.attempt == 1 ? 'UNTIL' : '' } }
+    withName: TG_GENERATE { beforeScript = { task.attempt == 1 ? 'WAITING' : '' } }
     withName: TG_BACKMAP {
         memory       = { 300.MB * task.attempt }
         beforeScript = 'python3 -c "import time; held = bytearray(400 * 2**20); time.sleep(6)"'
     }
 }
-""".replace("UNTIL", until(go))
-    site.write_text(site.read_text() + troubles)
+"""
+    # The wait is in the task's own `touch`: Nextflow's wrapper knows no status of a signal before its task has begun.
+    waiting = f'touch() {{ printf "%s" "$SLURM_JOB_ID" >|waiting; {until(go)}; command touch "$@"; }}; export -f touch'
+    site.write_text(site.read_text() + troubles.replace("WAITING", waiting.replace("$", r"\$")))
     process = nextflow.start(*stub(tmp_path, site), launch_dir=tmp_path, outdir=tmp_path / "results")
     try:
-        wait_for(lambda: slurm.jobs("TG_GENERATE", below=tmp_path), process)
-        victim = slurm.jobs("TG_GENERATE", below=tmp_path)[0]  # none of them can end before `go`
+        wait_for(lambda: [*(tmp_path / "work").glob("*/*/waiting")], process)
+        victim = next((tmp_path / "work").glob("*/*/waiting")).read_text()  # none of them can end before `go`
         slurm.cancel(victim)
         wait_for(lambda: victim not in slurm.jobs("TG_GENERATE", below=tmp_path), process)
         go.touch()
