@@ -51,9 +51,10 @@ def test_trees_find_what_is_right_on_genes_that_they_have_not_seen() -> None:
     scoring, figures = fit(drawn(4_000, 1), drawn(2_000, 2), 800)
     assert figures["written"]["right"] > 0.25
     assert abs(figures["written"]["number"] - 800 * BUDGET) <= 2  # the sure ones are fewer
-    likely, unlikely = np.zeros((1, len(FEATURES))), np.zeros((1, len(FEATURES)))
-    likely[0, 0] = 1.5
-    assert scoring.right.probability(likely)[0] > 0.4 > 0.1 > scoring.right.probability(unlikely)[0]
+    features = np.array([sample.features for sample in drawn(2_000, 3)])
+    probability, likely = scoring.right.probability(features), features[:, 0] > 1.0
+    assert 0.5 < probability[likely].mean() < 0.7  # 0.6 is true
+    assert probability[~likely].mean() < 0.05  # 0.02 is
 
 
 def test_candidates_that_are_all_wrong_teach_nothing() -> None:

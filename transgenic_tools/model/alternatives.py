@@ -108,8 +108,8 @@ class AlternativeScoring:
     Attributes:
         right: Probability that a candidate is an isoform of its gene: the confidence of what is written.
         further: Probability that it is one beside the gene's main isoform, which chooses what is written.
-        min_further: By default a candidate is written from this `further` on,
-        min_right: or from this `right` on.
+        min_further: By default a candidate with a CDS of its own is written from this `further` on,
+        min_right: or any from this `right` on.
         min_added: By default a candidate is added to what is known of a gene from this `right` on.
     """
 

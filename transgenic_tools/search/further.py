@@ -3,8 +3,8 @@
 In: a gene whose search is over, its bases and scores. Out: more of its `found`, and what its own further transcripts
 are worth.
 A surprise: by default a candidate is written because it is likely to be one *more* isoform, not because it is likely
-to be right: what would replace a doubtful first transcript is right more often and says nothing new. A threshold that
-the user gives is about being right, as everywhere.
+to be right: what would replace a doubtful first transcript is right more often and says nothing new. What differs in
+UTR introns alone has to be likely to be right, and so has everything where the user gives a threshold.
 """
 
 from __future__ import annotations
@@ -18,21 +18,29 @@ import numpy.typing as npt
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.model.alternatives import AlternativeScoring
-from transgenic_tools.search.alternatives import find_candidates
+from transgenic_tools.search.alternatives import FEATURES, find_candidates
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.search import Found, GeneSearch
 
 Floats = npt.NDArray[np.float64]
+_SAME_CDS = FEATURES.index("same_cds")
 
 
 def _is_written(
-    right: Floats, further: Floats, scoring: AlternativeScoring, config: DecodingConfig, *, known: bool
+    features: Floats,
+    right: Floats,
+    further: Floats,
+    scoring: AlternativeScoring,
+    config: DecodingConfig,
+    *,
+    known: bool,
 ) -> npt.NDArray[np.bool_]:
     if config.min_confidence is not None:
         return right >= config.min_confidence
     if known:
         return right >= scoring.min_added
-    return (further >= scoring.min_further) | (right >= scoring.min_right)
+    own_cds = features[:, _SAME_CDS] == 0.0
+    return (own_cds & (further >= scoring.min_further)) | (right >= scoring.min_right)
 
 
 def write_further(
@@ -50,7 +58,7 @@ def write_further(
     if candidates:
         features = np.array([candidate.features for candidate in candidates])
         right, further = scoring.right.probability(features), scoring.further.probability(features)
-        chosen = _is_written(right, further, scoring, config, known=bool(prompt))
+        chosen = _is_written(features, right, further, scoring, config, known=bool(prompt))
         order = np.argsort(-right, kind="stable")
         for index in order[chosen[order]][:room].tolist():
             candidate, probability = candidates[index], float(right[index])

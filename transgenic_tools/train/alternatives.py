@@ -141,7 +141,7 @@ def grow(features: Floats, outcomes: npt.NDArray[np.bool_], *, seed: int = 1) ->
     except ImportError as error:
         raise UsageError("scikit-learn is not installed", hint="pip install 'transgenic-tools[fit]'") from error
     machine = GradientBoostingClassifier(
-        n_estimators=200, learning_rate=0.05, max_leaf_nodes=4, min_samples_leaf=40, subsample=0.5, max_features=0.3,
+        n_estimators=400, learning_rate=0.05, max_leaf_nodes=4, min_samples_leaf=40, subsample=0.5, max_features=0.3,
         random_state=seed,
     ).fit(features.astype(np.float32), outcomes)  # fmt: skip
     share = float(outcomes.mean())
@@ -220,7 +220,7 @@ def fit(
 
     return scoring, {
         "learned": len(learned), "held_out": len(held_out), "genes": n_genes, "min_further": least,
-        "written": shares(written), "written_utr": shares(check.same_cds & ~check.known & (p_further >= least)),
+        "written": shares(written), "written_utr": shares(check.same_cds & ~check.known & (p_right >= SURE)),
         "added": shares(added & ~check.same_cds), "added_utr": shares(added & check.same_cds),
     }  # fmt: skip
 
@@ -229,7 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m transgenic_tools.train.alternatives", description=__doc__)
     parser.add_argument("model", type=Path, nargs="?", help="model directory; the embedded one by default")
     parser.add_argument("--shards", type=Path, nargs="+", required=True)
-    parser.add_argument("--split", default="train:3000", help="genes to grow trees on: SPLIT or SPLIT:NUMBER")
+    parser.add_argument("--split", default="train", help="genes to grow trees on: SPLIT or SPLIT:NUMBER")
     parser.add_argument("--held-out", default="validation", help="genes that the model has not learned")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
