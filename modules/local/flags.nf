@@ -70,6 +70,7 @@ def toolFlags(settings) {
             '--max-length': settings.max_window,
             '--min-region': settings.min_region,
             '--complete': settings.mode == 'augment',
+            '--add-utrs': settings.mode == 'augment' && settings.add_utrs,
             '--split': training ? 'test' : null,
             '--against': settings.against,
         ],
@@ -87,6 +88,8 @@ def toolFlags(settings) {
             '--csq-attributes': settings.csq_attributes,
             '--submission': settings.mode == 'augment' ? null : settings.locus_tag_prefix,
             '--extend-genes': settings.mode == 'augment' && settings.extend_genes,
+            '--add-utrs': settings.mode == 'augment' && settings.add_utrs,
+            '--utrs-in-place': settings.mode == 'augment' && settings.add_utrs && settings.utrs_in_place,
             '--skip-attribute': settings.mode == 'augment' ? settings.skip_attribute?.tokenize(',') : null,
         ],
         evaluate: [

@@ -47,7 +47,7 @@ class Config:
         sample: Name of the genome in all results; by default the FASTA's name without its endings.
         model, scan_model: Model directories; None for the embedded ones.
         augment: Known transcripts are the prompt, and new ones join the annotation.
-        extend_genes, skip_genes, skip_attributes: See the settings of the backmapping.
+        extend_genes, add_utrs, utrs_in_place, skip_genes, skip_attributes: See the settings of the backmapping.
         id_pattern: Of IDs that are numbered along each sequence; None: IDs of the loci.
         further: Files beside the GFF3.
         jbrowse: Write the folder that JBrowse 2 and IGV open.
@@ -72,6 +72,8 @@ class Config:
     scan_model: Path | None = None
     augment: bool = False
     extend_genes: bool = False
+    add_utrs: bool = False
+    utrs_in_place: bool = False
     skip_genes: Path | None = None
     skip_attributes: Sequence[str] = ()
     skip_seqids: Sequence[str] = ()
@@ -109,9 +111,9 @@ class Config:
                 "--augment keeps your lines as they are",
                 hint="leave --csq-attributes, --submission and --id-pattern out",
             )
-        if not self.augment and (self.extend_genes or self.skip_genes or self.skip_attributes):
+        if not self.augment and (self.extend_genes or self.add_utrs or self.skip_genes or self.skip_attributes):
             raise UsageError(
-                "--extend-genes, --skip-genes and --skip-attribute are of --augment",
+                "--extend-genes, --add-utrs, --skip-genes and --skip-attribute are of --augment",
                 hint="add --augment, or leave them out",
             )
         if self.keep_names and self.annotation is None and self.reference is None:

@@ -201,8 +201,8 @@ class _Run:
         settings = GenerateConfig(
             shards=loci.shards, model=config.model or default_model_dir(), outdir=self.work / "predictions",
             decoding=config.search, device=config.device, precision=config.precision, batch_bases=config.batch_bases,
-            evidence=evidence, complete=config.augment, max_length=config.max_window, threads=config.threads,
-            condition=config.condition, conditions=config.conditions, against=config.against,
+            evidence=evidence, complete=config.augment, add_utrs=config.add_utrs, max_length=config.max_window,
+            threads=config.threads, condition=config.condition, conditions=config.conditions, against=config.against,
         )  # fmt: skip
         device = settings.outdir / "generate.json"
 
@@ -244,6 +244,7 @@ class _Run:
             id_pattern=config.id_pattern, skip_genes=config.skip_genes, skip_attributes=tuple(config.skip_attributes),
             both_strands=config.both_strands, csq_attributes=config.csq_attributes, names=config.names,
             submission=config.submission, evidence=evidence, extend_genes=config.extend_genes,
+            add_utrs=config.add_utrs, utrs_in_place=config.utrs_in_place,
             gtf=beside("gtf"), bed=beside("bed"),
             proteins=beside("proteins"), cds=beside("cds"), cdna=beside("cdna"), sites=beside("sites"),
         )  # fmt: skip

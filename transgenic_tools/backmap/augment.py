@@ -3,24 +3,26 @@
 In: the user's GFF3 and predicted genes whose `source_gene` is an ID of it. Out: the same lines in the same order, with
 the new transcripts' lines after the last line of their gene.
 A surprise: a transcript that differs from a known one in its ends alone is known; the isoform is its CDS and introns.
-So ends that reach out of the gene line can be cut there, or the gene line grows where `Rules` say so.
+So ends that reach out of the gene line can be cut there, or the gene line grows where `Rules` say so. UTRs of a
+transcript that has none are no isoform either: `Rules` say whether they are added, and where.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from transgenic_tools.backmap.utrs import Longer, Rooms, in_place, split_off
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene, Transcript
-from transgenic_tools.genome.interval import Interval, Intervals, clip, gaps, span
-from transgenic_tools.genome.splicing import nearest, transcript_differences
+from transgenic_tools.genome.interval import Interval, clip, gaps, span
+from transgenic_tools.genome.splicing import is_run, nearest, transcript_differences
 from transgenic_tools.io.files import raw_lines, refuse_pipe
-from transgenic_tools.io.gff3.layout import GeneLines, Layout, layout_of
+from transgenic_tools.io.gff3.layout import GeneLines, Key, Layout, TranscriptLines, layout_of, transcripts_of
 from transgenic_tools.io.gff3.reader import annotation_of, read_mended
 from transgenic_tools.io.gff3.writer import create_text, moved_line, place_text, sort_key, transcript_lines
 from transgenic_tools.io.rejects import Reject
@@ -34,12 +36,14 @@ class Added:
     Attributes:
         genes, transcripts: Genes that got a new transcript, and new transcripts.
         known: Predicted transcripts that were known.
+        extended: Known transcripts that got UTRs, in place or as new transcripts.
         annotation: All genes as they stand in the new file, in the order of `sort_key`.
     """
 
     genes: int
     transcripts: int
     known: int
+    extended: int = 0
     annotation: tuple[Gene, ...] = ()
 
 
@@ -51,12 +55,16 @@ class Rules:
         min_confidence: New isoforms below it are left out.
         skip_genes: IDs of genes that get nothing. `skip_attributes`: `KEY` or `KEY=VALUE` of gene lines, likewise.
         extend_genes: Gene lines grow with their new isoforms.
+        add_utrs: Known transcripts without UTRs get those that are predicted, as new transcripts; their gene lines
+            grow. `utrs_in_place`: in their own lines, where these are theirs alone.
     """
 
     min_confidence: float = 0.0
     skip_genes: frozenset[str] = frozenset()
     skip_attributes: tuple[str, ...] = ()
     extend_genes: bool = False
+    add_utrs: bool = False
+    utrs_in_place: bool = False
 
     def mark_of(self, gene: Gene) -> str | None:
         """Why the gene gets nothing; None where it may."""
@@ -74,13 +82,7 @@ def is_known(predicted: Transcript, known: Transcript) -> bool:
 
     The ends of the UTRs do not count: they say where transcription starts and stops, not how it is spliced.
     """
-    return predicted.cds == known.cds and _is_run(predicted.introns, known.introns)
-
-
-def _is_run(part: Intervals, whole: Intervals) -> bool:
-    if not part:
-        return True
-    return any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1))
+    return predicted.cds == known.cds and is_run(predicted.introns, known.introns)
 
 
 def known_as(predicted: Transcript, known: Iterable[Transcript]) -> Transcript | None:
@@ -163,79 +165,156 @@ def augment(
             hint="convert it first, e.g. `gffread IN.gtf --keep-genes -o OUT.gff3`",
         )
     layout = layout_of(user, lines)
-    genes = {(gene.seqid, gene.strand, gene.id): gene for gene in annotation.genes}
-    names = _Names(layout.ids)
-    edits = _Edits()
-    n_genes = n_transcripts = n_known = n_predicted = 0
-    unknown: list[str] = []
+    work = _Work(annotation.genes, layout, transcripts_of(lines) if rules.utrs_in_place else {}, rules, rejects)
+    n_predicted, unknown = 0, list[str]()
     for gene in predicted:
         n_predicted += 1
         source = gene.attributes.get("source_gene", (gene.id,))[0]
-        target = genes.get((gene.seqid, gene.strand, source))
-        place = None if target is None else _place_of(target, layout)
-        if target is None or place is None:
+        if not work.add(gene, source):
             unknown.append(source)
             rejects.append(Reject(source, "unknown_gene", f"{gene.seqid} {gene.strand}"))
-            continue
-        mark = rules.mark_of(target)
-        if mark is not None:
-            rejects.append(Reject(source, "marked_gene", mark, "filtered"))
-            continue
-        bounds = None if rules.extend_genes and len(place.own) == 1 else target.interval
-        before = len(rejects)
-        fresh = [
-            replace(transcript, id=names.take(place.written_id))
-            for transcript in _fresh(gene, target, bounds, rules, rejects)
-        ]
-        n_known += sum(reject.reason == "known_isoform" for reject in rejects[before:])
-        for transcript in fresh:
-            edits.after[place.last] += transcript_lines(transcript, gene_id=place.written_id)
-        around = span([target.interval, *(t.interval for t in fresh)])
-        if around != target.interval:
-            edits.moved[place.own[0]] = around
-        key = (target.seqid, target.strand, target.id)
-        now = genes[key]
-        genes[key] = replace(now, interval=span([now.interval, around]), transcripts=(*now.transcripts, *fresh))
-        n_genes, n_transcripts = n_genes + bool(fresh), n_transcripts + len(fresh)
     if n_predicted and len(unknown) == n_predicted:
         raise BadInputError(
             f"none of the {n_predicted} predicted genes is in this annotation; the first is {unknown[0]!r}", path=user,
             hint="give the annotation that the gene shards were made from",
         )  # fmt: skip
-    _merge(user, out, edits, provenance, together)
-    return Added(n_genes, n_transcripts, n_known, tuple(sorted(genes.values(), key=sort_key)))
-
-
-def _fresh(gene: Gene, target: Gene, bounds: Interval | None, rules: Rules, rejects: list[Reject]) -> list[Transcript]:
-    """The isoforms to add, each described; the others become rejects."""
-    seen, fresh = list(target.transcripts), []
-    for transcript in gene.transcripts:
-        score, reason, said = transcript.score, "", ""
-        same = known_as(transcript, seen)
-        fitting = transcript if bounds is None else trimmed(transcript, bounds)
-        if same is not None:
-            reason, said = "known_isoform", f"it is {same.id}"
-        elif rules.min_confidence > 0 and (score or 0.0) < rules.min_confidence:
-            reason = "low_confidence"
-            said = f"{'unknown' if score is None else f'{score:.4f}'} is below {rules.min_confidence}"
-        elif fitting is None:
-            reason, said = "outside_gene_line", f"the gene line has {place_text(target.interval)}"
-        else:
-            seen.append(transcript)
-            cut = len(transcript.interval) - len(fitting.interval)
-            fresh.append(_described(fitting, target.transcripts, cut))
-        if reason:
-            detail = f"{place_text(transcript.interval)}: {said}"
-            rejects.append(Reject(target.id, reason, detail, "transcript_rejected"))
-    return fresh
+    _merge(user, out, work.edits, provenance, together)
+    return Added(
+        work.n_genes, work.n_transcripts, work.n_known, work.n_extended,
+        annotation=tuple(sorted(work.genes.values(), key=sort_key)),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Edits:
-    """By line of the user's file: lines that follow it, and the place that a gene line grows to."""
+    """By line of the user's file: lines that follow it, and the place that its feature moves to."""
 
     after: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     moved: dict[int, Interval] = field(default_factory=dict)
+
+
+class _Work:
+    """The user's genes while predicted ones are added to them, one after another.
+
+    Attributes:
+        genes: By seqid, strand and ID, as they stand in the new file.
+        n_genes, n_transcripts, n_known, n_extended: As of `Added`.
+    """
+
+    def __init__(
+        self,
+        genes: Sequence[Gene],
+        layout: Layout,
+        places: Mapping[Key, TranscriptLines],
+        rules: Rules,
+        rejects: list[Reject],
+    ) -> None:
+        self.genes = {(gene.seqid, gene.strand, gene.id): gene for gene in genes}
+        self.edits = _Edits()
+        self.n_genes = self.n_transcripts = self.n_known = self.n_extended = 0
+        self._layout, self._places, self._rules, self._rejects = layout, places, rules, rejects
+        self._names = _Names(layout.ids)
+        self._rooms = Rooms(genes) if rules.add_utrs else None
+
+    def add(self, gene: Gene, source: str) -> bool:
+        """False where the user's annotation has no such gene."""
+        key = (gene.seqid, gene.strand, source)
+        target = self.genes.get(key)
+        place = None if target is None else _place_of(target, self._layout)
+        if target is None or place is None:
+            return False
+        mark = self._rules.mark_of(target)
+        if mark is not None:
+            self._rejects.append(Reject(source, "marked_gene", mark, "filtered"))
+            return True
+        before = len(self._rejects)
+        gene, longer = self._with_utrs(gene, target, place)
+        bounds = None if self._rules.extend_genes and len(place.own) == 1 else target.interval
+        added, changed = self._in_place(longer)
+        known = [*target.transcripts, *(one.transcript for one in longer)]
+        added += _fresh(gene, target.id, known, bounds, self._rules, self._rejects)
+        named = [replace(transcript, id=self._names.take(place.written_id)) for transcript in added]
+        for transcript in named:
+            self.edits.after[place.last] += transcript_lines(transcript, gene_id=place.written_id)
+        around = span([target.interval, *(t.interval for t in (*named, *changed.values()))])
+        if around != target.interval:
+            self.edits.moved[place.own[0]] = around
+        now = tuple(changed.get(transcript.id, transcript) for transcript in target.transcripts)
+        self.genes[key] = replace(target, interval=around, transcripts=(*now, *named))
+        self.n_known += sum(reject.reason == "known_isoform" for reject in self._rejects[before:])
+        self.n_genes, self.n_transcripts = self.n_genes + bool(named), self.n_transcripts + len(named)
+        self.n_extended += len(longer)
+        return True
+
+    def _with_utrs(self, gene: Gene, target: Gene, place: GeneLines) -> tuple[Gene, list[Longer]]:
+        """The predicted gene without what is only a known transcript with UTRs, and these as they fit."""
+        if self._rooms is None:
+            return gene, []
+        found, others = split_off(gene.transcripts, target.transcripts)
+        room, fitting = self._rooms.of(target) if len(place.own) == 1 else target.interval, list[Longer]()
+        for one in found:
+            short = trimmed(one.transcript, room)
+            why = _too_unsure(one.transcript, self._rules)
+            if short is None or short.exons == one.known.exons:
+                why = ("no_room_for_utrs", f"of {one.known.id}: there is room in {place_text(room)}")
+            if why is not None:
+                detail = f"{place_text(one.transcript.interval)}: {why[1]}"
+                self._rejects.append(Reject(target.id, why[0], detail, "transcript_rejected"))
+            elif short is not None:
+                fitting.append(replace(one, transcript=short))
+        return replace(gene, transcripts=tuple(others)), fitting
+
+    def _in_place(self, longer: Sequence[Longer]) -> tuple[list[Transcript], dict[str, Transcript]]:
+        """Known transcripts with UTRs that become new ones, and those that take the place of the known, by ID."""
+        new, changed = list[Transcript](), dict[str, Transcript]()
+        for one in longer:
+            edit = None
+            if self._rules.utrs_in_place:
+                edit = in_place(one, self._places.get((one.known.seqid, one.known.id)))
+            if edit is None:
+                described = _described(one.transcript, [one.known], 0)
+                of = {**described.attributes, "extends": (one.known.id,)}
+                new.append(replace(described, attributes=of))
+                continue
+            self.edits.moved.update(edit.moved)
+            self.edits.after[edit.after] += edit.new
+            changed[one.known.id] = replace(one.known, exons=one.transcript.exons, exon_scores=())
+        return new, changed
+
+
+def _too_unsure(transcript: Transcript, rules: Rules) -> tuple[str, str] | None:
+    """Reason and detail where the transcript is less probable than asked for."""
+    score = transcript.score
+    if rules.min_confidence <= 0 or (score or 0.0) >= rules.min_confidence:
+        return None
+    said = "unknown" if score is None else f"{score:.4f}"
+    return "low_confidence", f"{said} is below {rules.min_confidence}"
+
+
+def _fresh(
+    gene: Gene, gene_id: str, known: Sequence[Transcript], bounds: Interval | None, rules: Rules, rejects: list[Reject]
+) -> list[Transcript]:
+    """The isoforms to add, each described; the others become rejects."""
+    seen, fresh = list(known), []
+    for transcript in gene.transcripts:
+        reason, said = "", ""
+        same = known_as(transcript, seen)
+        unsure = _too_unsure(transcript, rules)
+        fitting = transcript if bounds is None else trimmed(transcript, bounds)
+        if same is not None:
+            reason, said = "known_isoform", f"it is {same.id}"
+        elif unsure is not None:
+            reason, said = unsure
+        elif fitting is None:
+            reason, said = "outside_gene_line", f"the gene line has {place_text(bounds or gene.interval)}"
+        else:
+            seen.append(transcript)
+            cut = len(transcript.interval) - len(fitting.interval)
+            fresh.append(_described(fitting, known, cut))
+        if reason:
+            detail = f"{place_text(transcript.interval)}: {said}"
+            rejects.append(Reject(gene_id, reason, detail, "transcript_rejected"))
+    return fresh
 
 
 def _merge(user: Path, out: Path, edits: _Edits, provenance: Provenance, together: ExitStack | None) -> None:

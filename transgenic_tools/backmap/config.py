@@ -31,6 +31,8 @@ class Config:
         skip_genes: Text file of gene IDs; nothing is added to these.
         skip_attributes: `KEY` or `KEY=VALUE`; nothing is added to genes whose line has one of these.
         extend_genes: With `into`, gene lines grow where a new isoform reaches out of them; else UTR ends are cut there.
+        add_utrs, utrs_in_place: With `into`, what becomes of UTRs that are predicted for known transcripts without any;
+            see `augment.Rules`.
         fasta: Genome, for `##sequence-region`, the check of contig ends, and sequences.
         sites: bigWig of splice site probabilities.
         evidence: File of `tg-evidence`, for the support of transcripts and the table of introns beside `out`.
@@ -55,6 +57,8 @@ class Config:
     skip_genes: Path | None = None
     skip_attributes: tuple[str, ...] = ()
     extend_genes: bool = False
+    add_utrs: bool = False
+    utrs_in_place: bool = False
     fasta: Path | None = None
     gtf: Path | None = None
     bed: Path | None = None
@@ -99,9 +103,11 @@ class Config:
             for path in (self.out, self.gtf, self.bed):
                 if path is not None and path.suffix != ".gz":
                     raise UsageError(f"--index: {path} is not compressed", hint="give a name that ends in .gz")
-        if self.into is None and (self.skip_genes or self.skip_attributes or self.extend_genes):
-            flags = "--skip-genes, --skip-attribute and --extend-genes"
+        if self.into is None and (self.skip_genes or self.skip_attributes or self.extend_genes or self.add_utrs):
+            flags = "--skip-genes, --skip-attribute, --extend-genes and --add-utrs"
             raise UsageError(f"{flags} need --into", hint="add --into USER.gff3")
+        if self.utrs_in_place and not self.add_utrs:
+            raise UsageError("--utrs-in-place, but no UTRs are added", hint="add --add-utrs")
         if not 0.0 <= self.min_confidence <= 1.0:
             raise UsageError(f"--min-gene-confidence {self.min_confidence} is not between 0 and 1")
         if self.max_isoforms < 0 or self.rows_in_memory < 1:
@@ -168,6 +174,8 @@ class Config:
             "csq_attributes": self.csq_attributes,
             "skip_attributes": self.skip_attributes,
             "extend_genes": self.extend_genes,
+            "add_utrs": self.add_utrs,
+            "utrs_in_place": self.utrs_in_place,
             "names": self.names is not None,
             "submission": self.submission,
             "id_pattern": self.id_pattern,

@@ -49,6 +49,7 @@ class Result:
     Attributes:
         genes, transcripts: Written (with `--into`: genes that got a new transcript, and new transcripts).
         known: With `--into`, predicted transcripts that the user's annotation already has.
+        extended: With `--add-utrs`, known transcripts that got UTRs; None without it.
         rejects: Number by reason code.
         distance: From the species that the model learned, where it knows.
     """
@@ -62,11 +63,14 @@ class Result:
     rejects: Mapping[str, int] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     distance: Distance | None = None
+    extended: int | None = None
 
     def sentence(self) -> str:
         """One line for the log."""
         left_out = ", ".join(f"{count} {reason}" for reason, count in self.rejects.items())
         known = f", {self.known} known already" if self.known else ""
+        if self.extended is not None:
+            known += f", {self.extended} known ones got UTRs"
         return f"{self.out}: {self.genes} genes, {self.transcripts} transcripts{known}; left out: {left_out or 'none'}"
 
     def summary(self) -> dict[str, Any]:
@@ -77,6 +81,7 @@ class Result:
             "genes": self.genes,
             "transcripts": self.transcripts,
             "known": self.known,
+            **({} if self.extended is None else {"extended": self.extended}),
             "rejects": dict(self.rejects),
             "rejects_path": str(self.rejects_path),
             "files": [str(path) for path in self.files],
@@ -200,6 +205,8 @@ def _rules(config: Config) -> Rules:
         skip_genes=frozenset(listed),
         skip_attributes=config.skip_attributes,
         extend_genes=config.extend_genes,
+        add_utrs=config.add_utrs,
+        utrs_in_place=config.utrs_in_place,
     )
 
 
@@ -216,6 +223,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         logger.warning("%s", difference)
     watch, rejects, sites = _Watch(Distances(scoring_of_shards(shards))), list[Reject](), SiteTrack()
     genes = transcripts = known = 0
+    extended: int | None = None
     # The inner stack closes the files, whole; the outer one then gives them their names.
     with _genome(config.fasta) as fasta, ExitStack() as together, ExitStack() as stack:
         lengths = None if fasta is None else fasta.lengths
@@ -265,6 +273,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
                 together=together,
             )
             genes, transcripts, known = added.genes, added.transcripts, added.known
+            extended = added.extended if config.add_utrs else None
             written: Iterable[Gene] = _on_sequences(added.annotation, lengths, rejects)
         else:
             written = placed if checks is None else checks.through(placed)
@@ -299,6 +308,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
         files=tuple(path for path in (config.out, *optional) if path is not None),
         distance=watch.distances.distance,
+        extended=extended,
     )
 
 

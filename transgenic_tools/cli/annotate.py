@@ -76,6 +76,12 @@ def annotate(
     extend_genes: Annotated[
         bool, _flag("--extend-genes", "--augment: gene lines grow with their isoforms; else UTRs are cut.")
     ] = False,
+    add_utrs: Annotated[
+        bool, _flag("--add-utrs", "--augment: transcripts without UTRs get new ones beside them that have some.")
+    ] = False,
+    utrs_in_place: Annotated[
+        bool, _flag("--utrs-in-place", "--add-utrs: in the lines of these transcripts, which change.")
+    ] = False,
     skip_genes: Annotated[Path | None, _file("--skip-genes", "--augment: IDs of genes that get nothing.")] = None,
     skip_attribute: Annotated[
         list[str] | None,
@@ -155,7 +161,8 @@ def annotate(
         fasta=fasta, outdir=out, annotation=annotation, regions=regions, reference=reference, reads=reads,
         evidence=evidence, condition=condition, conditions=conditions, against=against, aliases=aliases,
         sample=sample, model=model, scan_model=scan_model, augment=augment,
-        extend_genes=extend_genes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
+        extend_genes=extend_genes, add_utrs=add_utrs, utrs_in_place=utrs_in_place,
+        skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
         skip_seqids=tuple(skip_seqid or ()), scan_min_score=scan_min_score, complete_only=complete_only,
         shard_bases=shard_bases, device=device, precision=precision, batch_bases=batch_bases, max_window=max_window,
         search=DecodingConfig(

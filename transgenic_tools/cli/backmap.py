@@ -75,6 +75,13 @@ def backmap(
     extend_genes: Annotated[
         bool, typer.Option("--extend-genes", help="--into: gene lines grow with their isoforms; else UTRs are cut.")
     ] = False,
+    add_utrs: Annotated[
+        bool,
+        typer.Option("--add-utrs", help="--into: transcripts without UTRs get new ones beside them that have some."),
+    ] = False,
+    utrs_in_place: Annotated[
+        bool, typer.Option("--utrs-in-place", help="--add-utrs: in the lines of these transcripts, which change.")
+    ] = False,
     max_isoforms: Annotated[
         int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")
     ] = Config.max_isoforms,
@@ -113,7 +120,7 @@ def backmap(
         min_confidence=min_confidence, max_isoforms=max_isoforms, id_prefix=id_prefix, id_pattern=id_pattern,
         both_strands=both_strands,
         index=index, csq_attributes=csq_attributes, skip_genes=skip_genes, skip_attributes=tuple(skip_attribute or ()),
-        extend_genes=extend_genes, names=names, submission=submission,
+        extend_genes=extend_genes, add_utrs=add_utrs, utrs_in_place=utrs_in_place, names=names, submission=submission,
     )  # fmt: skip
     result = run(config, progress=_LOG.info)
     _LOG.info("%s", result.sentence())

@@ -67,6 +67,9 @@ def generate(
     complete: Annotated[
         bool, typer.Option("--complete", help="Known transcripts in the shards are the prompt; write further ones.")
     ] = False,
+    add_utrs: Annotated[
+        bool, typer.Option("--add-utrs", help="--complete: write known transcripts without UTRs with some, too.")
+    ] = False,
     split: Annotated[Split | None, typer.Option(help="Only genes of this split.")] = None,
     device: DeviceOption = Config.device,
     precision: PrecisionOption = Config.precision,
@@ -139,8 +142,8 @@ def generate(
     result = run(
         Config(
             shards=tuple(shards), model=model, outdir=outdir, decoding=search, device=device, threads=threads,
-            precision=precision, batch_bases=batch_bases, complete=complete, split=split, overwrite=overwrite,
-            encodings=encodings, max_length=max_length, condition=condition, conditions=conditions,
+            precision=precision, batch_bases=batch_bases, complete=complete, add_utrs=add_utrs, split=split,
+            overwrite=overwrite, encodings=encodings, max_length=max_length, condition=condition, conditions=conditions,
             against=against, usage=usage, min_region=min_region, scan_model=scan_model, evidence=evidence,
         )
     )  # fmt: skip

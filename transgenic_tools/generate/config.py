@@ -21,6 +21,8 @@ class Config:
     """One run of `tg-generate`.
 
     Attributes:
+        complete: Known transcripts are the prompt, and only what is new is written.
+        add_utrs: With `complete`, known transcripts without UTRs are written with some, too.
         precision: Of the trunk; `auto` is bf16 on CPUs that multiply it natively, else fp32.
         max_length: Longer windows are not read; their genes have the flag `window_too_long`. None: what fits.
         min_region: Regions of unknown structure that are less probable to hold a gene get none; 0 judges none.
@@ -44,6 +46,7 @@ class Config:
     threads: int = 1
     batch_bases: int = 200_000
     complete: bool = False
+    add_utrs: bool = False
     split: str | None = None
     overwrite: bool = False
     max_length: int | None = None
@@ -56,6 +59,10 @@ class Config:
     scan_model: Path | None = None
     evidence: Path | None = None
     genetic_code: GeneticCode = STANDARD
+
+    def __post_init__(self) -> None:
+        if self.add_utrs and not self.complete:
+            raise UsageError("--add-utrs, but nothing is known", hint="add --complete: known transcripts get UTRs")
 
 
 def check_samples(condition: str | None, flags: Mapping[str, object]) -> None:

@@ -26,6 +26,7 @@ from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.alternatives import AlternativeScoring
 from transgenic_tools.search.confidence import (
+    FLOOR,
     Scores,
     choose,
     dna_probability,
@@ -36,6 +37,7 @@ from transgenic_tools.search.further import with_ends_of, write_further
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.search import Found, GeneSearch, Searcher, start_search
 from transgenic_tools.search.supported import NO_FRAME, Unused, unused_junctions, write_supported
+from transgenic_tools.search.utrs import Extended, extend
 
 NO_TRANSCRIPT = "no_valid_transcript"
 PROMPT_LOST = "prompt_outside_grammar"
@@ -143,6 +145,8 @@ class Predictor:
         if self.shown is not None and self.config.decoding.decoding != "viterbi":
             left = write_supported(gene, most=self.config.decoding.max_isoforms)
         written = self._written(row, gene, known)
+        if self.config.add_utrs:
+            written = self._with_utrs(row, gene, known, written)
         if not written:
             flags.append(NOTHING_NEW)
         filled = self._filled(row, written, tuple(flags))
@@ -208,6 +212,28 @@ class Predictor:
                 gene, calibration, min_confidence=self.config.decoding.least_confidence, keep_best=keep_best
             )
         ]
+
+    def _with_utrs(
+        self, row: GeneRow, gene: GeneSearch, known: Sequence[Transcript], written: Sequence[_Written]
+    ) -> list[_Written]:
+        """What is written, and the known transcripts without UTRs with some; none of them twice."""
+        least = self.config.decoding.min_confidence or 0.0
+        extended = [one for one in extend(gene.sites.graph, known) if one.probability >= least]
+        same = {(one.transcript.cds, one.transcript.introns) for one in extended}
+        more = [self._extended(row, gene, number, one) for number, one in enumerate(extended, start=1)]
+        kept = [one for one in written if (one.transcript.cds, one.transcript.introns) not in same]
+        return sorted([*more, *kept], key=lambda one: -one.scores.transcript)
+
+    def _extended(self, row: GeneRow, gene: GeneSearch, number: int, one: Extended) -> _Written:
+        steps = tuple(gene.sites.graph.log_probability(one.path.states[:-1], one.path.edges).tolist())
+        found = Found(path=one.path, log_probability=sum(steps), step_log_probability=steps, more=1.0)
+        calibration = self.reader.network.settings.calibration
+        return _Written(
+            found,
+            replace(one.transcript, id=f"{row.gene_id}.u{number}"),
+            score(found, gene, min(one.probability, 1.0 - FLOOR), calibration),
+            dna_probability(found, gene, calibration),
+        )
 
 
 def _carried(row: GeneRow) -> CarriedScores | None:

@@ -143,6 +143,8 @@ def _provenance(
         parameters["distance"] = asdict(scoring)
     if judge is not None and has_regions(shard):
         parameters |= {"min_region": config.min_region, "scan_model": judge.digest}
+    if config.add_utrs:
+        parameters["add_utrs"] = True
     parameters |= asdict(config.decoding)
     if alternatives is not None:
         parameters["alternatives"] = alternatives

@@ -76,6 +76,11 @@ def splice_differences(ours: Intervals, theirs: Intervals, strand: Strand) -> tu
     return tuple(sorted(found))
 
 
+def is_run(part: Intervals, whole: Intervals) -> bool:
+    """True where `whole` holds `part` in a row."""
+    return not part or any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1))
+
+
 def transcript_differences(new: Transcript, known: Transcript) -> tuple[Difference, ...]:
     """As `splice_differences`, with start and stop codons, and exons beyond the other's span where nothing else is."""
     found = set(splice_differences(new.exons, known.exons, new.strand))

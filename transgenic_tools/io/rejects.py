@@ -53,6 +53,7 @@ BACKMAP: Mapping[str, str] = {
     "repeated_prediction": "the same gene stands twice in the predictions, with the same locus",
     "unknown_gene": "--into: the user's annotation has no gene of this ID on this seqid and strand",
     "outside_gene_line": "--into: an exon or the CDS of the new isoform lies out of the user's gene line",
+    "no_room_for_utrs": "--add-utrs: the new UTRs do not fit before the next gene of this strand",
     "known_isoform": "--into: the user's annotation has this isoform; detail names it",
     "marked_gene": "--into: the user marked this gene, nothing is added to it",
     "refused_intron": "--submission: an intron below 10 bases, which archives refuse",

@@ -108,6 +108,7 @@ REASON_WORDS: Mapping[str, str] = {
     "repeated_prediction": "the same gene stands twice in the predictions",
     "unknown_gene": "your annotation has no gene of this ID there",
     "outside_gene_line": "an exon or the CDS of the new isoform lies out of your gene line",
+    "no_room_for_utrs": "the new UTRs do not fit before the next gene of this strand",
     "known_isoform": "your annotation has this isoform",
     "marked_gene": "you marked this gene, nothing is added to it",
     "refused_intron": "an intron below 10 bases, which archives refuse",

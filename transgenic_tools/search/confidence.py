@@ -35,7 +35,8 @@ SUPPORT_FEATURES = (
     "rival_reads",  # the most that speaks against one of its other introns, see `lattice.support`
     "gene_reads",  # log(1 + reads) of the gene's strongest junction
 )  # fmt: skip
-_FLOOR, _LEAST = 1e-4, -7.0
+#: No probability is nearer to 0 or 1.
+FLOOR, _LEAST = 1e-4, -7.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +125,9 @@ def calibrated(calibration: Mapping[str, Sequence[float]], name: str, values: Se
     """What the regression of that name says of some values; `raw`, clipped, where the model has none."""
     weights = calibration.get(name)
     if weights is None:
-        return min(max(raw, _FLOOR), 1 - _FLOOR)
+        return min(max(raw, FLOOR), 1 - FLOOR)
     total = weights[-1] + sum(w * v for w, v in zip(weights[:-1], values, strict=True))
-    return min(max(logistic(total), _FLOOR), 1 - _FLOOR)
+    return min(max(logistic(total), FLOOR), 1 - FLOOR)
 
 
 def boundary_probabilities(found: Found, graph: Graph) -> list[tuple[int, float]]:

@@ -80,12 +80,35 @@ class BestPaths:
         """The path of the highest score among those that take one of some edges, of which there is at least one."""
         graph, source = self._graph, self._source
         total = self._before[source[edges]] + graph.score[edges] + self._after[graph.target[edges]]
-        taken = [int(edges[np.argmax(total)])]
-        while source[taken[0]] > 0:
-            taken.insert(0, int(self._into[source[taken[0]]]))
-        while graph.target[taken[-1]] < graph.n_states - 1:
-            taken.append(int(self._out[graph.target[taken[-1]]]))
+        edge = int(edges[np.argmax(total)])
+        taken = [*self._before_edge(edge), edge, *self._behind_edge(edge)]
         return Path((0, *graph.target[taken].tolist()), tuple(taken))
+
+    def _before_edge(self, edge: int) -> list[int]:
+        """Edges of the best way from BEGIN to where an edge leaves."""
+        taken: list[int] = []
+        while (state := self._source[edge]) > 0:
+            edge = int(self._into[state])
+            taken.insert(0, edge)
+        return taken
+
+    def _behind_edge(self, edge: int) -> list[int]:
+        """Edges of the best way to END from where an edge leads."""
+        taken: list[int] = []
+        while (state := self._graph.target[edge]) < self._graph.n_states - 1:
+            edge = int(self._out[state])
+            taken.append(edge)
+        return taken
+
+    def way_to(self, edges: Ints) -> list[int]:
+        """Edges of the best way from BEGIN that ends with one of some edges, of which there is at least one."""
+        edge = int(edges[np.argmax(self._before[self._source[edges]] + self._graph.score[edges])])
+        return [*self._before_edge(edge), edge]
+
+    def way_from(self, edges: Ints) -> list[int]:
+        """Edges of the best way to END that begins with one of some edges, of which there is at least one."""
+        edge = int(edges[np.argmax(self._graph.score[edges] + self._after[self._graph.target[edges]])])
+        return [edge, *self._behind_edge(edge)]
 
     def best(self) -> Path:
         """The path of the highest score of all."""

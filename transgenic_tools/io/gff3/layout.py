@@ -7,16 +7,18 @@ lines of features that the reader passes over (introns, proteins) count by the p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from transgenic_tools.genome.interval import Interval
 from transgenic_tools.io.files import raw_lines
 from transgenic_tools.io.gff3.attributes import gff3_id, parse_gff3
 from transgenic_tools.io.gff3.careful import named_in, text_of
-from transgenic_tools.io.gff3.lines import Lines
+from transgenic_tools.io.gff3.lines import EXON, Lines
 
 Key = tuple[str, str]
 _MOST_STEPS = 20
@@ -28,6 +30,19 @@ class GeneLines(NamedTuple):
     written_id: str
     own: tuple[int, ...]
     last: int
+
+
+class TranscriptLines(NamedTuple):
+    """One transcript: its own line, the lines of its exons with their places, the last line of its parts.
+
+    Attributes:
+        shared: One of these lines has other parents, too, or there are several own lines, or none that names a parent.
+    """
+
+    own: int
+    exons: tuple[tuple[int, Interval], ...]
+    last: int
+    shared: bool
 
 
 @dataclass(frozen=True)
@@ -94,3 +109,34 @@ def _last_parts(lines: Lines) -> dict[Key, int]:
             feature = (seqids[seqid], names[key])
             found[feature] = max(line, found.get(feature, 0))
     return found
+
+
+def transcripts_of(lines: Lines) -> dict[Key, TranscriptLines]:
+    """Where transcripts stand that have a line with an ID, by seqid and ID as the reader names them."""
+    nodes, seqids = lines.nodes, list(lines.seqids)
+    own: dict[Key, list[int]] = {}
+    orphans: set[Key] = set()
+    for place in (p for p in range(len(nodes)) if not nodes.gene[p] and nodes.id[p]):
+        key = (nodes.seqid[place], nodes.id[place])
+        own.setdefault(key, []).append(nodes.line[place] - 1)
+        if "parent" not in nodes.text[place].lower():
+            orphans.add(key)
+    names = [(unquote(name) if "%" in name else name).strip() for name in lines.keys]
+    owners = Counter(line for numbers in lines.part_line for line in numbers.tolist())
+    exons: dict[Key, list[tuple[int, Interval]]] = {key: [] for key in own}
+    columns = (lines.part_key, lines.part_seqid, lines.part_line, lines.part_kind, lines.part_start, lines.part_end)
+    for block in zip(*columns, strict=True):
+        for key, seqid, line, kind, start, end in zip(*(column.tolist() for column in block), strict=True):
+            feature = (seqids[seqid], names[key])
+            if kind == EXON and feature in exons:
+                exons[feature].append((line - 1, Interval(start, end)))
+    last = _last_parts(lines)
+    return {
+        key: TranscriptLines(
+            own=places[0],
+            exons=tuple(sorted(exons[key], key=lambda exon: exon[1])),
+            last=max(places[-1], last.get(key, 0) - 1),
+            shared=len(places) > 1 or key in orphans or any(owners[line + 1] > 1 for line, _ in exons[key]),
+        )
+        for key, places in own.items()
+    }

@@ -189,6 +189,21 @@ def transcript_lines(transcript: Transcript, *, gene_id: str, source: str = DEFA
     return lines
 
 
+def lines_beyond(transcript: Transcript, known: Interval, *, exons: bool, source: str = DEFAULT_SOURCE) -> list[str]:
+    """GFF3 lines of the UTRs outside of `known` and, if asked, of the exons there, for a transcript that a file has.
+
+    They have no IDs, which may be taken in that file; column 6 has the transcript's score.
+    """
+    head, end = f"{escape_seqid(transcript.seqid)}\t{escape_column(source)}", escape_attribute(transcript.id)
+    types = {"five_prime_UTR", "three_prime_UTR", *(["exon"] if exons else [])}
+    return [
+        f"{head}\t{part.type}\t{part.interval.start + 1}\t{part.interval.end}\t{format_score(transcript.score)}"
+        f"\t{transcript.strand}\t.\tParent={end}"
+        for part in _parts(transcript)
+        if part.type in types and part.interval.intersect(known) is None
+    ]
+
+
 def gene_lines(gene: Gene, source: str = DEFAULT_SOURCE) -> list[str]:
     """GFF3 lines of one gene, without line ends."""
     more = {"biotype": gene.biotype} if gene.biotype else {}

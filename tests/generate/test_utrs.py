@@ -1,0 +1,63 @@
+"""--add-utrs: known coding sequences are written with UTRs, valid and not twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.generate.test_predict import assert_valid, predictor
+from transgenic_tools.errors import UsageError
+from transgenic_tools.generate.config import Config
+from transgenic_tools.generate.predict import Predictor
+from transgenic_tools.gsf import parse, write
+from transgenic_tools.io.rows import GeneRow
+from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.utrs import lacks_utrs
+
+
+def coding_alone(row: GeneRow) -> GeneRow:
+    """The row as of an annotation without UTRs."""
+    first = next(t for t in row.read_transcripts() if t.cds)
+    return replace(row, gsf=write([replace(first, exons=first.cds)], strand=row.strand), n_transcripts=1)
+
+
+def adding(model: TransgenicModel, **search: object) -> Predictor:
+    plain = predictor(model, complete=True)
+    decoding = DecodingConfig(**search)  # type: ignore[arg-type]
+    return Predictor(plain.reader, replace(plain.config, add_utrs=True, decoding=decoding), model_hash="test")
+
+
+def test_known_coding_sequences_get_utrs(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    rows = [coding_alone(row) for row in rows[4:12]]
+    extended = 0
+    for row, prediction in zip(rows, adding(model).predict(rows), strict=True):
+        (known,) = row.read_transcripts()
+        assert_valid(row, prediction)
+        assert prediction.gsf is not None
+        written = parse(prediction.gsf).transcripts
+        assert len({(t.cds, t.introns) for t in written}) == len(written)
+        for new in written:
+            if new.cds == known.cds and new.exons[0].start < known.cds[0].start:
+                assert new.exons[-1].end > known.cds[-1].end
+                extended += 1
+    assert extended >= len(rows)
+
+
+def test_without_the_flag_and_with_utrs_nothing_changes(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    rows = [row for row in rows if not any(any(lacks_utrs(t)) for t in row.read_transcripts())][:4]
+    assert len(rows) == 4
+    assert adding(model).predict(rows) == predictor(model, complete=True).predict(rows)
+
+
+def test_a_threshold_holds_for_them(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    row = coding_alone(rows[5])
+    (sure,) = adding(model, min_confidence=1.0).predict([row])
+    assert sure.gsf is None
+
+
+def test_it_needs_known_transcripts(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--add-utrs"):
+        Config(shards=(), model=None, outdir=tmp_path, add_utrs=True)
