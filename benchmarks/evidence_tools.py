@@ -124,11 +124,12 @@ class Tools:
     def _ids(self) -> Path:
         return self.work / "genes.txt"
 
-    def evaluate(self, gff3: Path) -> dict[str, Any]:
-        """Figures of tg-evaluate."""
+    def evaluate(self, gff3: Path, genes: Path | None = None) -> dict[str, Any]:
+        """Figures of tg-evaluate; of some genes alone where a list of IDs is given."""
         config = Config(
-            references=(self.reference.path,), predictions=(gff3,), json_path=self.out / "unused", gene_list=self._ids
-        )
+            references=(self.reference.path,), predictions=(gff3,), json_path=self.out / "unused",
+            gene_list=genes or self._ids,
+        )  # fmt: skip
         return evaluation_json(compare(self.reference, side_of(read_annotation(gff3)), config))
 
     def predict(self, name: str, setting: str, evidence: Path | None) -> Path:

@@ -29,11 +29,13 @@ from benchmarks.table import grid, readme_markdown, rewrite
 from benchmarks.windows import Windows, read_windows, sample_evenly, total_bases
 from transgenic_tools.evaluate.sides import side_of
 from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.lists import read_ids
 from transgenic_tools.model.files import model_dir, model_hash
 from transgenic_tools.provenance import write_aside
 
 log = logging.getLogger("benchmarks.species")
 ROOT = Path(__file__).resolve().parent.parent
+LISTS = ROOT / "benchmarks" / "lists"
 OUT, CACHE = ROOT / "benchmarks" / "out" / "species", ROOT / ".cache" / "bench" / "species"
 #: Where sets lie unless told; a set whose files are missing is left out.
 DATA = ROOT.parent / "shared" / "data"
@@ -51,6 +53,7 @@ class Species:
         parameters: Of AUGUSTUS, those that are tried.
         stem: Of its files; None is the test split of the public data package.
         split: Rule of tg-prep; genes of the split test are the set.
+        copies: File in benchmarks/lists of those that have a near copy among the learned genes (`tg-prep leaks`).
     """
 
     name: str
@@ -58,6 +61,7 @@ class Species:
     parameters: tuple[str, ...]
     stem: str | None
     split: str = "all:test"
+    copies: str | None = None
 
     def genome(self, directory: Path) -> Genome | None:
         """None where its files are missing."""
@@ -70,7 +74,10 @@ class Species:
 
 
 SETS: tuple[Species, ...] = (
-    Species(name="athaliana", title="*A. thaliana*, test split", stem=None, parameters=("arabidopsis",)),
+    Species(
+        name="athaliana", title="*A. thaliana*, test split", stem=None, parameters=("arabidopsis",),
+        copies="athaliana_test_copies.txt",
+    ),
     Species(
         name="brazil_nut", title="Brazil nut, test scaffold", stem="bertholletia_test", parameters=("tomato",)
     ),
@@ -134,9 +141,21 @@ def run_kept(peer: Peer, windows: Windows, *, cache: Path, fresh: bool = False) 
     return output, cost
 
 
-def _figures(tools: Tools, gff3: Path, cost: Cost) -> dict[str, Any]:
-    metrics = tools.evaluate(gff3)
-    return {key: metrics[key] for key in _KEPT if key in metrics} | {"cost": cost.rounded()}
+def _kept_of(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: metrics[key] for key in _KEPT if key in metrics}
+
+
+def _figures(species: Species, tools: Tools, gff3: Path, cost: Cost) -> dict[str, Any]:
+    """Of one tool; where the set has genes with near copies among the learned ones, those of the others beside."""
+    found = _kept_of(tools.evaluate(gff3)) | {"cost": cost.rounded()}
+    if species.copies is not None:
+        copies = read_ids(LISTS / species.copies)
+        others = [row.gene_id for row in tools.windows if row.gene_id not in copies]
+        with write_aside(tools.work / "without_copies.txt") as aside:
+            aside.write_text("".join(f"{name}\n" for name in others))
+        alone = tools.evaluate(gff3, tools.work / "without_copies.txt")
+        found["without_copies"] = _kept_of(alone) | {"genes": len(others)}
+    return found
 
 
 def _augustus(species: Species, tools: Tools, *, fresh: bool) -> dict[str, Any]:
@@ -146,7 +165,7 @@ def _augustus(species: Species, tools: Tools, *, fresh: bool) -> dict[str, Any]:
         peer = peer_of(parameters)
         output, cost = run_kept(peer, tuple(tools.windows), cache=tools.work / "peers", fresh=fresh)
         gff3 = write_peer_gff3(peer, output, tools.windows, tools.out / f"{peer.name}.gff3")
-        by_parameters[parameters] = _figures(tools, gff3, cost)
+        by_parameters[parameters] = _figures(species, tools, gff3, cost)
     best = max(species.parameters, key=lambda name: by_parameters[name]["gene_exact"])
     tried = {name: found["gene_exact"] for name, found in by_parameters.items()}
     return by_parameters[best] | {"parameters": best, "tried": tried}
@@ -167,7 +186,7 @@ def measure_set(species: Species, genome: Genome, options: Options) -> dict[str,
         else:
             gff3 = tools.out / f"{name}.gff3"
             cost = run_ours(windows, gff3, work=work / "ours", model=options.model)
-            found[name] = _figures(tools, gff3, cost) | {"model": model_hash(model_dir(options.model))}
+            found[name] = _figures(species, tools, gff3, cost) | {"model": model_hash(model_dir(options.model))}
         log.info("%s, %s: %s", species.name, name, ", ".join(f"{k} {v}" for k, v in _cells(found, name).items()))
     return found
 
@@ -189,16 +208,23 @@ def _cells(found: Mapping[str, Any], tool: str) -> dict[str, str]:
     metrics = found.get(tool)
     if metrics is None:
         return {}
-    exact, megabases = metrics["gene_exact"], found["bases"] / 1e6
+    megabases = found["bases"] / 1e6
     return {
-        "gene_exact": f"{exact:.3f}",
-        "standard error": f"{math.sqrt(exact * (1 - exact) / found['genes']):.3f}",
-        "exon F1": f"{metrics['cds']['exon']['f1']:.3f}",
-        "transcript F1": f"{metrics['cds']['transcript']['f1']:.3f}",
-        "isoform recall": f"{metrics['isoform_recall_multi']:.3f}" if metrics["n"]["multi_isoform_genes"] else "",
+        **_accuracy(metrics, found["genes"]),
         "calibration error (by chance)": _calibration_error(metrics),
         "CPU s": f"{metrics['cost']['cpu_seconds']:.1f}",
         "CPU s a Mb": f"{metrics['cost']['cpu_seconds'] / megabases:.1f}",
+    }
+
+
+def _accuracy(metrics: Mapping[str, Any], genes: int) -> dict[str, str]:
+    exact = metrics["gene_exact"]
+    return {
+        "gene_exact": f"{exact:.3f}",
+        "standard error": f"{math.sqrt(exact * (1 - exact) / genes):.3f}",
+        "exon F1": f"{metrics['cds']['exon']['f1']:.3f}",
+        "transcript F1": f"{metrics['cds']['transcript']['f1']:.3f}",
+        "isoform recall": f"{metrics['isoform_recall_multi']:.3f}" if metrics["n"]["multi_isoform_genes"] else "",
     }
 
 
@@ -217,16 +243,23 @@ def _by_chance(bins: Sequence[Mapping[str, float]]) -> float:
     return sum(math.sqrt(2 / math.pi * n * mean * (1 - mean)) for n, mean in counts) / total
 
 
+def _tool_name(metrics: Mapping[str, Any]) -> str:
+    return f"AUGUSTUS, {metrics['parameters']}" if "parameters" in metrics else "transgenic_tools"
+
+
 def markdown(figures: Mapping[str, Any]) -> str:
-    """The table: a row for each set and tool."""
+    """The table: a row for each set and tool, and below without genes that have near copies among the learned ones."""
     rows: list[list[str]] = []
     for found in figures.values():
-        for tool in TOOLS:
-            if tool in found:
-                peer = found[tool].get("parameters")
-                name = "transgenic_tools" if peer is None else f"AUGUSTUS, {peer}"
-                first = f"{found['title']} ({found['genes']:,})" if tool == TOOLS[0] else ""
-                rows.append([first, name, *_cells(found, tool).values()])
+        tools = [tool for tool in TOOLS if tool in found]
+        for tool in tools:
+            first = f"{found['title']} ({found['genes']:,})" if tool == tools[0] else ""
+            rows.append([first, _tool_name(found[tool]), *_cells(found, tool).values()])
+        for tool in (tool for tool in tools if "without_copies" in found[tool]):
+            alone = found[tool]["without_copies"]
+            first = f"the same without {found['genes'] - alone['genes']} near copies ({alone['genes']:,})"
+            cells = [*_accuracy(alone, alone["genes"]).values(), _calibration_error({**found[tool], **alone}), "", ""]
+            rows.append([first if tool == tools[0] else "", _tool_name(found[tool]), *cells])
     head = next((_cells(found, tool) for found in figures.values() for tool in TOOLS if tool in found), {})
     return grid(["set (genes)", "tool", *head], rows)
 

@@ -72,6 +72,19 @@ def test_the_table_has_a_row_for_each_tool() -> None:
     ]
 
 
+def test_genes_without_near_copies_have_rows_of_their_own() -> None:
+    alone = {key: value for key, value in figures(0.25).items() if key != "cost"} | {"genes": 75}
+    text = markdown({"rice": a_set(
+        transgenic=figures(0.5, without_copies=alone),
+        augustus=figures(0.4, parameters="maize", without_copies=alone),
+    )})  # fmt: skip
+    assert text.splitlines()[4:] == [
+        "| the same without 25 near copies (75) | transgenic_tools | 0.250 | 0.050 | 0.250 | 0.250 | 0.250 "
+        "| 0.125 (0.045) |  |  |",
+        "|  | AUGUSTUS, maize | 0.250 | 0.050 | 0.250 | 0.250 | 0.250 |  |  |  |",
+    ]
+
+
 def test_figures_that_were_not_made_anew_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(species, "ROOT", tmp_path)
     path, docs, readme = (tmp_path / name for name in ("benchmarks/results.json", "docs/benchmarks.md", "README.md"))

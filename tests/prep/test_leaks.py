@@ -70,6 +70,24 @@ def test_excluded_genes_are_not_learned_in_their_genome_alone(genomes: tuple[Pat
     assert (clean.touched("copy", "a"), clean.touched("relative", "a")) == (0, 1)
 
 
+def test_lists_for_the_next_training_leave_no_copy(genomes: tuple[Path, ...], tmp_path: Path) -> None:
+    (tmp_path / "earlier.txt").write_text("g3\n")
+    lists = tmp_path / "lists"
+    done = run(
+        Config(
+            shards=genomes, out=tmp_path / "leaks.tsv", exclude=(("a", tmp_path / "earlier.txt"),), exclude_into=lists
+        )
+    )
+    assert done.lines()[:2] == [
+        "a: of 3 held-out genes 1 (33.3%) have a near copy among the learned ones, 1 (33.3%) a relative",
+        "  in b (3 learned genes): 1 with a copy, 1 with a relative",
+    ]
+    written = {path.stem: path for path in lists.iterdir()}
+    assert {sample: path.read_text() for sample, path in written.items()} == {"a": "g3\n", "b": "g1\n"}
+    again = run(Config(shards=genomes, out=tmp_path / "leaks.tsv", exclude=tuple(written.items()), strict=True))
+    assert again.leaks == ()
+
+
 def test_strict_fails_for_copies_alone(genomes: tuple[Path, ...], tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="1 held-out genes have near copies"):
         run(Config(shards=genomes, out=tmp_path / "leaks.tsv", strict=True))

@@ -35,6 +35,10 @@ def leaks(
         list[str] | None,
         typer.Option(metavar="SAMPLE=FILE", help="Genes of a genome that are not learned, one ID a line (repeatable)."),
     ] = None,
+    exclude_into: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Lists of genes that the next training should leave out, SAMPLE.txt each."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where a held-out gene has a near copy.")] = False,
     json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
@@ -45,13 +49,14 @@ def leaks(
     from transgenic_tools.prep.leaks import Config, run
 
     excluded = tuple(map(_of_sample, exclude or ()))
-    done = run(Config(shards=tuple(shards), out=out, held_out=held_out, exclude=excluded, strict=strict))
+    done = run(
+        Config(
+            shards=tuple(shards), out=out, held_out=held_out, exclude=excluded, exclude_into=exclude_into, strict=strict
+        )
+    )
     if say_json(json_summary, json.dumps(done.to_json())):
         return
-    for sample, genes in done.held_out.items():
-        copies, relatives = (done.touched(kind, sample) for kind in ("copy", "relative"))
-        log.info("%s: %d held-out genes, %d with a near copy, %d with a relative", sample, genes, copies, relatives)
-        for other, learned in done.learned.items():
-            found = [done.touched(kind, sample, other) for kind in ("copy", "relative")]
-            if any(found):
-                log.info("  in %s (%d learned genes): %d with a copy, %d with a relative", other, learned, *found)
+    for line in done.lines():
+        log.info("%s", line)
+    if exclude_into is not None:
+        log.info("lists for the `exclude` of a sheet of genomes: %s", exclude_into)

@@ -1,13 +1,14 @@
 """Do genes that a model is measured on stand too near to genes that it learns from, in any genome?
 
-In: gene shards of all genomes, with their splits. Out: a table of pairs, and counts by held-out and learned genome.
+In: gene shards of all genomes, with their splits. Out: a table of pairs, counts by held-out and learned genome, and
+where asked for lists of what the next training should leave out.
 A surprise: of the two kinds, only a `copy` (see `prep.near`) makes `strict` fail. A `relative` (proteins that share
 k-mers, see `prep.homology`) is what a split by homology excludes, and any other split has many.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Config:
         out: The table.
         held_out: Split of the genes that are measured on; those of `train` are learned.
         exclude: Sample and a list of its genes that are not learned, as a sheet of genomes has it.
+        exclude_into: Directory that gets `<sample>.txt` of each learned genome with near copies or an `exclude`, the
+            genes of both: for the sheet of the next training.
         strict: Fail where a held-out gene has a near copy among the learned.
     """
 
@@ -42,6 +45,7 @@ class Config:
     out: Path
     held_out: Split = "test"
     exclude: tuple[tuple[str, Path], ...] = ()
+    exclude_into: Path | None = None
     strict: bool = False
 
 
@@ -74,6 +78,22 @@ class Result:
             if (leak.kind, leak.held_out[0]) == (kind, held_out) and learned in (None, leak.learned[0])
         })  # fmt: skip
 
+    def lines(self) -> list[str]:
+        """For the terminal: each held-out genome, and where its copies and relatives are."""
+        lines = []
+        for sample, genes in self.held_out.items():
+            copies, relatives = (self.touched(kind, sample) for kind in KINDS)
+            lines.append(
+                f"{sample}: of {genes:,} held-out genes {copies:,} ({copies / genes:.1%}) have a near copy among the "
+                f"learned ones, {relatives:,} ({relatives / genes:.1%}) a relative"
+            )
+            for other, learned in self.learned.items():
+                found = [self.touched(kind, sample, other) for kind in KINDS]
+                if any(found):
+                    where = f"{other} ({learned:,} learned genes)"
+                    lines.append(f"  in {where}: {found[0]:,} with a copy, {found[1]:,} with a relative")
+        return [*lines, MEANING]
+
     def to_json(self) -> dict[str, Any]:
         return {
             "held_out": dict(self.held_out),
@@ -88,6 +108,10 @@ class Result:
 
 
 KINDS = ("copy", "relative")
+MEANING = (
+    "a copy has 85 of 100 bases in common over at least half of the shorter CDS, and should not be learned; a relative "
+    "has words of its protein in common, as families have: a split by homology alone has none"
+)
 
 
 class _Genes:
@@ -116,8 +140,19 @@ def _relatives(held_out: Iterable[GeneRow], learned: Iterable[GeneRow]) -> Itera
             yield Leak(kind="relative", held_out=names[mine[0]][:2], learned=others[theirs[0]][:2])
 
 
+def _write_exclusions(excluded: Iterable[tuple[str, str]], directory: Path) -> None:
+    """One file a genome, one ID a line."""
+    directory.mkdir(parents=True, exist_ok=True)
+    by_sample: dict[str, set[str]] = defaultdict(set)
+    for sample, name in excluded:
+        by_sample[sample].add(name)
+    for sample, names in by_sample.items():
+        with write_aside(directory / f"{sample}.txt") as aside:
+            aside.write_text("".join(f"{name}\n" for name in sorted(names)))
+
+
 def run(config: Config) -> Result:
-    """Compare, and write the table.
+    """Compare, and write the table and the lists.
 
     Raises:
         MissingInputError: a shard or a list does not exist.
@@ -139,10 +174,13 @@ def run(config: Config) -> Result:
     ordered = tuple(sorted(leaks, key=lambda leak: (leak.kind, leak.held_out, leak.learned)))
     with write_aside(config.out) as aside:
         aside.write_text("".join(f"{line}\n" for line in ("\t".join(HEADER), *(leak.line() for leak in ordered))))
+    if config.exclude_into is not None:
+        _write_exclusions({*genes.excluded, *(leak.learned for leak in copies)}, config.exclude_into)
     if copies and config.strict:
         raise BadInputError(
             f"{len({leak.held_out for leak in copies})} held-out genes have near copies among the learned",
-            path=config.out, hint="leave the learned ones out (--exclude), or split all genomes with tg-prep split",
+            path=config.out,
+            hint="leave the learned ones out (--exclude-into lists them, --exclude takes a list), or use tg-prep split",
         )  # fmt: skip
     held_out, learned = ({sample: n for sample, n in sorted(side.items())} for side in counts.values())
     return Result(held_out=held_out, learned=learned, leaks=ordered)

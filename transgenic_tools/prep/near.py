@@ -73,12 +73,13 @@ def find_near(
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m transgenic_tools.prep.near", description=__doc__)
     parser.add_argument("--held-out", type=Path, nargs="+", required=True, help="gene shards, or their directories")
-    parser.add_argument("--split", help="only genes of this split are held out, e.g. test")
+    parser.add_argument("--split", help="only genes of this split are held out, and none of it is learned; e.g. test")
     parser.add_argument("--learned", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     held_out = (row for row in read_shard(given.held_out) if given.split in (None, row.split))
-    found = list(find_near(held_out, read_shard(given.learned)))
+    learned = (row for row in read_shard(given.learned) if given.split is None or row.split != given.split)
+    found = list(find_near(held_out, learned))
     for near in found:
         print(f"{near.sample}\t{near.gene_id}\t{near.of[1]}\t{near.share}")
     with write_aside(given.out) as aside:
