@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -50,6 +51,16 @@ def test_the_answer_is_that_of_the_command(loaded: Model, here: Path, model: Pat
         for kind, end in (("protein", "pep.fa"), ("cds", "cds.fa")):
             assert genes.to_fasta(kind) == (here / "out" / "annotation" / f"g.{end}").read_text()  # type: ignore[arg-type]
     assert len(genes) > 1
+
+
+def test_the_distance_from_home_is_that_of_the_header(genes: Genes) -> None:
+    """The demo has too few genes to tell; a header that tells is read."""
+    assert genes.distance is None
+    told = {"distance": 0.5, "expected_accuracy": 0.6, "interval": [0.5, 0.7], "far": False}
+    header = ["##gff-version 3", "# provenance " + json.dumps({"parameters": {"distance": told}})]
+    assert Genes(genes, header=header).distance == told
+    assert Genes(genes, header=header)[:1].distance == told
+    assert Genes(genes).distance is None
 
 
 def test_reads_take_part(loaded: Model, here: Path, model: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ def rows(confidence: float) -> list[PredictionRow]:
 
 def go(predicted: list[PredictionRow], directory: Path, *, count: int = 1, scoring: object = SCORING) -> Result:
     (directory / "shards").mkdir(parents=True)
-    parameters = {} if scoring is None else {"distance": asdict(scoring) if scoring is SCORING else scoring}
+    parameters = {} if scoring is None else {"distance": SCORING.to_json() if scoring is SCORING else scoring}
     for number in range(count):
         write_prediction_shard(
             predicted[number::count], directory / "shards" / f"{number}.parquet",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -38,7 +37,7 @@ def test_a_genome_far_from_home_is_told_of_once_and_only_the_header_differs(
     assert caplog.text.count("distance from the species learned") == 1
     assert caplog.text.count(distance.WARNING) == 1
     parameters = json.loads(prediction_provenance(told.predictions[0]))["parameters"]
-    assert parameters["distance"] == asdict(SCORING)
+    assert parameters["distance"] == SCORING.to_json()
     assert parameters["model"] == model_hash(model) == model_hash(default_model_dir())
     (model / FILE).unlink()
     plain = run(Config(shards=genes, model=model, outdir=tmp_path / "plain"))

@@ -62,7 +62,10 @@ def test_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
 
 
 def test_a_distance_from_home_is_shown_with_its_interval(tmp_path: Path) -> None:
-    told = {"genes": 60, "distance": 0.984, "expected_accuracy": 0.338, "interval": [0.19, 0.53], "far": True}
+    look = {"nearest": "bertholletia", "composition": 0.1237, "intron_lengths": 0.25}
+    told = {
+        "genes": 60, "distance": 0.984, "expected_accuracy": 0.338, "interval": [0.19, 0.53], "far": True, "look": look
+    }  # fmt: skip
     (tmp_path / "e.json").write_text(json.dumps(evaluation()))
     pages = {}
     for name, parameters in (("far", {"distance": told}), ("home", {"distance": {**told, "far": False}}), ("none", {})):
@@ -82,6 +85,8 @@ def test_a_distance_from_home_is_shown_with_its_interval(tmp_path: Path) -> None
         section(pages["far"]).partition("<figure>")[2].partition("</figcaption>")[2].partition("</figure>")[0]
     )
     assert len([part for part in chart.iter() if part.tag.endswith("circle")]) == 2
+    for text in ("Most like", "bertholletia", "0.124", "Intron lengths"):
+        assert text in section(pages["far"])
     assert 'id="distance"' not in pages["none"]
 
 

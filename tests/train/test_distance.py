@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.genome.test_profile import gene as planted
 from tests.train.builders import planted_row
 from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.odds import logit
+from transgenic_tools.genome.profile import Profile
 from transgenic_tools.genome.reading import ReadInterval
-from transgenic_tools.io.distance import load_distance_scoring
+from transgenic_tools.io.distance import Look, Looks, load_distance_scoring
 from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.provenance import Provenance
-from transgenic_tools.train.distance import GenomeSet, figures, fit_distance
+from transgenic_tools.train.distance import GenomeSet, figures, fit_distance, looks_of
 from transgenic_tools.train.examples import Example, example_from_row
 from transgenic_tools.train.shifts import Shift, shifted
 
@@ -100,6 +103,43 @@ def test_what_is_fitted_holds_for_strange_genomes_and_leaves_home_alone() -> Non
     assert scoring.distance(made[-1].best.tolist()) > scoring.limit > 0
 
 
+def test_composition_weighs_where_it_tells_strange_from_hard() -> None:
+    """A species that is hard for the model and as sure as it should be; strange genomes that it is too sure of."""
+    looks = Looks(learned={"home": Profile.none()}, tolerance=0.0, weight=0.0)
+
+    def look(strangeness: float) -> Look:
+        return Look(nearest="home", aspects={"composition": strangeness}, strangeness=strangeness)
+
+    sets = [replace(a_set(level, 0.0, seed=i, learned=True), look=look(0.0)) for i, level in enumerate((2.0, 0.8))]
+    sets += [
+        replace(a_set(level - 5 * x, 10 * x, seed=10 + i, made=True), look=look(x))
+        for i, (level, x) in enumerate((level, x) for level in (2.0, 0.8) for x in (0.05, 0.1, 0.15))
+    ]
+    scoring = fit_distance(sets, looks=looks)
+    assert scoring.looks is not None
+    assert scoring.looks.weight > 0
+    blind = fit_distance([replace(one, look=None) for one in sets])
+    assert blind.looks is None
+    error, blind_error = (
+        np.mean([abs(figures(of, one)["expected"] - figures(of, one)["accuracy"]) for one in sets])
+        for of in (scoring, blind)
+    )
+    assert error < 0.04 < blind_error
+
+
+def test_held_out_genes_of_learned_species_are_at_home() -> None:
+    known = Profile.total(Profile.of(*planted(seed)) for seed in range(100, 300))
+    held_out = replace(
+        a_set(2.0, 0.0, seed=1, n=40, learned=True),
+        profile=Profile.total(Profile.of(*planted(seed, gc=0.5)) for seed in range(40)),
+    )
+    looks = looks_of({"home": known}, [held_out])
+    assert looks.tolerance > 0.02
+    assert looks.of(held_out.profile, 40).strangeness == 0.0
+    strange = Profile.total(Profile.of(*planted(seed, gc=0.8)) for seed in range(40))
+    assert looks.of(strange, 40).strangeness > 0.1
+
+
 def test_species_off_the_curve_widen_the_interval() -> None:
     home = a_set(2.0, 0.0, seed=1, learned=True)
     made = [a_set(2.0 - d, 1.2 * d, seed=10 + i, made=True) for i, d in enumerate((0.8, 1.6, 2.4))]
@@ -131,7 +171,7 @@ def test_a_fit_needs_home_and_strange_genomes() -> None:
 
 
 def test_the_command_writes_the_file_and_prints_each_set(tmp_path: Path) -> None:
-    rows = [planted_row(i, split="validation") for i in range(3)]
+    rows = [planted_row(i, split="validation" if i < 3 else "train") for i in range(5)]
     assert example_from_row(rows[0]).transcripts
     write_gene_shards(rows, tmp_path / "shards", provenance=Provenance("test"))
     command = [sys.executable, "-m", "transgenic_tools.train.distance", "--learned", str(tmp_path / "shards")]
@@ -141,6 +181,10 @@ def test_the_command_writes_the_file_and_prints_each_set(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     printed = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(printed) == 1 + 12 + 1 + 1 + 1
-    assert load_distance_scoring(tmp_path) is not None
+    scoring = load_distance_scoring(tmp_path)
+    assert scoring is not None
+    assert scoring.looks is not None
+    assert list(scoring.looks.learned) == [rows[0].sample]
+    assert printed[-1]["weight"] == scoring.looks.weight
     saved = json.loads((tmp_path / "distance.json").read_text())
     assert saved["provenance"]["parameters"]["sets"] == printed[:-1]

@@ -7,7 +7,8 @@ A surprise: coordinates are 0-based half-open here as everywhere in the package;
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -205,6 +206,17 @@ class Genes(Sequence[Gene]):
             if gene.id == key:
                 return gene
         raise KeyError(key)
+
+    @property
+    def distance(self) -> Mapping[str, Any] | None:
+        """How far the genome is from the species that the model learned, and the accuracy to expect, as in the header
+        (docs/formats.md); None of too few genes, or of a model that does not know."""
+        for line in self._header:
+            _, found, text = line.partition("# provenance ")
+            if found:
+                told: Mapping[str, Any] | None = json.loads(text).get("parameters", {}).get("distance")
+                return told
+        return None
 
     def where(self, wanted: Callable[[Gene], bool]) -> Genes:
         """Those that a function says yes to."""

@@ -221,12 +221,13 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
     earlier = [reject for table in config.earlier_rejects for reject in read_rejects(table)]
     for difference in differences(shards):
         logger.warning("%s", difference)
-    watch, rejects, sites = _Watch(Distances(scoring_of_shards(shards))), list[Reject](), SiteTrack()
+    scoring, rejects, sites = scoring_of_shards(shards), list[Reject](), SiteTrack()
     genes = transcripts = known = 0
     extended: int | None = None
     # The inner stack closes the files, whole; the outer one then gives them their names.
     with _genome(config.fasta) as fasta, ExitStack() as together, ExitStack() as stack:
         lengths = None if fasta is None else fasta.lengths
+        watch = _Watch(Distances(scoring, fasta))
         # The first row comes only when all shards have been read, so the header can name models and seqids.
         shown = None if config.evidence is None else ShownGenes(EvidenceFile(config.evidence))
         predicted = watch.through(read_predictions(shards))

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -55,6 +56,8 @@ logger = logging.getLogger(__name__)
 #: Genes that are read before their decoding starts.
 GENES_AT_ONCE = 128
 BASES_AT_ONCE = 2_000_000
+#: Genes after which the distance from home is told, while the others are still to come.
+_FIRST_GENES = 50
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _provenance(
     if config.genetic_code != STANDARD:
         parameters["genetic_code"] = asdict(config.genetic_code)
     if scoring is not None:  # tg-backmap, which sees the whole genome, knows no model
-        parameters["distance"] = asdict(scoring)
+        parameters["distance"] = scoring.to_json()
     if judge is not None and has_regions(shard):
         parameters |= {"min_region": config.min_region, "scan_model": judge.digest}
     if config.add_utrs:
@@ -178,16 +181,29 @@ class _FirstLook:
     def __init__(self, scoring: DistanceScoring | None) -> None:
         self._scoring = scoring
         self._seen = Confidences()
+        self._count = 0
 
-    def see(self, rows: Sequence[PredictionRow]) -> None:
+    def see(self, genes: Sequence[GeneRow], rows: Sequence[PredictionRow]) -> None:
         if self._scoring is None:
             return
-        for row in rows:
-            self._seen.see(row)
+        for gene, row in zip(genes, rows, strict=True):
+            self._seen.see(row, partial(_whole_window, gene))
+            self._count += bool(row.scores)
+        if self._count >= _FIRST_GENES:
+            self.tell()
+
+    def tell(self) -> None:
+        """Once, of what has been seen."""
+        if self._scoring is None:
+            return
         distance = self._seen.distance(self._scoring)
+        self._scoring = None
         if distance is not None:
             distance.tell(logger)
-            self._scoring = None
+
+
+def _whole_window(gene: GeneRow) -> str | None:
+    return None if gene.kept else gene.sequence
 
 
 def _wanted(shard: Path, split: str | None) -> Iterator[GeneRow]:
@@ -326,6 +342,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
             write_differences(differences_path(shard, config.outdir), compare(rows, reader, pair, support))
         predicted = _predict(shard, predictor, config, limits, progress, counts, look)
         write_prediction_shard(predicted, target, provenance=provenance, evidence=shown is not None)
+    look.tell()
     seconds = time.perf_counter() - progress.began
     if support is not None:
         support.warn_of_strangers()
@@ -362,7 +379,7 @@ def _predict(
         else:
             predictions = predictor.predict(rows)
         return_freed_memory()
-        look.see(predictions)
+        look.see(rows, predictions)
         progress.add(len(rows), sum(len(row.sequence) for row in rows))
         counts["transcripts"] += sum(len(row.scores) for row in predictions)
         counts["without"] += sum(row.gsf is None for row in predictions)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from transgenic_tools.report.charts import Plot, nice_top
@@ -18,7 +18,11 @@ from transgenic_tools.report.charts import Plot, nice_top
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """A genome with its distance; shares are of genes, `measured` is None without a reference."""
+    """A genome with its distance; shares are of genes, `measured` is None without a reference.
+
+    `look` is how far its genes are from the nearest species learned by aspect, `nearest` the one of the most similar
+    composition; empty where that is not known.
+    """
 
     name: str
     distance: float
@@ -27,6 +31,8 @@ class Placed:
     high: float
     far: bool
     measured: float | None
+    nearest: str = ""
+    look: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def note(self) -> str:
@@ -51,11 +57,12 @@ def placed(name: str, provenance: Mapping[str, Any], evaluation: Mapping[str, An
         low, high = map(float, told["interval"])
         distance, expected = float(told["distance"]), float(told["expected_accuracy"])
         far = bool(told["far"])
-    except (TypeError, KeyError, ValueError):  # of another tool, or written by hand
+        look = {name: value if name == "nearest" else float(value) for name, value in told.get("look", {}).items()}
+    except (TypeError, KeyError, ValueError, AttributeError):  # of another tool, or written by hand
         return None
     return Placed(
         name=name, distance=distance, expected=expected, low=low, high=high, far=far,
-        measured=evaluation.get("gene_exact"),
+        measured=evaluation.get("gene_exact"), nearest=str(look.pop("nearest", "")), look=look,
     )  # fmt: skip
 
 

@@ -238,12 +238,28 @@ def _distances(report: Report) -> str:
     ]  # fmt: skip
     header = ["Genome", "Distance", "Expected", "95 % interval", "Measured", "Far"]
     table = _table(header, rows, caption="Genes with an exact CDS", numeric_from=1)
+    table += _looks(genomes)
     said = "Expected, with its interval; a ring is what the reference says."
     figure = f"<figure><figcaption><b>Accuracy</b> {said}</figcaption>{distance_chart(genomes)}</figure>"
     return _section(
         "distance", "How far from home", f'<div class="card"><div class="charts">{figure}</div>{table}</div>',
-        lead="Read off the confidences of the whole genome, without a reference. At 0 it is like the species learned.",
+        lead="Read off the genome alone, its confidences and composition, without a reference. At 0 it is like the "
+        "species learned.",
     )  # fmt: skip
+
+
+def _looks(genomes: Sequence[Placed]) -> str:
+    """What genes look like beside the species learned, aspect by aspect; nothing where that is not known."""
+    known = [one for one in genomes if one.look]
+    if not known:
+        return ""
+    aspects = list(dict.fromkeys(name for one in known for name in one.look))
+    rows = [
+        [_e(one.name), _e(one.nearest), *(f"{one.look[name]:.3f}" if name in one.look else "" for name in aspects)]
+        for one in known
+    ]
+    header = ["Genome", "Most like", *(_e(name.replace("_", " ").capitalize()) for name in aspects)]
+    return _table(header, rows, caption="Genes: distance from the nearest species learned", numeric_from=2)
 
 
 def _overview(report: Report) -> str:

@@ -26,6 +26,7 @@ from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import UNKNOWN_CODE, encode
 from transgenic_tools.genome.window import Window
+from transgenic_tools.io.distance import load_distance_scoring
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rejects import HEADER, Reject
@@ -38,6 +39,7 @@ from transgenic_tools.model.files import default_scan_dir, load_network, model_h
 from transgenic_tools.provenance import Provenance, write_aside
 from transgenic_tools.scan.carrier import Carrier, carrier_of
 from transgenic_tools.scan.config import OVERLAP, PIECE, Config
+from transgenic_tools.scan.looks import LociLooks
 from transgenic_tools.search.loci import Judge, Locus
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.tiles import TILE, BothStrands, TileReader, both_strands
@@ -135,6 +137,7 @@ class Scanner:
         judge: Finds loci in scores.
         tracks: Takes the scores of what each piece owns.
         carrier: Says what is carried of a window; None where nothing is.
+        looks: Takes note of the loci that are kept.
     """
 
     def __init__(
@@ -147,9 +150,10 @@ class Scanner:
         judge: Judge,
         tracks: ScanTracks | None = None,
         carrier: Carrier | None = None,
+        looks: LociLooks | None = None,
     ) -> None:
         self.config, self.fasta, self.read, self.patch, self.judge = config, fasta, read, patch, judge
-        self.tracks, self.carrier = tracks, carrier
+        self.tracks, self.carrier, self.looks = tracks, carrier, looks
         self._reader: tuple[str, TileReader] | None = None
 
     def _codes(self, seqid: str, part: Interval) -> npt.NDArray[np.uint8]:
@@ -191,6 +195,9 @@ class Scanner:
         beside = [locus for locus, reason, _ in judged if reason is None]  # windows must not run into any of these
         kept = [locus for locus, reason, mine in judged if mine and reason is None]
         rows = [row_of(piece.seqid, locus, beside, self.fasta, self.config) for locus in kept]
+        if self.looks is not None:
+            for locus in kept:
+                self.looks.see(locus, codes, scores, offset=piece.whole.start)
         if self.carrier is not None:
             rows = [self.carrier.loaded(row, piece.whole, scores) for row in rows]
         return Scanned(
@@ -393,9 +400,11 @@ def run(config: Config) -> Result:
         lengths = {piece.seqid: piece.length for piece in chosen}
         with _tables(config.outdir) as tables, ExitStack() as files:
             tracks = ScanTracks(config.outdir, lengths, files) if config.tracks else None
+            looks = LociLooks(load_distance_scoring(directory))
             scanner = Scanner(
-                config, fasta, read, patch=network.settings.encoder.patch, judge=judge, tracks=tracks, carrier=carrier
-            )
+                config, fasta, read, patch=network.settings.encoder.patch, judge=judge, tracks=tracks, carrier=carrier,
+                looks=looks,
+            )  # fmt: skip
             write_gene_shards(
                 _rows(scanner, chosen, tables),
                 config.outdir,
@@ -418,10 +427,12 @@ def run(config: Config) -> Result:
             loci=tables.kept,
             dropped=dict(sorted(tables.dropped.items())),
         )
+        look = looks.tell()
         with write_aside(config.outdir / "scan.json") as aside:
             report = {
                 "loci": result.loci, "dropped": result.dropped, "bases": result.bases, "parameters": parameters,
                 "loci_by_megabase": tables.by_piece, "scores": dict(sorted(tables.scores.items())),
+                **({"look": look} if look else {}),
             }  # fmt: skip
             aside.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return result

@@ -7,7 +7,8 @@ Usage: python -m transgenic_tools.train.distance MODEL --learned DIR... [--other
 Dims: P transcripts that are written for the genes of all sets.
 A surprise: a handful of species gives no curve. So each learned species lends its held-out genes to a dozen strange
 genomes (`train.shifts`), whose known transcripts are still right; other species only check, and widen the interval.
-Those that are shown, animals say, do not even that.
+Those that are shown, animals say, do not even that. What the learned species look like is taken from their training
+genes, and how far held-out ones lie from that is home.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ import argparse
 import json
 import logging
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,17 @@ import torch
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.odds import logit
-from transgenic_tools.io.distance import DistanceScoring, distance_of, write_distance_scoring
+from transgenic_tools.genome.profile import Profile
+from transgenic_tools.io.distance import DistanceScoring, Look, Looks, distance_of, write_distance_scoring
 from transgenic_tools.io.shards import read_shard
 from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.provenance import Provenance
-from transgenic_tools.search.confidence import calibrated
+from transgenic_tools.search.confidence import choose, found_transcript
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.train.calibration import collect, expected_calibration_error
+from transgenic_tools.train.calibration import expected_calibration_error
 from transgenic_tools.train.examples import Example, example_from_row, spread_evenly
+from transgenic_tools.train.judged import searched
 from transgenic_tools.train.shifts import Shift, shifted
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,10 @@ SHIFTS = tuple(
 )  # fmt: skip
 #: Genes of a species as it is, and of each strange genome made of it; longer windows are left out.
 HOME_GENES, SHIFTED_GENES, LONGEST = 300, 100, 40_000
+#: Training genes of a learned species whose looks are taken.
+PROFILE_GENES = 1_000
+#: Log-odds of the distance for a distance of composition of 1 that are tried.
+WEIGHTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 #: Deviations of the mean confidence of `FEWEST` genes by which a genome at home may fall below home by chance.
 _MARGIN = 2.0
 #: Accuracy that is lost where the warning begins.
@@ -68,6 +74,8 @@ class GenomeSet:
         written, written_right: (P,) the same of every transcript that is written.
         learned: A species that the model learned, as it is.
         made: By a shift.
+        profile: Of the most probable transcripts.
+        look: Beside the learned species; None before these are known.
     """
 
     name: str
@@ -77,6 +85,8 @@ class GenomeSet:
     written_right: npt.NDArray[np.bool_]
     learned: bool = False
     made: bool = False
+    profile: Profile = field(default_factory=Profile.none)
+    look: Look | None = None
 
     @property
     def level(self) -> float:
@@ -88,29 +98,35 @@ class GenomeSet:
         return float(self.right.mean())
 
 
+@torch.no_grad()
 def read_set(reader: Reader, name: str, examples: Sequence[Example], *, learned: bool, made: bool) -> GenomeSet:
     """What the model writes for some genes in jittered windows."""
-    config = DecodingConfig()
-    samples = collect(reader, examples, config, windows=1)
-    weights = reader.network.settings.calibration
-    by_gene: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-    for kind in ("first", "later"):
-        for gene, features, right in zip(
-            samples.genes[kind], samples.features[kind], samples.outcomes[kind], strict=True
-        ):
-            by_gene[gene].append((calibrated(weights, kind, features, math.exp(features[0])), right))
-    best, written = [], []
-    for found in by_gene.values():
-        found.sort(key=lambda one: -one[0])
-        best.append(found[0])
-        written += [found[0], *(one for one in found[1:] if one[0] >= config.least_confidence)]
+    config, calibration = DecodingConfig(), reader.network.settings.calibration
+    best, written, profiles = [], [], []
+    for cropped, gene in searched(reader, examples, config, seed=1):
+        if gene is None:
+            continue
+        known = {transcript.cds for transcript in cropped.transcripts}
+        chosen = choose(gene, calibration, min_confidence=config.least_confidence, keep_best=True)
+        transcripts = [found_transcript(one.found, gene, "t") for one in chosen]
+        pairs = [(one.probability, t.cds in known) for one, t in zip(chosen, transcripts, strict=True)]
+        best.append(pairs[0])
+        written += pairs
+        profiles.append(Profile.of(cropped.window.codes, transcripts[0]))
     if not best:
         raise BadInputError(f"{name}: no transcript was written", hint="give shards with genes that the model reads")
     (p, o), (all_p, all_o) = (zip(*pairs, strict=True) for pairs in (best, written))
     return GenomeSet(
         name=name, best=np.array(p), right=np.array(o), written=np.array(all_p), written_right=np.array(all_o),
-        learned=learned, made=made,
+        learned=learned, made=made, profile=Profile.total(profiles),
     )  # fmt: skip
+
+
+def looks_of(learned: Mapping[str, Profile], held_out: Sequence[GenomeSet]) -> Looks:
+    """Of the learned species; held-out genes are at home, so their distance is tolerated. Weighs nothing yet."""
+    bare = Looks(learned=learned, tolerance=0.0, weight=0.0)
+    distances = [bare.of(one.profile, len(one.best)).aspects["composition"] for one in held_out]
+    return replace(bare, tolerance=round(max(distances, default=0.0), 4))
 
 
 def _weights(sets: Sequence[GenomeSet]) -> list[float]:
@@ -119,9 +135,15 @@ def _weights(sets: Sequence[GenomeSet]) -> list[float]:
     return [(1.0 if one.made else made / (len(sets) - made)) / len(one.written) for one in sets]
 
 
-def _fit_at(sets: Sequence[GenomeSet], home: float) -> tuple[float, float, float]:
-    """Slope and shift at one `home`, neither below 0, and the loss: Newton's method, the confidence as the offset."""
-    distances = [max(0.0, home - one.level) for one in sets]
+def _at_home(home: float, looks: Looks | None, weight: float) -> DistanceScoring:
+    """Distances alone, for a fit of what they do to confidences."""
+    weighed = None if looks is None else replace(looks, weight=weight)
+    return DistanceScoring(home=home, slope=0.0, shift=0.0, spread=0.0, limit=math.inf, looks=weighed)
+
+
+def _fit_at(sets: Sequence[GenomeSet], places: DistanceScoring) -> tuple[float, float, float]:
+    """Slope and shift for distances, neither below 0, and the loss: Newton's method, the confidence as the offset."""
+    distances = [places.distance(one.best.tolist(), one.look) for one in sets]
     odds = [np.array([logit(float(p)) for p in one.written]) for one in sets]
     x = np.concatenate([np.stack([-d * o, np.full(len(o), -d)], axis=1) for d, o in zip(distances, odds, strict=True)])
     offset, outcome = np.concatenate(odds), np.concatenate([one.written_right for one in sets]).astype(float)
@@ -144,11 +166,13 @@ def _fit_at(sets: Sequence[GenomeSet], home: float) -> tuple[float, float, float
     return float(found[0]), float(found[1]), loss
 
 
-def fit_distance(sets: Sequence[GenomeSet], others: Sequence[GenomeSet] = ()) -> DistanceScoring:
+def fit_distance(
+    sets: Sequence[GenomeSet], others: Sequence[GenomeSet] = (), looks: Looks | None = None
+) -> DistanceScoring:
     """What holds for sets of learned species, as they are and made strange.
 
-    `home` is chosen by the loss; the species that the model is surest of is always at home. `others` widen the
-    interval.
+    `home` and the weight of composition are chosen by the loss; the species that the model is surest of is always at
+    home. `others` widen the interval.
 
     Raises:
         UsageError: no learned species as it is, or none made strange.
@@ -162,17 +186,19 @@ def fit_distance(sets: Sequence[GenomeSet], others: Sequence[GenomeSet] = ()) ->
     highest = surest.level - margin
     lowest = min([highest, *(one.level for one in learned)])
     candidates = np.unique(np.linspace(lowest, highest, 9).round(4)).tolist()
-    home = min(candidates, key=lambda value: _fit_at(sets, value)[2])
-    slope, shift, _ = _fit_at(sets, home)
-    scoring = DistanceScoring(home=home, slope=round(slope, 4), shift=round(shift, 4), spread=0.0, limit=math.inf)
-    spread = max(_spread(scoring, [one for one in sets if one.made]), _spread(scoring, others), _LEAST_SPREAD)
-    return DistanceScoring(
-        home=home, slope=scoring.slope, shift=scoring.shift, spread=round(spread, 4), limit=_limit(sets, home)
+    weights = (0.0,) if looks is None else WEIGHTS
+    places = min(
+        (_at_home(home, looks, weight) for home in candidates for weight in weights),
+        key=lambda places: _fit_at(sets, places)[2],
     )
+    slope, shift, _ = _fit_at(sets, places)
+    scoring = replace(places, slope=round(slope, 4), shift=round(shift, 4))
+    spread = max(_spread(scoring, [one for one in sets if one.made]), _spread(scoring, others), _LEAST_SPREAD)
+    return replace(scoring, spread=round(spread, 4), limit=_limit(sets, places))
 
 
 def _expected(scoring: DistanceScoring, one: GenomeSet) -> float:
-    distance = scoring.distance(one.best.tolist())
+    distance = scoring.distance(one.best.tolist(), one.look)
     return float(np.mean([scoring.at(distance, p) for p in one.best.tolist()]))
 
 
@@ -186,9 +212,9 @@ def _spread(scoring: DistanceScoring, sets: Sequence[GenomeSet]) -> float:
     return math.sqrt(max(0.0, float(np.mean(squares) - np.mean(counting))))
 
 
-def _limit(sets: Sequence[GenomeSet], home: float) -> float:
+def _limit(sets: Sequence[GenomeSet], places: DistanceScoring) -> float:
     """The distance at which a line through the sets has lost `_LOST` of the accuracy at home."""
-    distance = np.array([max(0.0, home - one.level) for one in sets])
+    distance = np.array([places.distance(one.best.tolist(), one.look) for one in sets])
     odds = np.array([logit(one.accuracy) for one in sets])
     slope, at_home = np.polyfit(distance, odds, 1, w=np.sqrt([len(one.best) for one in sets]))
     accuracy = 1 / (1 + math.exp(-at_home))
@@ -197,8 +223,8 @@ def _limit(sets: Sequence[GenomeSet], home: float) -> float:
 
 def figures(scoring: DistanceScoring, one: GenomeSet) -> dict[str, Any]:
     """What is expected of a set and what came true; calibration errors before and after."""
-    distance = distance_of(scoring, one.best.tolist())
-    value = scoring.distance(one.best.tolist())
+    distance = distance_of(scoring, one.best.tolist(), one.look)
+    value = scoring.distance(one.best.tolist(), one.look)
     after = np.array([scoring.at(value, p) for p in one.written.tolist()])
     return {
         "set": one.name,
@@ -210,6 +236,7 @@ def figures(scoring: DistanceScoring, one: GenomeSet) -> dict[str, Any]:
                                         "interval": [round(distance.low, 3), round(distance.high, 3)]}),
         "calibration_error_before": round(expected_calibration_error(one.written, one.written_right), 3),
         "calibration_error": round(expected_calibration_error(after, one.written_right), 3),
+        **({} if one.look is None else {"look": one.look.to_json()}),
     }  # fmt: skip
 
 
@@ -234,19 +261,14 @@ def learned_sets(reader: Reader, directory: Path, split: str) -> Iterator[Genome
         yield read_set(reader, name, strange, learned=False, made=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m transgenic_tools.train.distance", description=__doc__)
-    parser.add_argument("model", type=Path, nargs="?", help="model directory; the embedded one by default")
-    parser.add_argument("--learned", type=Path, nargs="+", required=True, help="shards of species that it learned")
-    parser.add_argument("--split", default="validation", help="genes of these that it has not learned")
-    parser.add_argument("--other", type=Path, nargs="*", default=[], help="of further species: may widen the interval")
-    parser.add_argument("--shown", type=Path, nargs="*", default=[], help="of further species: only printed")
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO)
-    torch.set_num_threads(1)
-    network, directory = load_network(given.model)
-    reader = Reader(network.eval())
+def learned_profile(directory: Path) -> tuple[str, Profile]:
+    """Name of a species, and what its training genes look like by their longest coding sequences."""
+    sample, examples = _chosen(directory, "train", PROFILE_GENES)
+    return sample, Profile.total(Profile.of(one.window.codes, one.transcripts[0]) for one in examples)
+
+
+def measure(reader: Reader, given: argparse.Namespace) -> tuple[DistanceScoring, list[GenomeSet], list[GenomeSet]]:
+    """The scoring, all sets, and those of other species."""
     sets = []
     for path in given.learned:
         for one in learned_sets(reader, path, given.split):
@@ -256,8 +278,29 @@ def main() -> None:
         [read_set(reader, *_chosen(path, None, HOME_GENES), learned=False, made=False) for path in paths]
         for paths in (given.other, given.shown)
     )
-    scoring = fit_distance(sets, others)
-    table = [figures(scoring, one) for one in (*sets, *others, *shown)]
+    looks = looks_of(dict(map(learned_profile, given.learned)), [one for one in sets if one.learned])
+    sets, others, shown = (
+        [replace(one, look=looks.of(one.profile, len(one.best))) for one in some] for some in (sets, others, shown)
+    )
+    return fit_distance(sets, others, looks), [*sets, *others, *shown], others
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m transgenic_tools.train.distance", description=__doc__)
+    parser.add_argument("model", type=Path, nargs="?", help="model directory; the embedded one by default")
+    parser.add_argument(
+        "--learned", type=Path, nargs="+", required=True, help="shards of species that it learned, the split train too"
+    )
+    parser.add_argument("--split", default="validation", help="genes of these that it has not learned")
+    parser.add_argument("--other", type=Path, nargs="*", default=[], help="of further species: may widen the interval")
+    parser.add_argument("--shown", type=Path, nargs="*", default=[], help="of further species: only printed")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    torch.set_num_threads(1)
+    network, directory = load_network(given.model)
+    scoring, sets, others = measure(Reader(network.eval()), given)
+    table = [figures(scoring, one) for one in sets]
     parameters = {
         "model": model_hash(directory),
         "learned": [one.name for one in sets if one.learned],
@@ -267,7 +310,9 @@ def main() -> None:
     write_distance_scoring(given.out, scoring, provenance=Provenance("transgenic_tools.train.distance", parameters))
     for row in table:
         print(json.dumps(row))
-    print(json.dumps(asdict(scoring)))
+    numbers = {name: value for name, value in scoring.to_json().items() if name != "looks"}
+    looks = {} if scoring.looks is None else {"weight": scoring.looks.weight, "tolerance": scoring.looks.tolerance}
+    print(json.dumps({**numbers, **looks}))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.search.confidence import choose, found_transcript
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.search.search import search, start_search
+from transgenic_tools.search.search import GeneSearch, search, start_search
 from transgenic_tools.train.calibration import expected_calibration_error
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example
@@ -66,26 +66,38 @@ class GeneFigures:
         }
 
 
+def searched(
+    reader: Reader, examples: Sequence[Example], config: DecodingConfig, *, seed: int
+) -> Iterator[tuple[Example, GeneSearch | None]]:
+    """One jittered window of each gene with its known transcripts, and what was found in it; None where nothing can be.
+
+    Args:
+        seed: Of the flanks.
+    """
+    items = jittered_items(examples, seed=seed)
+    for start in range(0, len(items), _AT_ONCE):
+        windows, searches = [], []
+        for item in items[start : start + _AT_ONCE]:
+            cropped = crop_transcripts(examples[item.index], item.crop)
+            windows.append(cropped)
+            sites, _ = reader.read_window(cropped.window, floor=config.floor)
+            searches.append(None if sites is None else start_search(cropped.gene_id, sites))
+        search(reader.network.decoder, config, [gene for gene in searches if gene is not None], dtype=reader.dtype)
+        yield from zip(windows, searches, strict=True)
+
+
 def _written(
     reader: Reader, examples: Sequence[Example], config: DecodingConfig, seed: int
 ) -> Iterator[tuple[set[Structure], list[tuple[Structure, float]]]]:
     """For each gene its known structures, and those that are written with their probabilities."""
     calibration = reader.network.settings.calibration
-    items = jittered_items(examples, seed=seed)
-    for start in range(0, len(items), _AT_ONCE):
-        searches, references = [], []
-        for item in items[start : start + _AT_ONCE]:
-            cropped = crop_transcripts(examples[item.index], item.crop)
-            references.append({t.cds for t in cropped.transcripts})
-            sites, _ = reader.read_window(cropped.window, floor=config.floor)
-            searches.append(None if sites is None else start_search(cropped.gene_id, sites))
-        search(reader.network.decoder, config, [gene for gene in searches if gene is not None], dtype=reader.dtype)
-        for gene, structures in zip(searches, references, strict=True):
-            if gene is None:
-                yield structures, []
-                continue
-            chosen = choose(gene, calibration, min_confidence=config.least_confidence, keep_best=True)
-            yield structures, [(found_transcript(one.found, gene, "t").cds, one.probability) for one in chosen]
+    for cropped, gene in searched(reader, examples, config, seed=seed):
+        structures = {t.cds for t in cropped.transcripts}
+        if gene is None:
+            yield structures, []
+            continue
+        chosen = choose(gene, calibration, min_confidence=config.least_confidence, keep_best=True)
+        yield structures, [(found_transcript(one.found, gene, "t").cds, one.probability) for one in chosen]
 
 
 @torch.no_grad()
