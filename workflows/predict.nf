@@ -10,6 +10,7 @@ include { joinById    } from '../subworkflows/local/annotate'
 include { toolFlags   } from '../modules/local/flags'
 include { TG_PREP     } from '../modules/local/tg_prep'
 include { TG_SCAN     } from '../modules/local/tg_scan'
+include { TG_TRACKS   } from '../modules/local/tg_tracks'
 include { TG_EVALUATE } from '../modules/local/tg_evaluate'
 include { TG_TRAIN    } from '../modules/local/tg_train'
 include { TG_EVIDENCE } from '../modules/local/tg_evidence'
@@ -50,6 +51,19 @@ workflow PREDICT {
         .toSortedList { a, b -> inOrder(a[1], b[1]) }
         .flatMap { all -> all }
         .collectFile(storeDir: "${settings.outdir}/annotation", sort: false) { meta, bed -> ["${meta.id}.loci.bed", bed] }
+
+    tracks     = channel.empty()
+    track_with = channel.empty()
+    if (settings.tracks) {
+        TG_TRACKS(
+            TG_SCAN.out.tracks
+                .map { meta, files -> [groupKey(meta.id, meta.of), files] }
+                .groupTuple()
+                .map { key, files -> [[id: key.target], files.flatten().sort { a, b -> inOrder(a, b) }] }
+        )
+        tracks     = TG_TRACKS.out.tracks.map { meta, files -> [id: meta.id, file: files] }
+        track_with = TG_TRACKS.out.versions
+    }
 
     scanned = TG_SCAN.out.shards
         .join(TG_SCAN.out.rejects)
@@ -112,6 +126,9 @@ workflow PREDICT {
             TG_EVALUATE.out.json.map { meta, json -> [id: meta.id, kind: 'evaluation', file: json] },
             TG_PREP.out.summary.map { meta, json -> [id: meta.id, kind: 'prep', file: json] },
             ANNOTATE.out.rejects.map { one -> [id: one.id, kind: 'rejects', file: one.rejects] },
+            TG_SCAN.out.summary.map { meta, json -> [id: meta.id, kind: 'scan', file: json] },
+            tracks.map { one -> [id: one.id, kind: 'signal', file: one.file] },
+            tracks.map { one -> [id: one.id, kind: 'track', file: one.file] },
             genomes.map { genome -> [id: genome.id, kind: 'fasta', file: genome.fasta] },
             ANNOTATE.out.tracks.map { one -> [id: one.id, kind: 'track', file: one.tracks] },
             ANNOTATE.out.predictions.map { one -> [id: one.id, kind: 'predictions', file: one.predictions] },
@@ -127,7 +144,7 @@ workflow PREDICT {
     emit:
     evaluation = TG_EVALUATE.out.json // [ meta, json ]
     versions   = TG_PREP.out.versions.mix(
-        TG_SCAN.out.versions, TG_EVIDENCE.out.versions, ANNOTATE.out.versions, TG_USAGE.out.versions,
+        TG_SCAN.out.versions, track_with, TG_EVIDENCE.out.versions, ANNOTATE.out.versions, TG_USAGE.out.versions,
         TG_EVALUATE.out.versions, adapted_with, REPORT.out.versions,
     )
 }

@@ -32,6 +32,7 @@ def toolFlags(settings) {
             '--complete-only': settings.complete_only,
             '--precision': settings.precision,
             '--skip-seqid': settings.skip_seqid?.tokenize(','),
+            '--tracks': settings.tracks,
         ],
         evidence: [
             '--min-anchor': settings.evidence_min_anchor,

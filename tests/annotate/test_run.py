@@ -20,6 +20,7 @@ from transgenic_tools.cli.annotate import app
 from transgenic_tools.errors import EXIT_USAGE, BadInputError, MissingInputError, TransgenicError, UsageError
 from transgenic_tools.io.differences import read_differences
 from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.tracks import ScanTracks
 from transgenic_tools.report.page import _READS_SAID
 from transgenic_tools.scan import run as scan_run
 from transgenic_tools.search.config import DecodingConfig
@@ -42,14 +43,19 @@ def results(folder: Path) -> dict[str, bytes]:
 def test_a_bare_genome_by_shares_gives_the_bytes_of_one(
     here: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(settings(here, model, outdir=here / "one", further=frozenset({"proteins"}), reference=here / "a.gff3"))
+    asked = {"further": frozenset({"proteins"}), "reference": here / "a.gff3", "tracks": True, "jbrowse": True}
+    whole = run(settings(here, model, outdir=here / "one", **asked))
     monkeypatch.setattr(annotate_run, "_SHARE", 500)
-    run(settings(here, model, outdir=here / "many", further=frozenset({"proteins"}), reference=here / "a.gff3"))
+    run(settings(here, model, outdir=here / "many", **asked))
     assert len(list((here / "many" / "work" / "scan").iterdir())) > 9
     one, many = results(here / "one"), results(here / "many")
     assert one == many
     assert {"annotation/g.gff3", "annotation/g.loci.bed", "annotation/g.pep.fa", "annotation/g.rejects.tsv",
-            "evaluation/g.json", "evaluation/g.tsv", "report/report.html"} <= set(one)  # fmt: skip
+            "evaluation/g.json", "evaluation/g.tsv", "report/report.html",
+            *(f"annotation/g.{name}" for name in ScanTracks.NAMES), "jbrowse/g.track3.bw"} <= set(one)  # fmt: skip
+    page = one["report/report.html"]
+    assert b'<section id="scan"' in page
+    assert b'id="signal-0"' in page
     assert one["annotation/g.loci.bed"].count(b"\n") > 1
     assert read_annotation(whole.annotation).genes
 
@@ -258,6 +264,7 @@ def test_a_run_that_ended_early_goes_on(here: Path, model: Path, monkeypatch: py
         ({"skip_attributes": ["locked"]}, "--skip-attribute"),
         ({"augment": True, "annotation": "a.gff3", "id_pattern": "X{number}"}, "--id-pattern"),
         ({"reads": "r.fq"}, "--reference"),
+        ({"tracks": True, "annotation": "a.gff3"}, "--tracks"),
         ({"sample": "a/b"}, "--sample"),
         ({"conditions": Path("t.tsv")}, "--conditions, but no --condition"),
         ({"against": "leaf"}, "--against, but no --condition"),

@@ -22,7 +22,7 @@ FOR_READERS = {"config_profile_name", "config_profile_description"}
 
 
 #: Subcommands of tools that modules call.
-COMMANDS = ("genes", "split", "folds", "jbrowse", "gather", "usage")
+COMMANDS = ("genes", "split", "folds", "jbrowse", "gather", "usage", "loci", "join")
 
 
 def schema_params() -> dict[str, dict[str, Any]]:
@@ -141,10 +141,9 @@ LEFT_OUT = {
         "--longest": "throws known isoforms away, for experiments",
         "--group-by": "a tag that nobody knows; the usual ones are tried by themselves",
     },
-    "scan": {
+    "scan loci": {
         "--seqid": "a part of a genome, for benchmarks",
         "--carry": "reads windows again, for comparisons",
-        "--tracks": "tracks of a genome's shares are not joined; tg-scan alone",
     },
     "evidence gather": {"--loci": "a share for people who look at one genome"},
     "evidence usage": {},
@@ -183,6 +182,7 @@ LEFT_OUT = {
     "report": {
         "--params": "pipeline_info has them", "--model": "pipeline_info has its path",
     },
+    "scan join": {},
     "report folds": {},
     "report jbrowse": {},
     "prep split": {},

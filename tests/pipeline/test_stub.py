@@ -81,10 +81,18 @@ def test_shares_of_a_scan_join_in_the_order_of_the_genome(tiny_sheet: Path) -> N
     """More than nine of them: 10of12 is no name between 1of12 and 2of12."""
     (tiny_sheet.parent / "genome.fa").write_text(">seq1\n" + "ACGT" * 3_000_000 + "\n")
     tiny_sheet.write_text("sample,fasta\nbare,genome.fa\n")
-    done = stub_run(tiny_sheet, "--scan_bases", "1000000")
+    done = stub_run(tiny_sheet, "--scan_bases", "1000000", "--tracks")
     assert done.code == 0, done.text
     assert done.count()["TG_SCAN"] == 12
     assert done.file("annotation/bare.loci.bed").read_text().split() == [f"{number}/12" for number in range(1, 13)]
+    assert done.count()["TG_TRACKS"] == 1
+    assert done.file("annotation/bare.coding.plus.bw").is_file()
+    staged = [path.read_text() for path in (done.launch_dir / "work").glob("*/*/.command.run")]
+    joined = next(text for text in staged if "TG_TRACKS" in text)
+    assert len(re.findall(r"ln -s \S*bare\.\d+of12\.coding\.plus\.bw", joined)) == 12
+    reported = next(text for text in staged if "TG_REPORT" in text)
+    assert len(re.findall(r"ln -s \S*\.scan\.json", reported)) == 12
+    assert len(re.findall(r"ln -s \S*/bare\.(?:coding|sites)\.\w+\.bw", reported)) == 4
 
 
 def test_evidence_of_a_genome_guides_it_alone_and_is_staged_under_names_of_its_own(tiny_sheet: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.report.builders import with_reads, write_inputs
+from tests.report.test_scan import scanned
 from transgenic_tools.genome.code import STANDARD
 from transgenic_tools.io.differences import DifferenceRow, write_differences
 from transgenic_tools.report.config import Source
@@ -292,6 +293,40 @@ def test_changes_are_read_at_every_width_in_both_themes(driver: Any, report_with
         paper[theme] = driver.execute_script(script)
     assert paper["light"] > 700
     assert paper["dark"] < 200
+
+
+@pytest.fixture(scope="module")
+def report_with_scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(scanned(tmp_path_factory.mktemp("scan"))).out
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+def test_any_place_of_a_scanned_genome_opens_with_tracks_beneath(
+    driver: Any, report_with_scan: Path, width: int
+) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get("about:blank")
+    driver.get(report_with_scan.as_uri() + "#place/ath/chr1%3A41701-41900")  # where no gene is
+    WebDriverWait(driver, 20).until(lambda d: d.execute_script("return document.body.dataset.ready") == "true")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert _text(driver, "locus-title") == "chr1:41,701–41,900"
+    assert "no gene in view" in _text(driver, "locus-place")
+    WebDriverWait(driver, 10).until(lambda d: d.find_elements(By.CSS_SELECTOR, "path.signal.coding"))
+    assert len(driver.find_elements(By.CSS_SELECTOR, "path.signal.coding")) == 1  # of the + strand alone
+    for _ in range(12):
+        driver.execute_script("document.getElementById('zoom-out').click()")
+    assert "chr1:1–42,000 · both strands · 40 genes in view" in _text(driver, "locus-place")
+    box = driver.find_element(By.ID, "query")
+    box.send_keys("chr1:900-2,500" + Keys.ENTER)
+    WebDriverWait(driver, 10).until(lambda d: "900–2,500" in _text(d, "locus-title"))
+    assert "2 genes in view" in _text(driver, "locus-place")
+    WebDriverWait(driver, 10).until(lambda d: len(d.find_elements(By.CSS_SELECTOR, "path.signal.coding")) == 2)
+    arrow = driver.find_element(By.CSS_SELECTOR, "g.neighbour polygon")
+    webdriver.ActionChains(driver).move_to_element(arrow).click().perform()
+    WebDriverWait(driver, 10).until(lambda d: _text(d, "locus-title").startswith("gene000"))
+    assert driver.find_elements(By.CSS_SELECTOR, "path.signal.coding")
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
 def test_text_stands_out_in_both_themes(page: Any) -> None:

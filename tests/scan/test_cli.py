@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.generate.config import Config as GenerateConfig
 from transgenic_tools.generate.run import run as generate
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.io.loci_curve import FILE, CurvePoint, LociCurve, write_curve
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import read_predictions, read_shard, write_gene_shards
-from transgenic_tools.io.tracks import ScanTracks
+from transgenic_tools.io.tracks import ScanTracks, join_scan_tracks, lengths_of, read_binned
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.model.files import load_model
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
@@ -125,6 +127,63 @@ def test_loci_by_piece_and_tracks_of_both_strands(
     assert np.array_equal(whole.values("a", 0, 4_000), part.values("a", 0, 4_000), equal_nan=True)
 
 
+def test_tracks_of_shares_join_to_those_of_the_whole(
+    tmp_path: Path, genome: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan_run, "PIECE", 2_000)
+    monkeypatch.setattr(scan_run, "OVERLAP", 1_000)
+    run(Config(fasta=genome, outdir=tmp_path / "whole", model=model, tracks=True))
+    shares = []
+    for number in range(3):
+        folder = tmp_path / f"{number + 1}of3"
+        run(Config(fasta=genome, outdir=folder, model=model, tracks=True, part=(number, 3)))
+        shares += [str(folder / name) for name in ScanTracks.NAMES]
+    for given, name in ((shares, "joined"), ([str(tmp_path / "whole" / n) for n in ScanTracks.NAMES], "alone")):
+        done = CliRunner().invoke(app, ["join", *given, "--outdir", str(tmp_path / name), "--prefix", "g"])
+        assert done.exit_code == 0, done.output
+        assert {path.name for path in (tmp_path / name).iterdir()} == {f"g.{n}" for n in ScanTracks.NAMES}
+    for name in ScanTracks.NAMES:
+        assert (tmp_path / "joined" / f"g.{name}").read_bytes() == (tmp_path / "alone" / f"g.{name}").read_bytes()
+        joined, whole = (
+            pyBigWig.open(str(path)) for path in (tmp_path / "joined" / f"g.{name}", tmp_path / "whole" / name)
+        )
+        assert joined.chroms() == whole.chroms()
+        assert [joined.intervals(seqid) for seqid in whole.chroms()] == [whole.intervals(s) for s in whole.chroms()]
+
+
+def test_what_is_no_track_of_a_scan_is_not_joined(tmp_path: Path) -> None:
+    strange, damaged = tmp_path / "a.bw", tmp_path / "x.coding.plus.bw"
+    for path, said in ((strange, "no track of a scan"), (damaged, "no bigWig")):
+        path.write_bytes(b"what")
+        with pytest.raises(BadInputError, match=said):
+            join_scan_tracks([path], tmp_path / "o")
+
+
+def test_the_highest_value_of_a_bin_is_read_again(tmp_path: Path) -> None:
+    with ExitStack() as files:
+        tracks = ScanTracks(tmp_path, {"a": 205, "b": 90}, files)
+        coding = np.zeros((2, 60), dtype=np.float32)
+        coding[0, 5:8], coding[0, 40:45], coding[0, 59] = 0.5, 1.0, 0.25
+        tracks.add("a", 140, coding, coding[::-1])
+    path = tmp_path / "coding.plus.bw"
+    found = [(s, one.start, one.steps.tolist()) for s, one in read_binned(path, width=20, at_once=3)]
+    assert found == [("a", 120, [0, 10, 0]), ("a", 180, [20, 0])]
+    assert lengths_of(path) == {"a": 205, "b": 90}
+
+
+def test_the_summary_has_the_curve_of_the_model(tmp_path: Path, genome: Path, model: Path) -> None:
+    own = tmp_path / "model"
+    shutil.copytree(model, own)
+    point = CurvePoint(threshold=0.4, loci=9, recall=0.9, precision=0.8)
+    write_curve(
+        own / FILE, LociCurve(genes=8, calibration_error=0.1, points=(point,)), provenance=Provenance("test")
+    )  # fmt: skip
+    for directory, wanted in ((model, None), (own, [asdict(point)])):
+        run(Config(fasta=genome, outdir=tmp_path / "o", model=directory))
+        curve = json.loads((tmp_path / "o" / "scan.json").read_text())["curve"]
+        assert (curve and curve["points"]) == wanted
+
+
 def test_tracks_round_join_and_leave_out(tmp_path: Path) -> None:
     with ExitStack() as files:
         tracks = ScanTracks(tmp_path, {"a": 40}, files)
@@ -151,7 +210,7 @@ def writing(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
     """The same network with a calibrated decoder: one that also writes genes."""
     directory = tmp_path_factory.mktemp("writing")
     network, _ = load_model(model)
-    network.refit(calibration={"first": [0.0] * 8})
+    network.refit(scoring=EAGER, calibration={"first": [0.0] * 8})  # the lattice, too, sees genes in anything
     network.save_pretrained(directory)
     return directory
 

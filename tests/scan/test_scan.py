@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from transgenic_tools.scan import run as scan_run
 from transgenic_tools.scan.config import Config
 from transgenic_tools.scan.run import Scanned, Scanner, locus_id, pieces_of, row_of, share, together, window_of
 from transgenic_tools.search import tiles
-from transgenic_tools.search.loci import Locus
+from transgenic_tools.search.loci import Judge, Locus
 from transgenic_tools.search.tiles import BothStrands, TileReader, tile_of
 
 PATCH = 18
@@ -147,6 +148,20 @@ def test_short_and_weak_loci_are_dropped_with_a_reason(tmp_path: Path) -> None:
     assert [reason for _, part in few for _, reason in part.dropped] == ["few_coding_bases"]
     weak = scanned(genome, tmp_path, min_score=1.0)
     assert [reason for _, part in weak for _, reason in part.dropped] == ["low_score"]
+
+
+def test_a_locus_in_which_a_gene_is_less_probable_than_none_is_dropped_unless_everything_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genome = Genome()
+    genome.add("a", 2_000, [(600, "+")])
+    loci = Judge.loci
+    for worth, reasons in ((-0.5, ["improbable"]), (0.5, []), (None, [])):
+        monkeypatch.setattr(
+            Judge, "loci", lambda *a, worth=worth, **k: [replace(one, worth=worth) for one in loci(*a, **k)]
+        )
+        assert [reason for _, part in scanned(genome, tmp_path) for _, reason in part.dropped] == reasons
+        assert len(places(scanned(genome, tmp_path, min_score=0.0))) == 1
 
 
 def locus(start: int, end: int, strand: str = "+") -> Locus:

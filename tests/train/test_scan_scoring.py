@@ -25,6 +25,7 @@ from transgenic_tools.train.scan_scoring import (
     fit_scan,
     given_regions,
     gold_stretches,
+    loci_curve,
     proposed_loci,
     sharpen,
     strand_path,
@@ -115,6 +116,8 @@ def test_loci_and_regions_are_told_by_what_their_genes_are_worth() -> None:
     assert curve["calibration_error"] < 0.1
     at_half = next(row for row in curve["curve"] if row["threshold"] == 0.5)
     assert (at_half["recall"], at_half["precision"], at_half["false_kept"]) == (1.0, 1.0, 0.0)
+    kept = loci_curve(curve)
+    assert (kept.genes, kept.points[0].loci, kept.points[-1].threshold) == (12, len(regions.right), 0.95)
     everything = curve["curve"][0]
     assert (everything["kept"], everything["false_kept"]) == (len(regions.right), 1.0)
 

@@ -50,6 +50,7 @@ class Config:
         extend_genes, add_utrs, utrs_in_place, skip_genes, skip_attributes: See the settings of the backmapping.
         id_pattern: Of IDs that are numbered along each sequence; None: IDs of the loci.
         further: Files beside the GFF3.
+        tracks: Write what the scan says of every base, and show it in report and jbrowse.
         jbrowse: Write the folder that JBrowse 2 and IGV open.
         keep_names: Names, products and references of the annotation's genes (else the reference's) are carried over.
         submission: As registered with NCBI or ENA; what they want is checked and written.
@@ -94,6 +95,7 @@ class Config:
     submission: str | None = None
     further: frozenset[Further] = frozenset()
     evaluation_tables: bool = False
+    tracks: bool = False
     jbrowse: bool = False
     title: str = "transgenic_tools report"
     threads: int = 1
@@ -116,6 +118,8 @@ class Config:
                 "--extend-genes, --add-utrs, --skip-genes and --skip-attribute are of --augment",
                 hint="add --augment, or leave them out",
             )
+        if self.tracks and not self.scans:
+            raise UsageError("--tracks are of a scan", hint="leave --annotation and --regions out, or --tracks")
         if self.keep_names and self.annotation is None and self.reference is None:
             raise UsageError("--keep-names of which annotation?", hint="add --annotation or --reference GENES.gff3")
         if not 0.0 <= self.min_gene_confidence <= 1.0:

@@ -21,6 +21,7 @@ from transgenic_tools.annotate.journal import Journal, one_run_at_a_time
 from transgenic_tools.backmap.config import Config as BackmapConfig
 from transgenic_tools.errors import MissingInputError
 from transgenic_tools.io.differences import join_differences
+from transgenic_tools.io.tracks import join_scan_tracks
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.scan.config import Config as ScanConfig
 
@@ -64,11 +65,13 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class _Loci:
-    """What a scan or a preparation leaves for the stages after it."""
+    """What a scan or a preparation leaves for the stages after it; `scans`: scan.json of shares, `tracks`: bigWig."""
 
     shards: tuple[Path, ...]
     rejects: tuple[Path, ...]
     summary: Path | None = None
+    scans: tuple[Path, ...] = ()
+    tracks: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,19 +141,21 @@ class _Run:
 
         self.begin("scan")
         config, of = self.config, _shares(self.config.fasta)
-        shards, rejects, beds = list[Path](), list[Path](), list[Path]()
+        shards, rejects, beds, scans, parts = (list[Path]() for _ in range(5))
         for number in range(of):
             label = f"{number + 1:0{len(str(of))}}of{of}"
             settings = ScanConfig(
                 fasta=config.fasta, outdir=self.work / "scan" / label, model=config.scan_model or default_scan_dir(),
                 sample=config.name, skip_seqids=tuple(config.skip_seqids), part=(number, of),
                 min_score=config.scan_min_score, complete_only=config.complete_only, shard_bases=config.shard_bases,
-                precision=config.precision, threads=config.threads,
+                precision=config.precision, tracks=config.tracks, threads=config.threads,
             )  # fmt: skip
             written = self.journal.once(f"scan {label}", settings, partial(_scan, settings))
             shards += [path for path in written if path.suffix == ".parquet"]
             rejects += [path for path in written if path.name == "rejects.tsv"]
             beds += [path for path in written if path.name == "loci.bed"]
+            scans += [path for path in written if path.name == "scan.json"]
+            parts += [path for path in written if path.suffix == ".bw"]
         target = self.out / "annotation" / f"{config.name}.loci.bed"
 
         def join() -> list[Path]:
@@ -160,7 +165,12 @@ class _Run:
             return [target]
 
         self.journal.once("loci", (*beds, target.name), join)
-        return _Loci(shards=tuple(shards), rejects=tuple(rejects))
+        tracks = list[Path]()
+        if parts:
+            tracks = self.journal.once(
+                "tracks", (*parts, target.name), lambda: join_scan_tracks(parts, target.parent, config.name)
+            )
+        return _Loci(shards=tuple(shards), rejects=tuple(rejects), scans=tuple(scans), tracks=tuple(tracks))
 
     def prep(self) -> _Loci:
         """Loci of an annotation, or of regions."""
@@ -324,6 +334,8 @@ class _Run:
             generations=of(predictions.ran), fasta=of(config.fasta), evidence=of(beside.evidence),
             usage=of(beside.usage), augmented=config.augment,
             differences=tuple(Source(config.name, path) for path in predictions.changes),
+            scans=tuple(Source(config.name, path) for path in loci.scans),
+            signals=tuple(Source(config.name, path) for path in loci.tracks),
             title=config.title, out=folder / "report.html", multiqc=folder / "multiqc",
         )  # fmt: skip
 
@@ -333,7 +345,7 @@ class _Run:
 
         return self.journal.once("report", settings, work)[0]
 
-    def jbrowse(self, written: Sequence[Path]) -> None:
+    def jbrowse(self, written: Sequence[Path], scanned: Sequence[Path]) -> None:
         """The folder for genome browsers."""
         from transgenic_tools.report.config import Source
         from transgenic_tools.report.genome_browser import BrowserConfig, write_browser_folder
@@ -346,7 +358,7 @@ class _Run:
 
         settings = BrowserConfig(
             annotations=of(written[0]), fasta=of(config.fasta), references=of(config.compared_with),
-            tracks=of(*(path for path in written if path.suffix == ".bw")), out=self.out / "jbrowse",
+            tracks=of(*scanned, *(path for path in written if path.suffix == ".bw")), out=self.out / "jbrowse",
         )  # fmt: skip
         self.journal.once("jbrowse", settings, lambda: write_browser_folder(settings).files)
 
@@ -368,6 +380,8 @@ def _scan(settings: ScanConfig) -> list[Path]:
         *sorted(settings.outdir.glob("genes*.parquet")),
         settings.outdir / "rejects.tsv",
         settings.outdir / "loci.bed",
+        settings.outdir / "scan.json",
+        *sorted(settings.outdir.glob("*.bw")),
     ]
 
 
@@ -426,7 +440,7 @@ def run(config: Config) -> Result:
         beside = _Beside(evaluation=evaluation, evidence=evidence, usage=next(iter(usage), None))
         report = here.report(loci, predictions, written, beside)
         if config.jbrowse:
-            here.jbrowse(written)
+            here.jbrowse(written, loci.tracks)
         here.journal.clear_others()
-    files = (*written, *usage)
+    files = (*written, *usage, *loci.tracks)
     return Result(sample=config.name, annotation=written[0], report=report, evaluation=evaluation, files=files)

@@ -139,6 +139,9 @@ def annotate(
     cds: Annotated[bool, _flag("--cds", "CDS FASTA as well.")] = False,
     cdna: Annotated[bool, _flag("--cdna", "FASTA of spliced transcripts as well.")] = False,
     sites: Annotated[bool, _flag("--sites", "bigWig of splice site probabilities as well.")] = False,
+    tracks: Annotated[
+        bool, _flag("--tracks", "bigWig of the scan's coding and site probabilities as well; the report shows them.")
+    ] = False,
     evaluation_tables: Annotated[
         bool, _flag("--evaluation-tables", "Tables of the evaluation by gene and by transcript as well.")
     ] = False,
@@ -171,7 +174,8 @@ def annotate(
         min_gene_confidence=min_gene_confidence, id_prefix=id_prefix, id_pattern=id_pattern, both_strands=both_strands,
         csq_attributes=csq_attributes, keep_names=keep_names, submission=submission,
         further=frozenset(name for name in ENDINGS if asked[name]),
-        evaluation_tables=evaluation_tables, jbrowse=jbrowse, title=title, threads=threads or usable_cores(),
+        evaluation_tables=evaluation_tables, tracks=tracks, jbrowse=jbrowse, title=title,
+        threads=threads or usable_cores(),
     )  # fmt: skip
     from transgenic_tools.annotate.run import run
     from transgenic_tools.cli._stages import show_stages

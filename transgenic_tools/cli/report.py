@@ -77,6 +77,12 @@ def report(
     differences: Annotated[
         list[str] | None, _many("--differences", "differences.tsv of tg-generate --against, as SAMPLE=PATH.")
     ] = None,
+    scan: Annotated[
+        list[str] | None, _many("--scan", "scan.json of tg-scan, as SAMPLE=PATH; once for each share of the genome.")
+    ] = None,
+    signal: Annotated[
+        list[str] | None, _many("--signal", "bigWig of tg-scan --tracks, as SAMPLE=PATH: drawn beneath the loci.")
+    ] = None,
     augmented: Annotated[
         bool, typer.Option("--augmented", help="The annotations are of tg-backmap --into: show what was added.")
     ] = False,
@@ -105,7 +111,7 @@ def report(
         evaluations=parse_sources(evaluation), rejects=parse_sources(rejects), preps=parse_sources(prep),
         training=tuple(training or ()), predictions=tuple(predictions or ()), generations=parse_sources(generation),
         fasta=parse_sources(fasta), evidence=parse_sources(evidence), usage=parse_sources(usage),
-        differences=parse_sources(differences),
+        differences=parse_sources(differences), scans=parse_sources(scan), signals=parse_sources(signal),
         augmented=augmented, params=params, model=model, multiqc=multiqc,
         paired_only=paired_only, title=title,
     )  # fmt: skip

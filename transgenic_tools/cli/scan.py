@@ -1,7 +1,8 @@
-"""tg-scan: from a bare genome to loci and their windows.
+"""tg-scan: from a bare genome to loci and their windows; tracks of its shares as one.
 
 In: FASTA, plain or gzipped. Out: `genes-*.parquet` for tg-generate, `loci.bed`, `rejects.tsv`, `scan.json`.
-A surprise: a share of the work (`--part 2/8`) gives a share of the files, and the shares together what one run gives.
+A surprise: a share of the work (`--part 2/8`) gives a share of the files, and the shares together what one run gives;
+and `tg-scan GENOME` is `tg-scan loci GENOME`.
 """
 
 from __future__ import annotations
@@ -20,13 +21,19 @@ from transgenic_tools.cli._options import (
     ThreadsOption,
     VerboseOption,
     VersionOption,
+    group_with_default,
     new_app,
     say_json,
     set_up_logging,
 )
 from transgenic_tools.scan.config import Config
 
-app = new_app("Find loci in a bare genome.")
+app = new_app("Find loci in a bare genome; put the tracks of its shares together (join).")
+
+
+@app.callback(cls=group_with_default("loci"))
+def about(version: VersionOption = False) -> None:
+    """Find loci in a bare genome (GENOME); put the tracks of its shares together (join)."""
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -38,7 +45,7 @@ def _part(text: str) -> tuple[int, int]:
 
 
 @app.command()
-def scan(
+def loci(
     fasta: Annotated[Path, typer.Argument(help="The genome: FASTA, plain or gzipped; lower case is read as upper.")],
     outdir: OutdirOption,
     model: Annotated[Path | None, typer.Option("--model", "-m", help="Model directory that can scan.")] = None,
@@ -95,6 +102,27 @@ def scan(
     )  # fmt: skip
     if not say_json(json_summary, result.to_json()) and not quiet:
         typer.echo(f"{result.loci} loci on {result.sequences} sequences ({result.bases:,} bases) in {outdir}")
+
+
+@app.command()
+def join(
+    shares: Annotated[list[Path], typer.Argument(help="bigWig files of the shares of one genome, in their order.")],
+    outdir: OutdirOption,
+    prefix: Annotated[str, typer.Option(help="Beginning of the names of the files.")] = "",
+    verbose: VerboseOption = 0,
+    quiet: QuietOption = False,
+    version: VersionOption = False,
+) -> None:
+    """Put what --tracks wrote for the shares of a genome together, one file a strand and kind.
+
+    Example: tg-scan join 1of2/*.bw 2of2/*.bw --outdir tracks/
+    """
+    set_up_logging(verbose, quiet)
+    from transgenic_tools.io.tracks import join_scan_tracks
+
+    for path in join_scan_tracks(shares, outdir, prefix):
+        if not quiet:
+            typer.echo(path)
 
 
 main = entry_point(app, "tg-scan")

@@ -65,6 +65,7 @@ BACKMAP: Mapping[str, str] = {
 #: tg-scan: why a locus that the segment model proposes gets no window.
 SCAN: Mapping[str, str] = {
     "low_score": "the locus is less probable than --min-score",
+    "improbable": "all transcripts of a gene there together are less probable than none, by the lattice, in nats",
     "few_coding_bases": "the locus has fewer coding bases than --min-coding",
     "cut_by_end": "--complete-only: the gene is cut by the end of its sequence",
 }

@@ -1,21 +1,24 @@
 """Tracks as bigWig: probabilities of predicted splice sites, and what a scan says about every base.
 
 In: prediction rows and their transcripts as they were placed, or probabilities of stretches. Out: of predictions one
-value a base, at donors (first base of the intron) and acceptors (last); of a scan one file a strand and kind.
+value a base, at donors (first base of the intron) and acceptors (last); of a scan one file a strand and kind, which are
+joined and read again here.
 A surprise: both strands of predictions share a track; where sites meet on a base, the higher probability stands.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.site import splice_sites
 from transgenic_tools.io.rows import PredictionRow
@@ -110,3 +113,132 @@ class ScanTracks:
                     ends=(ends[kept] + offset).tolist(),
                     values=[round(step * self.STEP, 2) for step in steps[starts[kept]].tolist()],
                 )
+
+
+def join_tracks(parts: Sequence[Path], target: Path) -> None:
+    """One bigWig of those of a genome's shares, in their order, which is that of the genome.
+
+    Raises:
+        BadInputError: a file is no bigWig, or two of them give one sequence two lengths.
+    """
+    import pyBigWig
+
+    lengths: dict[str, int] = {}
+    for part in parts:
+        with _opened(part) as track:
+            for seqid, length in track.chroms().items():
+                if lengths.setdefault(seqid, length) != length:
+                    raise BadInputError(
+                        f"{seqid} has {length:,} bases here and {lengths[seqid]:,} in another share", path=part,
+                        hint="join the shares of one genome alone",
+                    )  # fmt: skip
+    with write_aside(target) as aside:
+        joined = pyBigWig.open(str(aside), "w")
+        joined.addHeader(list(lengths.items()))
+        empty = True
+        for seqid in lengths:
+            for part in parts:
+                with _opened(part) as track:
+                    rows = [row for row in _intervals(track, seqid) if row[2] > 0]
+                if rows:
+                    empty = False
+                    starts, ends, values = zip(*rows, strict=True)
+                    joined.addEntries([seqid] * len(rows), list(starts), ends=list(ends), values=list(values))
+        if empty:
+            _add_nothing(joined, next(iter(lengths), None))
+        joined.close()
+
+
+def scan_track_name(path: Path) -> str:
+    """Which of `ScanTracks.NAMES` a file is, by the end of its name. Raises BadInputError where it is none of them."""
+    for name in ScanTracks.NAMES:
+        if path.name == name or path.name.endswith(f".{name}"):
+            return name
+    raise BadInputError(
+        "no track of a scan by its name", path=path, hint=f"names end with {', '.join(ScanTracks.NAMES)}"
+    )
+
+
+def join_scan_tracks(shares: Sequence[Path], outdir: Path, prefix: str = "") -> list[Path]:
+    """One file of each kind that the shares of a genome have; a prefix is parted from the name by a point.
+
+    Raises:
+        BadInputError: a name that is of no kind; see `join_tracks`.
+    """
+    by_name: dict[str, list[Path]] = {}
+    for path in shares:
+        by_name.setdefault(scan_track_name(path), []).append(path)
+    outdir.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in ScanTracks.NAMES:
+        if name in by_name:
+            target = outdir / (f"{prefix}.{name}" if prefix else name)
+            join_tracks(by_name[name], target)
+            written.append(target)
+    return written
+
+
+def _intervals(track: Any, seqid: str) -> Sequence[tuple[int, int, float]]:
+    return (track.intervals(seqid) or ()) if seqid in track.chroms() else ()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A bigWig file. Raises BadInputError where it is none."""
+    import pyBigWig
+
+    try:
+        track = pyBigWig.open(str(path))
+    except RuntimeError as error:
+        raise BadInputError("no bigWig file", path=path, hint="give what tg-scan --tracks wrote") from error
+    try:
+        yield track
+    finally:
+        track.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binned:
+    """Values of one strand of a stretch in bins, in steps of `ScanTracks.STEP`.
+
+    Attributes:
+        start: First base of the first bin.
+        steps: (B,) uint8.
+    """
+
+    start: int
+    steps: npt.NDArray[np.uint8]
+
+
+def read_binned(path: Path, *, width: int, at_once: int) -> Iterator[tuple[str, Binned]]:
+    """What a track of a scan says, stretch by stretch: seqid, and the highest value in each bin.
+
+    Args:
+        width: Bases of a bin.
+        at_once: Bins of a stretch; stretches where nothing is are left out.
+    """
+    with _opened(path) as track:
+        for seqid, length in track.chroms().items():
+            for start in range(0, length, width * at_once):
+                end = min(start + width * at_once, length)
+                rows = np.array(track.intervals(seqid, start, end) or (), dtype=np.float64).reshape(-1, 3)
+                steps = _highest(rows, start, end, width)
+                if steps.any():
+                    yield seqid, Binned(start=start, steps=steps)
+
+
+def _highest(rows: npt.NDArray[np.float64], start: int, end: int, width: int) -> npt.NDArray[np.uint8]:
+    """Highest step in each bin of a stretch, of rows (first base, base after the last, value)."""
+    lows, highs = (np.clip(rows[:, column].astype(np.int64), start, end) - start for column in (0, 1))
+    lengths = highs - lows
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    bases = np.zeros(-(-(end - start) // width) * width, dtype=np.uint8)
+    bases[np.repeat(lows, lengths) + within] = np.repeat(np.rint(rows[:, 2] / ScanTracks.STEP), lengths)
+    highest: npt.NDArray[np.uint8] = bases.reshape(-1, width).max(1)
+    return highest
+
+
+def lengths_of(path: Path) -> dict[str, int]:
+    """Of the sequences that a bigWig knows. Raises BadInputError where it is none."""
+    with _opened(path) as track:
+        return dict(track.chroms())

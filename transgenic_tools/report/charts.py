@@ -57,11 +57,13 @@ def _grid(low: float, high: float, *, percent: bool = False, steps: int = 4) -> 
 
 
 class Plot:
-    """Shares on the left, a number from 0 to `right` beneath; parts are added in the plot's places."""
+    """Shares on the left (numbers up to `top` where that is given), a number from 0 to `right` beneath; parts are added
+    in the plot's places.
+    """
 
-    def __init__(self, *, right: float) -> None:
+    def __init__(self, *, right: float, top: float | None = None) -> None:
         self.right = right
-        self._body = _grid(0, 1, percent=True)
+        self._body = _grid(0, top or 1, percent=top is None)
         for i in range(5):
             anchor = "end" if i == 4 else "middle"
             self._body.append(

@@ -16,7 +16,7 @@ from transgenic_tools.io.files import refuse_pipe
 from transgenic_tools.provenance import check_outputs
 
 _SUFFIXES = re.compile(
-    r"(\.(gff3?|gtf|gz|bgz|json|tsv|parquet|rejects|prep|evaluation|metrics|jsonl|predictions|evidence|usage|differences))+$",
+    r"(\.(gff3?|gtf|gz|bgz|json|tsv|parquet|rejects|prep|evaluation|metrics|jsonl|predictions|evidence|usage|differences|scan))+$",
     re.IGNORECASE,
 )
 
@@ -77,6 +77,8 @@ class Config:
         evidence: Parquet of tg-evidence, by sample; loci then show the reads across introns.
         usage: `usage.tsv` of tg-evidence usage, by sample; isoforms then show their shares by condition.
         differences: `differences.tsv` of tg-generate --against, by sample; several a sample are one table.
+        scans: scan.json of tg-scan, by sample; shares of a genome are added up, and its place can be opened anywhere.
+        signals: bigWig of tg-scan --tracks, by sample, drawn beneath the loci.
         augmented: The annotations hold the user's own isoforms and added ones, which are told apart and compared.
         params: JSON of the pipeline's parameters.
         model: Model directory, for its `config.json`.
@@ -99,6 +101,8 @@ class Config:
     evidence: tuple[Source, ...] = ()
     usage: tuple[Source, ...] = ()
     differences: tuple[Source, ...] = ()
+    scans: tuple[Source, ...] = ()
+    signals: tuple[Source, ...] = ()
     augmented: bool = False
     params: Path | None = None
     model: Path | None = None
@@ -116,15 +120,17 @@ class Config:
         twice = sorted({sample for sample in samples if samples.count(sample) > 1})
         if twice:
             raise UsageError(f"two --annotation files for sample {twice[0]!r}", hint="write SAMPLE=PATH for each")
+        # one a shard, a share, or a strand
+        several = (("--differences", self.differences), ("--scan", self.scans), ("--signal", self.signals))
         for flag, sources in (
             ("--reference", self.references),
             ("--evaluation", self.evaluations),
             ("--evidence", self.evidence),
             ("--usage", self.usage),
-            ("--differences", self.differences),
+            *several,
         ):
             names = [source.sample for source in sources]
-            if len(set(names)) < len(names) and flag != "--differences":
+            if len(set(names)) < len(names) and (flag, sources) not in several:
                 raise UsageError(f"two {flag} files for one sample", hint="write SAMPLE=PATH for each")
             strangers = sorted(set(names) - set(samples))
             if strangers and samples:

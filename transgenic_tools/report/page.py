@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 from transgenic_tools import __version__
 from transgenic_tools.genome.checks import RULE_BY_CODE
@@ -37,7 +38,9 @@ from transgenic_tools.report.distance import Placed, distance_chart, placed
 from transgenic_tools.report.drawing import GEOMETRY
 from transgenic_tools.report.loci import STATUS_WORDS, Status
 from transgenic_tools.report.numbers import SampleNumbers
-from transgenic_tools.report.payload import Payload
+from transgenic_tools.report.payload import Payload, pack
+from transgenic_tools.report.scan import Scan, curve_chart, density_strips, place_of, score_chart
+from transgenic_tools.report.signals import Signals
 from transgenic_tools.report.sources import Training, flatten
 from transgenic_tools.report.words import (
     CLASS_WORDS,
@@ -74,11 +77,19 @@ class SampleReport:
     stages: tuple[Stage, ...] = ()
     augmented: bool = False
     differences: Mapping[str, int] = field(default_factory=dict)
+    scan: Scan | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything on the page; `with_reads`: some loci show what reads say; `changes`: between conditions."""
+    """Everything on the page.
+
+    Attributes:
+        with_reads: Some loci show what reads say.
+        changes: Between conditions.
+        signals: What scans say of every base.
+        genomes: Lengths of sequences of samples in which any place can be opened.
+    """
 
     title: str
     samples: Sequence[SampleReport]
@@ -87,6 +98,8 @@ class Report:
     run: Sequence[tuple[str, str]] = ()
     with_reads: bool = False
     changes: Sequence[Changes] = ()
+    signals: Signals | None = None
+    genomes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def _e(value: object) -> str:
@@ -437,6 +450,86 @@ def _accuracy(report: Report) -> str:
     return _section("accuracy", "Accuracy against the reference", "".join(blocks), lead=lead)
 
 
+# --- scan ------------------------------------------------------------------------------------------------------------
+
+
+def _scans(report: Report) -> str:
+    """Genes along the genome, scores, the curve, and what was left out, of each sample that was scanned."""
+    blocks = []
+    for sample in report.samples:
+        if sample.scan is not None:
+            name = sample.numbers.sample
+            blocks.append(
+                f'<div class="card"><h3>{_e(name)}</h3>{_scan_tiles(sample.scan)}{_scan_charts(sample.scan)}'
+                f"{_density(sample.scan)}{_left_out(sample.scan, name, bool(report.payload.count))}</div>"
+            )
+    if not blocks:
+        return ""
+    said = (
+        "The genome was bare: tg-scan looked for loci on both strands first. A locus has a probability; those below "
+        "<code>--min-confidence</code> (<code>--scan_min_score</code>) are left out."
+    )
+    return _section("scan", "Scan of the genome", "".join(blocks), lead=said)
+
+
+def _scan_tiles(scan: Scan) -> str:
+    megabases = scan.bases / 1e6
+    genes = sum(sum(one.genes) for one in scan.sequences) + scan.others[2]
+    tiles = [
+        _tile(f"{megabases:,.2f} Mb", "scanned", "both strands"),
+        _tile(f"{scan.loci:,}", "loci written", "each with its window"),
+        _tile(f"{genes / megabases:,.1f}" if megabases else "–", "genes a Mb", f"{genes:,} predicted"),
+        _tile(f"{sum(scan.dropped.values()):,}", "loci left out", "each with its reason below"),
+    ]
+    return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _scan_charts(scan: Scan) -> str:
+    figures = [
+        f"<figure><figcaption><b>Probabilities of loci</b> pale ones are below {scan.least:g} and left out"
+        f"</figcaption>{score_chart(scan)}</figure>"
+    ]
+    if scan.curve is not None:
+        legend = '<span class="key c0"></span>recall<span class="key c2"></span>precision'
+        figures.append(
+            "<figure><figcaption><b>Recall and precision by <code>--min-confidence</code></b> of loci, on stretches of "
+            f"{scan.curve.genes:,} genes that the model was not trained on {legend}</figcaption>"
+            f"{curve_chart(scan.curve, scan.least)}</figure>"
+        )
+    return f'<div class="charts">{"".join(figures)}</div>'
+
+
+def _density(scan: Scan) -> str:
+    if not scan.sequences:
+        return ""
+    count, bases, genes = scan.others
+    more = f'<p class="said">{count:,} more sequences, {bases / 1e6:,.2f} Mb: {genes:,} genes.</p>' if count else ""
+    return f"<h4>Genes a megabase along each sequence</h4>{density_strips(scan)}{more}"
+
+
+def _left_out(scan: Scan, sample: str, browsable: bool) -> str:
+    """Counts by reason, and, folded, the loci; a place is a link where the page has a browser."""
+    total = sum(scan.dropped.values())
+    if not total:
+        return ""
+    counts = [
+        [_reason(code), f"{count:,}", f"{count / total * 100:.1f} %{meter(count / total)}"]
+        for code, count in sorted(scan.dropped.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    table = _table(["Reason", "Loci", "Share"], counts, caption="Loci left out by reason")
+    rows = []
+    for one in scan.left_out:
+        place = place_of(one)
+        shown = _e(place or one.gene)
+        if place and browsable:
+            target = f"#place/{quote(sample, safe='')}/{quote(place.replace(',', ''), safe='')}"
+            shown = f'<a href="{_e(target)}">{shown}</a>'
+        rows.append([shown, f"<code>{_e(one.reason)}</code>", _e(one.detail.partition(", ")[2])])
+    said = f"The first {len(rows):,} of {total:,} loci" if len(rows) < total else f"All {total:,} loci"
+    listed = _table(["Place", "Reason", "What it had"], rows, caption="Loci left out", numeric_from=9)
+    return f"<h4>Loci left out</h4>{table}<details><summary>{said}</summary>{listed}</details>"
+
+
 # --- distributions, rejects, training, run ---------------------------------------------------------------------------
 
 
@@ -592,6 +685,7 @@ def _browser(report: Report) -> str:
         body = body.replace(mark, text)
     for mark, text in (("@ARC_LEGEND@", _ARC_LEGEND), ("@READS_SAID@", _READS_SAID)):
         body = body.replace(mark, text if report.with_reads else "")
+    body = body.replace("@SIGNAL_LEGEND@", _SIGNAL_LEGEND if report.signals is not None else "")
     lead = (
         "Search for a gene, an isoform or a place, choose a row, and compare your isoforms with those added. "
         "Drawn to scale; differences from the nearest of yours stand out."
@@ -599,8 +693,15 @@ def _browser(report: Report) -> str:
         else "Search for a gene, an isoform or a place, choose a row, and compare reference and prediction. "
         "Drawn to scale; differences from the nearest reference isoform stand out."
     )
+    if report.genomes:
+        lead += " Any place opens, genes there or not: write it as Chr1:120,000-140,000."
     return _section("loci", "Loci", body, lead=lead)
 
+
+_SIGNAL_LEGEND = (
+    '<li><span class="key signal coding"></span>coding probability, + strand above, − below</li>'
+    '<li><span class="key signal sites"></span>site probability, the highest of all kinds</li>'
+)
 
 _ARC_LEGEND = (
     '<li><span class="key arc"></span>reads across an intron</li>'
@@ -639,6 +740,15 @@ def _data(report: Report) -> str:
         f'<script type="text/plain" id="block-{number}">{block}</script>'
         for number, block in enumerate(report.payload.blocks)
     ]
+    if report.genomes:
+        lengths = {sample: [list(one), list(one.values())] for sample, one in report.genomes.items()}
+        parts.append(f'<script type="text/plain" id="genomes">{pack(lengths)}</script>')
+    if report.signals is not None:
+        parts.append(f'<script type="text/plain" id="signals">{report.signals.index}</script>')
+        parts += [
+            f'<script type="text/plain" id="signal-{number}">{block}</script>'
+            for number, block in enumerate(report.signals.blocks)
+        ]
     return "\n".join(parts)
 
 
@@ -667,6 +777,7 @@ def render(report: Report) -> str:
     """The page."""
     sections = {
         "Overview": ("overview", _overview(report)),
+        "Scan": ("scan", _scans(report)),
         "Loci": ("loci", _browser(report) if report.payload.count else ""),
         "Conditions": ("conditions", _changes(report)),
         "Distance": ("distance", _distances(report)),

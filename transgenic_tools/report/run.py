@@ -18,6 +18,7 @@ from transgenic_tools.genome.site import Site
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
 from transgenic_tools.io.json_text import read_object
+from transgenic_tools.io.rejects import read_rejects as read_table
 from transgenic_tools.io.shards import expand_shards, prediction_provenance, read_predictions
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.report.conditions import read_changes
@@ -28,6 +29,8 @@ from transgenic_tools.report.multiqc import write_multiqc
 from transgenic_tools.report.numbers import sample_numbers
 from transgenic_tools.report.page import Report, SampleReport, Stage, render
 from transgenic_tools.report.payload import build_payload
+from transgenic_tools.report.scan import Scan, read_scan
+from transgenic_tools.report.signals import build_signals
 from transgenic_tools.report.sources import flatten, read_provenance, read_rejects, read_training
 from transgenic_tools.report.words import STAGE_WORDS
 
@@ -152,9 +155,33 @@ def _samples(config: Config, loci: Mapping[str, list[Locus]]) -> list[SampleRepo
                 stages=_stages(config, sample),
                 augmented=config.augmented,
                 differences=_differences(loci.get(sample, ())) if config.augmented else {},
+                scan=_scan(config, sample, loci.get(sample, ())),
             )
         )
     return samples
+
+
+def _scan(config: Config, sample: str, loci: Iterable[Locus]) -> Scan | None:
+    """What the scan of a sample did; None for a sample that was not scanned."""
+    paths = _all_by_sample(config.scans).get(sample)
+    if not paths:
+        return None
+    starts: dict[str, list[int]] = {}
+    for locus in loci:
+        if locus.predicted:
+            starts.setdefault(locus.seqid, []).append(locus.start)
+    rejects = (row for path in _all_by_sample(config.rejects).get(sample, ()) for row in read_table(path))
+    return read_scan(paths, rejects, starts, _lengths(config).get(sample, {}))
+
+
+def _lengths(config: Config) -> dict[str, dict[str, int]]:
+    """Of the sequences of each scanned sample whose genome is there."""
+    scanned, found = {source.sample for source in config.scans}, {}
+    for source in config.fasta:
+        if source.sample in scanned:
+            with Fasta(source.path) as fasta:
+                found[source.sample] = dict(fasta.lengths)
+    return found
 
 
 def _differences(loci: Iterable[Locus]) -> Counter[str]:
@@ -235,6 +262,8 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             title=config.title,
             samples=samples,
             payload=build_payload(everything, conditions),
+            signals=build_signals(_all_by_sample(config.signals)),
+            genomes=_lengths(config) if config.scans else {},
             training=[read_training(path) for path in config.training],
             run=_run_settings(config),
             with_reads=bool(config.evidence or config.usage),

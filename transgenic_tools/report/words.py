@@ -92,7 +92,7 @@ READS_WORDS: Mapping[str, tuple[str, str]] = {
     "chains_found": ("Chains found", "share of the chains that a predicted isoform has."),
 }
 
-#: Reasons of tg-backmap; those of tg-prep are `genome.checks.RULES`.
+#: Reasons of tg-backmap and tg-scan; those of tg-prep are `genome.checks.RULES`.
 REASON_WORDS: Mapping[str, str] = {
     "no_prediction": "the model wrote nothing for this gene",
     "window_too_long": "the window was not read: too long for the memory, or for the limit asked for",
@@ -116,6 +116,10 @@ REASON_WORDS: Mapping[str, str] = {
     "open_start": "the CDS has no ATG, so its 5' end is marked partial",
     "open_stop": "the CDS has no stop codon, so its 3' end is marked partial",
     "open_inside": "a partial end where the sequence goes on",
+    "low_score": "a locus of the scan that is less probable than the one asked for",
+    "improbable": "a locus of the scan where a gene is less probable than none, by the lattice of valid transcripts",
+    "few_coding_bases": "a locus of the scan with fewer coding bases than asked for",
+    "cut_by_end": "a gene that the end of its sequence cuts, where complete ones alone were asked for",
 }
 
 #: Tools in the order in which they are run, with what each does.

@@ -15,6 +15,7 @@ from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.lattice.carrying import carry
 from transgenic_tools.lattice.config import GrammarConfig
 from transgenic_tools.lattice.window import WindowInput
+from transgenic_tools.model.config import ModelConfig
 from transgenic_tools.search.confidence import calibration_name
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.tiles import BothStrands
@@ -48,9 +49,14 @@ class Carrier:
         return replace(row, carried=carried.to_bytes())
 
 
+def writes_genes(settings: ModelConfig) -> bool:
+    """Whether a network also writes genes: its decoder's transcripts have been calibrated."""
+    return calibration_name(0) in settings.calibration
+
+
 def carrier_of(reader: Reader) -> Carrier | None:
-    """That of a network which also writes genes: its decoder's transcripts have been calibrated."""
+    """That of a network which also writes genes."""
     settings = reader.network.settings
-    if calibration_name(0) not in settings.calibration:
+    if not writes_genes(settings):
         return None
     return Carrier(grammar=settings.grammar, made_by=reader.made_by, channels=reader.network.encoder.channels)

@@ -21,6 +21,9 @@ SHARD = re.compile(r"genes(?:-[0-9]+of([0-9]+))?-[0-9]{5}\.parquet", re.ASCII)
 
 #: Bases of a piece in which loci are found together, and bases beside it on either side: longer than nearly every gene.
 PIECE, OVERLAP = 1_000_000, 100_000
+#: Doubtful loci whose transcripts together are worth less than this many nats more than no gene are left out; chosen on
+#: held-out stretches.
+LEAST_WORTH = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,7 @@ class Config:
         skip_seqids: Not these.
         part: (number, of): the share of pieces that this task scans, for tasks side by side; all pieces by default.
         flank: Bases of a window on either side of a locus, less where a neighbour of the same strand is nearer.
-        min_score: Loci less probable than this are left out.
+        min_score: Loci less probable than this are left out; at 0 also none for what the lattice says.
         min_coding: Loci with fewer coding bases are left out.
         longest_gap: Runs of this many unknown bases or more hold no gene.
         complete_only: Leave out genes that the end of a sequence cuts.

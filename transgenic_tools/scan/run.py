@@ -28,27 +28,32 @@ from transgenic_tools.genome.sequence import UNKNOWN_CODE, encode
 from transgenic_tools.genome.window import Window
 from transgenic_tools.io.distance import load_distance_scoring
 from transgenic_tools.io.fasta import Fasta
+from transgenic_tools.io.loci_curve import load_curve
 from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rejects import HEADER, Reject
 from transgenic_tools.io.rows import SCANNED, GeneRow
 from transgenic_tools.io.shards import write_gene_shards
 from transgenic_tools.io.tracks import ScanTracks
+from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.vocabulary import Content
-from transgenic_tools.model.config import StrandEncoderConfig
+from transgenic_tools.model.config import ModelConfig, StrandEncoderConfig
 from transgenic_tools.model.files import default_scan_dir, load_network, model_hash
 from transgenic_tools.provenance import Provenance, write_aside
-from transgenic_tools.scan.carrier import Carrier, carrier_of
-from transgenic_tools.scan.config import OVERLAP, PIECE, Config
+from transgenic_tools.scan.carrier import Carrier, carrier_of, writes_genes
+from transgenic_tools.scan.config import LEAST_WORTH, OVERLAP, PIECE, Config
 from transgenic_tools.scan.looks import LociLooks
 from transgenic_tools.search.loci import Judge, Locus
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.tiles import TILE, BothStrands, TileReader, both_strands
+from transgenic_tools.search.trials import Trials
 
 logger = logging.getLogger(__name__)
 #: Sequences shorter than this hold no gene that could be told from chance.
 SHORTEST = 150
 #: Flag of rows: cut by the end of the sequence.
 CUT = "cut_by_end"
+#: Reason of loci of which the lattice says that there is hardly a gene.
+IMPROBABLE = "improbable"
 #: A sequence with this many loci, of which a smaller share has an intron, is hardly a plant's nucleus.
 _MANY_LOCI, _FEW_INTRONS = 50, 0.15
 #: Names that assemblies give to chloroplasts and mitochondria.
@@ -212,6 +217,8 @@ class Scanner:
             return "few_coding_bases"
         if locus.score < self.config.min_score:
             return "low_score"
+        if locus.worth is not None and locus.worth < LEAST_WORTH and self.config.min_score > 0:
+            return IMPROBABLE
         return None
 
 
@@ -278,6 +285,8 @@ class _Tables:
         self._count(locus)
         i = locus.interval
         detail = f"{seqid}:{i.start + 1}-{i.end}, {locus.coding_bases} coding bases, score {locus.score:.4f}"
+        if reason == IMPROBABLE:
+            detail += f", {locus.worth:.2f} nats"
         self.rejects.write(Reject(locus_id(seqid, locus), reason, detail).line() + "\n")
 
     def _count(self, locus: Locus) -> None:
@@ -341,6 +350,17 @@ def _rows(scanner: Scanner, pieces: Sequence[Piece], tables: _Tables) -> Iterato
             progress.add(1, len(piece.core))
 
 
+def _judge(settings: ModelConfig, scoring: ScoringConfig, config: Config) -> Judge:
+    """Who finds loci; the lattice helps where the network also writes genes."""
+    trials = Trials(segments=scoring, grammar=settings.grammar, scoring=settings.scoring)
+    return Judge(
+        scoring=scoring,
+        calibration=settings.calibration,
+        longest_gap=config.longest_gap,
+        trials=trials if writes_genes(settings) else None,
+    )
+
+
 def _warn(fasta: Fasta, names: Sequence[str]) -> None:
     """What a user should know of this FASTA before its result is used."""
     organelles = [name for name in names if _ORGANELLE.match(name)]
@@ -373,6 +393,7 @@ def run(config: Config) -> Result:
             f"the model {directory} cannot scan: it was trained on windows around genes alone",
             hint="give a model that reads both strands, or loci (--regions of tg-prep)",
         )
+    curve = load_curve(directory)
     reader = Reader(network, precision=config.precision)
     carrier = carrier_of(reader) if config.carry else None
 
@@ -396,7 +417,7 @@ def run(config: Config) -> Result:
         _warn(fasta, names)
         pieces = [piece for name in names for piece in pieces_of(name, fasta.lengths[name])]
         chosen = share(pieces, *config.part)
-        judge = Judge(scoring=scoring, calibration=network.settings.calibration, longest_gap=config.longest_gap)
+        judge = _judge(network.settings, scoring, config)
         lengths = {piece.seqid: piece.length for piece in chosen}
         with _tables(config.outdir) as tables, ExitStack() as files:
             tracks = ScanTracks(config.outdir, lengths, files) if config.tracks else None
@@ -432,6 +453,7 @@ def run(config: Config) -> Result:
             report = {
                 "loci": result.loci, "dropped": result.dropped, "bases": result.bases, "parameters": parameters,
                 "loci_by_megabase": tables.by_piece, "scores": dict(sorted(tables.scores.items())),
+                "curve": None if curve is None else curve.as_dict(),
                 **({"look": look} if look else {}),
             }  # fmt: skip
             aside.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")

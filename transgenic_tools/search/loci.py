@@ -33,6 +33,7 @@ from transgenic_tools.lattice.segments import (
 from transgenic_tools.lattice.vocabulary import Content, Site
 from transgenic_tools.search.confidence import calibrated
 from transgenic_tools.search.tiles import BothStrands
+from transgenic_tools.search.trials import Codes, Trials, coding_runs
 
 Calibration = Mapping[str, Sequence[float]]
 #: Names of two regressions: of loci that a scan proposes, and of the best locus of a region that somebody gave.
@@ -43,6 +44,8 @@ FEATURES = ("margin", "coding")
 NOTHING = (-4.0, -4.0)
 #: Added to the score of a start codon, so that the best path of a region has a gene where one can be written.
 _EAGER = 20.0
+#: Loci less probable than this are looked at by the lattice.
+_DOUBTFUL = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -56,6 +59,7 @@ class Locus:
         score: Probability that a gene of this strand lies here.
         cut: It reaches the end of the sequence, so the gene may go on beyond.
         features: What `score` was computed from, see `FEATURES`.
+        worth: Nats that a gene is worth more than none to the lattice; None where it was not asked.
     """
 
     interval: Interval
@@ -65,6 +69,12 @@ class Locus:
     score: float
     cut: bool = False
     features: tuple[float, ...] = NOTHING
+    worth: float | None = None
+
+
+def strand_codes(codes: Codes, strand: Strand) -> Codes:
+    """Base codes of a piece 5' to 3' on a strand."""
+    return codes if strand == "+" else np.where(codes < 4, 3 - codes, codes)[::-1].astype(np.uint8)
 
 
 def strand_stretch(codes: npt.NDArray[np.uint8], scores: BothStrands, strand: Strand, *, longest_gap: int) -> Stretch:
@@ -73,7 +83,7 @@ def strand_stretch(codes: npt.NDArray[np.uint8], scores: BothStrands, strand: St
         sites, contents = scores.sites[0], scores.contents[0]
     else:
         sites, contents = scores.sites[1][:, ::-1], scores.contents[1][:, ::-1]
-        codes = np.where(codes < 4, 3 - codes, codes)[::-1].astype(np.uint8)
+    codes = strand_codes(codes, strand)
     return Stretch(
         sites=np.ascontiguousarray(sites),
         contents=np.ascontiguousarray(contents),
@@ -103,11 +113,13 @@ class Judge:
         scoring: Weights of the segment model.
         calibration: Of the model, by name.
         longest_gap: Runs of this many unknown bases or more hold no gene.
+        trials: The lattice of a network that also writes genes; None where it does not.
     """
 
     scoring: ScoringConfig
     calibration: Calibration
     longest_gap: int = 100
+    trials: Trials | None = None
 
     def probability(self, name: str, features: Sequence[float]) -> float:
         """Of the regression of that name; without one, the margin speaks for itself."""
@@ -159,7 +171,19 @@ class Judge:
         strands: tuple[Strand, Strand] = ("+", "-")
         for strand in strands:
             stretch = strand_stretch(codes, scores, strand, longest_gap=self.longest_gap)
-            found += self.loci_of_strand(stretch, strand, offset=offset, at_ends=at_ends)
+            path = best_path(stretch, self.scoring)
+            if self.trials is None:
+                found += self.loci_of_strand(stretch, strand, offset=offset, at_ends=at_ends, path=path)
+                continue
+            own = np.ascontiguousarray(strand_codes(codes, strand))
+            path = self.trials.settled(own, stretch, path)
+            runs = coding_runs(path)
+            for number, locus in enumerate(
+                self.loci_of_strand(stretch, strand, offset=offset, at_ends=at_ends, path=path)
+            ):
+                doubtful = locus.score < _DOUBTFUL
+                worth = self.trials.worth_of(own, stretch, runs, number) if doubtful else None
+                found.append(locus if worth is None else replace(locus, worth=worth))
         return sorted(found)
 
     def best_of_region(self, stretch: Stretch) -> tuple[float, ...]:

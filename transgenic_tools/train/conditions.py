@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from transgenic_tools.errors import UsageError
 from transgenic_tools.io.distance import FILE as DISTANCE_FILE
 from transgenic_tools.io.junctions import EvidenceFile
+from transgenic_tools.io.loci_curve import FILE as LOCI_FILE
 from transgenic_tools.model.alternatives import FILE as ALTERNATIVES_FILE
 from transgenic_tools.model.condition import ConditionModel, save_conditions
 from transgenic_tools.model.evidence import FILE as SCORING_FILE
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 #: Genes of one step of the fit: a 16th of all within these limits, so that few genes still make steps enough.
 _FEWEST, _MOST = 16, 64
 #: What belongs to a model: weights, settings, and what was fitted for evidence, distance and alternatives.
-_MODEL_FILES = ("model.safetensors", "config.json", SCORING_FILE, DISTANCE_FILE, ALTERNATIVES_FILE)
+_MODEL_FILES = ("model.safetensors", "config.json", SCORING_FILE, DISTANCE_FILE, ALTERNATIVES_FILE, LOCI_FILE)
 #: Of the layer's rate, where the trunk begins to move.
 _LATE_RATE = 0.25
 #: Steps over all genes that the spread between samples is fitted in before the layer.

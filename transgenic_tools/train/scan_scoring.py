@@ -1,7 +1,8 @@
 """Fit the segment model that finds loci, and how probable its loci are, on held-out stretches of training genomes.
 
 In: a model directory whose encoder reads both strands, and a sheet of genomes with validation stretches. Out: the same
-model with a part `scan` and the calibrations `locus` and `region` in its config; curves as JSON.
+model with a part `scan` and the calibrations `locus` and `region` in its config, and `loci.json`, the curve of loci
+(`io.loci_curve`); curves as JSON.
 Usage: python -m transgenic_tools.train.scan_scoring MODEL --sheet genomes.yaml --outdir MODEL > curves.json
 A surprise: a gene's path is that of its transcript with the longest CDS; a gene that the segment model cannot write (an
 intron inside a stop codon, AT-AG ...) is closed off together with its place.
@@ -14,7 +15,7 @@ import itertools
 import json
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import STRANDS, Interval, Strand
+from transgenic_tools.io.loci_curve import FILE, CurvePoint, LociCurve, write_curve
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.scoring import pack_weights, unpack_weights
 from transgenic_tools.lattice.segments import (
@@ -39,7 +41,8 @@ from transgenic_tools.lattice.segments import (
     path_features,
 )
 from transgenic_tools.lattice.vocabulary import Site
-from transgenic_tools.model.files import load_model
+from transgenic_tools.model.files import load_model, model_hash
+from transgenic_tools.provenance import Provenance
 from transgenic_tools.search.loci import LOCUS, REGION, Judge
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.tiles import BothStrands, TileReader, both_strands
@@ -318,6 +321,15 @@ def calibrate_loci(judged: Judged) -> tuple[list[float], dict[str, Any]]:
     return logistic_regression(judged.features, judged.right, ridge=1.0), curve
 
 
+def loci_curve(curve: Mapping[str, Any]) -> LociCurve:
+    """That of `calibrate_loci` as it is kept beside the model."""
+    points = (
+        CurvePoint(threshold=row["threshold"], loci=row["kept"], recall=row["recall"], precision=row["precision"])
+        for row in curve["curve"]
+    )
+    return LociCurve(genes=curve["genes"], calibration_error=curve["calibration_error"], points=tuple(points))
+
+
 def _probability(features: Floats, weights: Sequence[float]) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(features @ weights[:-1] + weights[-1], -30, 30))))
 
@@ -369,6 +381,12 @@ def main() -> None:
     print(json.dumps(curves, indent=1))
     model.refit(scan=scan, calibration=calibration)
     model.save_pretrained(given.outdir)
+    parameters = {"bases": given.bases, "pieces": int(len(golds) / 2), "model_hash": model_hash(given.outdir)}
+    write_curve(
+        given.outdir / FILE,
+        loci_curve(curves[LOCUS]),
+        provenance=Provenance("transgenic_tools.train.scan_scoring", parameters),
+    )
 
 
 if __name__ == "__main__":

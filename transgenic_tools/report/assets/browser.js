@@ -26,6 +26,8 @@
   let view = { start: 0, end: 1 };
   let selected = null;
   const blocks = new Map();
+  let genomes = null; // of each sample in which any place opens: length by sequence
+  const signals = { width: 0, together: 1, stretches: new Map(), blocks: new Map() };
 
   async function unpack(id) {
     const text = atob($(id).textContent.trim());
@@ -60,7 +62,7 @@
 
   function place(text) {
     const whole = text.trim().toLowerCase();
-    if (index.seqids.some((name) => name.toLowerCase() === whole)) return { seqid: whole, start: 0, end: Infinity };
+    if (index.seqids.some((name) => name.toLowerCase() === whole) || samplesOf(whole).length) return { seqid: whole, start: 0, end: Infinity };
     const match = /^(\S+?)[:\s]\s*([\d,]+)(?:\s*(?:-|\.\.|–|\s)\s*([\d,]+))?$/.exec(whole);
     if (!match) return null;
     const start = Number(match[2].replaceAll(",", "")) - 1;
@@ -71,10 +73,10 @@
   // Why a search finds nothing, so that the next one may.
   function nothing(text, where) {
     if (!text) return "No locus has this outcome.";
-    if (where && !index.seqids.some((name) => name.toLowerCase() === where.seqid)) {
+    if (where && !index.seqids.some((name) => name.toLowerCase() === where.seqid) && !samplesOf(where.seqid).length) {
       return `Nothing found: there is no sequence ${text.split(/[:\s]/)[0]}. There is ${index.seqids.slice(0, 4).join(", ")}${index.seqids.length > 4 ? ", …" : ""}.`;
     }
-    if (where) return `Nothing found: no locus of this page lies in ${text}.`;
+    if (where) return `Nothing found: no locus of this page lies in ${text}.` + (genomes ? " Enter opens the place." : "");
     return `Nothing found for ${text}: no gene, name or isoform of this page has it.`;
   }
 
@@ -193,6 +195,7 @@
 
   async function open(i, { focus = false, hash = true } = {}) {
     current = i;
+    $("csv").hidden = false;
     const data = (await block(Math.floor(i / index.perBlock)))[i % index.perBlock];
     if (current !== i) return;
     const strand = index.strand[i];
@@ -228,6 +231,135 @@
     if (focus) $("locus-title").focus({ preventScroll: matchMedia("(min-width: 900px)").matches });
   }
 
+  // --- any place ----------------------------------------------------------------------------------------------------
+
+  const AROUND = 5000; // bases shown on either side of a single position
+  const WIDEST = 2000000; // bases in view
+  const WHOLE = 200000; // bases shown of a sequence that is named alone
+
+  // The samples in which a place lies, the chosen one first.
+  function samplesOf(seqid) {
+    const chosen = $("sample").value || (locus && locus.sample);
+    const found = Object.keys(genomes || {}).filter((name) => Object.keys(genomes[name]).some((one) => one.toLowerCase() === seqid));
+    return found.sort((a, b) => (b === chosen) - (a === chosen));
+  }
+
+  // A stretch of a sequence, whether there are genes or not. Returns false where no genome here has it.
+  function openPlace(where, asked, { focus = false, hash = true } = {}) {
+    const sample = asked || samplesOf(where.seqid)[0];
+    if (!sample || !genomes || !genomes[sample]) return false;
+    const seqid = Object.keys(genomes[sample]).find((one) => one.toLowerCase() === where.seqid);
+    if (seqid === undefined || where.start >= genomes[sample][seqid]) return false;
+    const length = genomes[sample][seqid];
+    let { start, end } = where;
+    if (end === Infinity) end = WHOLE;
+    if (end - start < 30) { start -= AROUND; end += AROUND; }
+    start = Math.max(0, Math.min(start, length - 30));
+    end = Math.min(length, end, start + WIDEST);
+    current = -1;
+    selected = null;
+    const name = seqid + ":" + (start + 1) + "-" + end;
+    locus = { id: name, name: "", seqid, start, length: end - start, strand: "+", sample, span: length, region: true, rows: [], reference: 0,
+      sites: [], arcs: [], arcConditions: [], usage: [], usageConditions: [], confidence: null, sequence: "", neighbours: [] };
+    $("fasta").hidden = $("csv").hidden = true;
+    conditions();
+    fit();
+    $("locus-title").textContent = seqid + ":" + human(start + 1) + "–" + human(end);
+    $("detail").replaceChildren(make("p", "Genes of both strands as arrows; a click opens one. Move and zoom reach the whole sequence.", "hint"));
+    $("isoforms").replaceChildren();
+    draw();
+    for (const button of $("rows").querySelectorAll("button")) button.removeAttribute("aria-current");
+    if (hash) history.replaceState(null, "", "#place/" + encodeURIComponent(sample) + "/" + encodeURIComponent(name));
+    if (focus) $("locus-title").focus({ preventScroll: matchMedia("(min-width: 900px)").matches });
+    return true;
+  }
+
+  function placeFromHash() {
+    const match = /^#place\/([^/]*)\/(.+)$/.exec(location.hash);
+    const where = match && place(decodeURIComponent(match[2]));
+    return where ? [where, decodeURIComponent(match[1])] : null;
+  }
+
+  // Loci of the sample in view.
+  function genesInView() {
+    const found = [], low = locus.start + view.start, high = locus.start + view.end;
+    for (let n = 0; n < index.id.length; n++) {
+      if (index.start[n] >= high || index.start[n] + index.length[n] <= low) continue;
+      if (index.samples[index.sample[n]] !== locus.sample || index.seqids[index.seqid[n]] !== locus.seqid) continue;
+      found.push({ n, id: index.id[n], strand: index.strand[n], start: index.start[n] - locus.start,
+        end: index.start[n] + index.length[n] - locus.start });
+    }
+    return found;
+  }
+
+  // --- what the scan says of every base -----------------------------------------------------------------------------
+
+  async function readGenomes() {
+    if ($("genomes")) {
+      const told = await unpack("genomes");
+      genomes = Object.fromEntries(Object.entries(told).map(([name, [seqids, lengths]]) => [name, Object.fromEntries(seqids.map((one, i) => [one, lengths[i]]))]));
+    }
+    if (!$("signals")) return;
+    const told = await unpack("signals");
+    signals.width = told.width;
+    signals.together = told.together;
+    told.stretches.forEach(([sample, seqid, start, bins], n) => {
+      const key = sample + "\n" + seqid;
+      if (!signals.stretches.has(key)) signals.stretches.set(key, []);
+      signals.stretches.get(key).push({ n, start, end: start + bins * told.width });
+    });
+  }
+
+  // Letters of a stretch, or null while its block is unpacked; then the view is drawn again.
+  function letters(stretch) {
+    const n = Math.floor(stretch.n / signals.together);
+    const block = signals.blocks.get(n);
+    if (block === undefined) {
+      if (signals.blocks.size > 40) signals.blocks.delete(signals.blocks.keys().next().value);
+      signals.blocks.set(n, null);
+      unpack("signal-" + n).then((read) => { signals.blocks.set(n, read); if (locus) draw(); });
+    }
+    return block ? block[stretch.n % signals.together] : null;
+  }
+
+  // Outline of one strand of one kind: where bins are narrower than a pixel, the highest stands for all of it.
+  function outline(stretches, kind, x, middle, reach) {
+    const steps = [];
+    for (const stretch of stretches) {
+      const text = (letters(stretch) || [])[kind] || "";
+      const first = Math.max(0, Math.floor((locus.start + view.start - stretch.start) / signals.width));
+      const last = Math.min(text.length, Math.ceil((locus.start + view.end - stretch.start) / signals.width));
+      for (let i = first; i < last; i++) {
+        const value = (text.charCodeAt(i) - 48) / 20;
+        if (value <= 0) continue;
+        const left = x(stretch.start + i * signals.width - locus.start), right = x(stretch.start + (i + 1) * signals.width - locus.start);
+        const before = steps[steps.length - 1];
+        if (before && left - before.left < 1 && right - before.left < 1.5) { before.right = right; before.value = Math.max(before.value, value); }
+        else if (before && before.value === value && Math.abs(before.right - left) < 0.01) before.right = right;
+        else steps.push({ left, right, value });
+      }
+    }
+    return steps.map((one) => `M${one.left.toFixed(1)} ${middle}V${(middle + reach * one.value).toFixed(1)}H${Math.max(one.right, one.left + 0.6).toFixed(1)}V${middle}Z`).join("");
+  }
+
+  function drawSignals(svg, y, x, width) {
+    const low = locus.start + view.start, high = locus.start + view.end;
+    const seen = (signals.stretches.get(locus.sample + "\n" + locus.seqid) || []).filter((one) => one.start < high && one.end > low);
+    for (const [kind, name, css] of [[0, "Coding probability", "coding"], [2, "Site probability", "sites"]]) {
+      shape("text", { x: geo.left, y: y + geo.heading - 7, class: "heading" }, svg).textContent = name;
+      const middle = y + geo.heading + 24;
+      for (const side of [0, 1]) {
+        const path = outline(seen, kind + side, x, middle, side ? 22 : -22);
+        const strand = side ? "−" : "+";
+        shape("text", { x: 4, y: middle + (side ? 14 : -6), class: "tick" }, svg).textContent = strand;
+        if (path) shape("title", {}, shape("path", { d: path, class: "signal " + css }, svg)).textContent = `${name}, ${strand} strand, bins of ${signals.width} bases`;
+      }
+      shape("line", { x1: geo.left, x2: width - geo.right, y1: middle, y2: middle, class: "axis" }, svg);
+      y = middle + 28;
+    }
+    return y;
+  }
+
   // Other loci of the sample that can come into view, on both strands.
   function neighbours(i) {
     const reach = Math.max(index.length[i], REACH), found = [];
@@ -243,14 +375,15 @@
   }
 
   function fit() {
-    const padding = Math.max(20, Math.floor(locus.length / 50));
+    const padding = locus.region ? 0 : Math.max(20, Math.floor(locus.length / 50));
     view = { start: -padding, end: locus.length + padding };
   }
 
   function zoom(factor, around = 0.5) {
     if (!locus) return;
     const whole = locus.length + 2 * Math.max(20, Math.floor(locus.length / 50));
-    const width = Math.min(Math.max(whole * 1.5, locus.length + 2 * REACH), Math.max(30, (view.end - view.start) * factor));
+    const most = locus.region ? Math.min(locus.span, WIDEST) : Math.max(whole * 1.5, locus.length + 2 * REACH);
+    const width = Math.min(most, Math.max(30, (view.end - view.start) * factor));
     const centre = view.start + (view.end - view.start) * around;
     view = { start: centre - width * around, end: centre + width * (1 - around) };
     clamp();
@@ -267,7 +400,8 @@
 
   function clamp() {
     const width = view.end - view.start;
-    const low = -width * 0.5, high = locus.length + width * 0.5;
+    const low = locus.region ? -locus.start : -width * 0.5;
+    const high = locus.region ? Math.max(low + width, locus.span - locus.start) : locus.length + width * 0.5;
     if (view.start < low) view = { start: low, end: low + width };
     if (view.end > high) view = { start: high - width, end: high };
   }
@@ -308,9 +442,15 @@
       shape("text", { x: geo.left, y: y + geo.heading - 7, class: "heading" }, svg).textContent = text;
       y += geo.heading;
     };
-    const near = locus.neighbours.filter((one) => one.start < view.end && one.end > view.start);
+    const near = locus.region ? genesInView() : locus.neighbours.filter((one) => one.start < view.end && one.end > view.start);
+    if (locus.region) {
+      const from = Math.max(0, Math.round(locus.start + view.start)), to = Math.min(locus.span, Math.round(locus.start + view.end));
+      const whose = index.samples.length > 1 ? locus.sample + " · " : "";
+      $("locus-place").textContent = whose + locus.seqid + ":" + human(from + 1) + "–" + human(to) + " · both strands · "
+        + (near.length ? human(near.length) + (near.length === 1 ? " gene" : " genes") : "no gene") + " in view";
+    }
     if (near.length) {
-      heading("Neighbours");
+      heading(locus.region ? "Genes, + strand above − strand" : "Neighbours");
       for (const strand of "+-") {
         for (const one of near.filter((other) => other.strand === strand)) {
           const left = cut(x(one.start)), right = cut(x(one.end)), tip = Math.min(6, (right - left) / 2);
@@ -382,7 +522,8 @@
       heading("Reads across introns" + (shownCondition() < 0 ? "" : ", " + locus.arcConditions[shownCondition()]));
       y = arcs(svg, y, x, cut, width);
     }
-    const height = y + geo.bottom;
+    if (signals.width) y = drawSignals(svg, y, x, width);
+    const height = Math.max(y + geo.bottom, locus.region ? 120 : 0);
     svg.setAttribute("height", height);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     stage.replaceChildren(svg);
@@ -637,6 +778,8 @@
       event.preventDefault();
       clearTimeout(timer);
       filter();
+      const where = genomes ? place($("query").value) : null;
+      if (where && openPlace(where, null, { focus: true })) return;
       if (shown.length) open(shown[0], { focus: true });
     });
     for (const id of ["status", "order"]) $(id).addEventListener("change", filter);
@@ -703,11 +846,16 @@
     addEventListener("pointercancel", drop);
     let wide = 0;
     new ResizeObserver(() => { if (locus && stage.clientWidth !== wide) { wide = stage.clientWidth; draw(); } }).observe(stage);
-    addEventListener("hashchange", () => { const i = fromHash(); if (i >= 0 && i !== current) open(i, { hash: false }); });
+    addEventListener("hashchange", () => {
+      const i = fromHash(), there = placeFromHash();
+      if (i >= 0 && i !== current) open(i, { hash: false });
+      else if (there && openPlace(there[0], there[1], { hash: false })) $("loci").scrollIntoView();
+    });
   }
 
   async function begin() {
     index = await unpack("index");
+    await readGenomes();
     names = index.id.map((id, i) => [id, index.name[i], index.isoforms[i]].join("\n").toLowerCase());
     shown = index.id.map((_, i) => i);
     listen();
@@ -716,6 +864,8 @@
     const first = [(i) => index.reference[i] > 1 && index.predicted[i] > 1, (i) => index.status[i] === 2, () => true]
       .map((test) => index.id.findIndex((_, i) => test(i))).find((i) => i >= 0);
     if (index.id.length) await open(asked >= 0 ? asked : first, { hash: false });
+    const there = placeFromHash();
+    if (there && openPlace(there[0], there[1], { hash: false })) $("loci").scrollIntoView();
     if (asked >= 0) { page = Math.floor(asked / PAGE); $("loci").scrollIntoView(); }
     list();
     document.body.dataset.ready = "true";
