@@ -215,7 +215,8 @@ def _growth_and_preparation(windows: Windows, options: Options, results: dict[st
         results["scan"] = _printed(options.scan_figures)
     else:
         _keep("scan", old, results)
-    for part in ("evidence", "condition", "species", "finetune"):  # each of another benchmark, which records it
+    # Each is of another benchmark, which records it.
+    for part in ("evidence", "condition", "species", "finetune", "annotate"):
         _keep(part, old, results)
 
 

@@ -172,18 +172,67 @@ def test_what_is_wrong_is_said(loaded: Model, here: Path) -> None:
         tg.load(here)
 
 
+def test_the_text_of_a_fasta_is_a_genome(loaded: Model, here: Path) -> None:
+    """As long as a file, so no path could be made of it."""
+    text = (here / "g.fa").read_text()
+    assert len(text) > 4096
+    assert loaded.annotate("\n" + text).to_gff3() == loaded.annotate(here / "g.fa").to_gff3()
+
+
+@pytest.mark.parametrize(
+    ("genome", "said"),
+    [
+        ("", "sequence: the text is empty"),
+        (" \n", "sequence: the text is empty"),
+        ({}, "no sequence was given"),
+        ({"a": ""}, "a: the text is empty"),
+        ({"a": "ACGT", "b": "ACGT-ACGT"}, "b: the letter '-' is not a base"),
+        ({5: "ACGT"}, "5 cannot be the name"),
+        ("MKLVEEFWQRS" * 1000, "the letter 'L' is not a base"),
+        ("MKLVEEF\nWQRS", "the letter 'L' is not a base"),
+        (b"ACGT", "bytes instead of text"),
+        (None, "NoneType instead of text"),
+        (["ACGT"], "list instead of text"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else repr(value),
+)
+def test_what_is_no_genome_is_said(loaded: Model, genome: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)) as told:
+        loaded.annotate(genome)
+    assert told.value.hint
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [[], [("chrA", 5)], [("chrA", 9, 5)], [("chrA", -1, 5)], [("chrA", 0, 900, 1)], [("chrA", "x", 9)], [None]],
+    ids=repr,
+)
+def test_what_is_no_region_is_said(loaded: Model, here: Path, regions: Any) -> None:
+    with pytest.raises(UsageError, match="region"):
+        loaded.annotate(here / "g.fa", regions=regions)
+
+
+@pytest.mark.parametrize("setting", [{"decoding": "best"}, {"precision": "fp8"}, {"device": "gpu"}, {"threads": 0}])
+def test_a_setting_that_is_unknown_is_said(model: Path, setting: dict[str, Any]) -> None:
+    [(name, value)] = setting.items()
+    with pytest.raises(UsageError, match=re.escape(f"{name} {value!r}")):
+        tg.load(model, **setting)
+
+
 def test_a_sequence_without_genes_is_an_empty_list(loaded: Model) -> None:
     assert len(loaded.annotate("N" * 2000)) == 0
 
 
 @pytest.mark.slow
-def test_the_blocks_of_the_page_run(here: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_blocks_of_the_pages_run(here: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(here)
     (here / "g.fa").rename("genome.fa")
     (here / "my_model").symlink_to(model)
-    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
-    blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S)
-    assert len(blocks) == 2
+    pages = (Path(__file__).parents[2] / name for name in ("README.md", "docs/python.md"))
+    blocks = [
+        block for page in pages for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.M | re.S)
+    ]
+    assert len(blocks) == 3
     names: dict[str, Any] = {}
     for block in blocks:
         exec(block, names)

@@ -14,6 +14,7 @@ import pytest
 
 from transgenic_tools.errors import (
     EXIT_DATA,
+    EXIT_INTERNAL,
     EXIT_INTERRUPTED,
     EXIT_IO,
     EXIT_NO_INPUT,
@@ -54,6 +55,17 @@ def shell(command: list[str], ending: str) -> subprocess.CompletedProcess[str]:
 
 def tool(name: str, *flags: str) -> list[str]:
     return [sys.executable, "-c", f"from transgenic_tools.cli.entry import {name}; {name}()", *flags]
+
+
+def test_a_package_that_is_missing_is_named_and_no_defect() -> None:
+    """As torch is in the thin image; a module of our own that is missing stays a defect."""
+    done = subprocess.run(script("import nothing_like_this.at_all"), capture_output=True, text=True, env=env())
+    assert done.returncode == EXIT_USAGE
+    assert "nothing_like_this is not installed here" in done.stderr
+    assert "-thin" in done.stderr
+    done = subprocess.run(script("import transgenic_tools.nothing"), capture_output=True, text=True, env=env())
+    assert done.returncode == EXIT_INTERNAL
+    assert "defect" in done.stderr
 
 
 def test_a_reader_that_leaves_is_no_failure() -> None:

@@ -127,14 +127,19 @@ def python_home() -> Path:
     return Path(sys.base_prefix).resolve()
 
 
-def build() -> str:
-    """The thin image from containers/Dockerfile, then the layer that tests need; podman's cache makes this quick."""
-    configure_podman()
+def build_variables() -> dict[str, str]:
+    """The environment that containers/build needs on this machine."""
     ca_bundle = "/etc/ssl/certs/ca-certificates.crt"
     env = {**os.environ, "ENGINE": "podman", "BASE_IMAGE": base_image()}
     if Path(ca_bundle).exists():
         env.setdefault("PIP_CERT", ca_bundle)
-    _run(str(ROOT / "containers" / "build"), "thin", env=env, timeout=1200)
+    return env
+
+
+def build() -> str:
+    """The thin image from containers/Dockerfile, then the layer that tests need; podman's cache makes this quick."""
+    configure_podman()
+    _run(str(ROOT / "containers" / "build"), "thin", env=build_variables(), timeout=1200)
     torch_tools = " ".join(f"/opt/transgenic/bin/tg-{name}" for name in ("encode", "generate", "train"))
     recipe = (
         f"FROM {THIN}\nUSER root\n"

@@ -26,6 +26,7 @@ import yaml
 
 from release.recipe import NAMES, SAME, conda_requirement
 from release.version import PLACES, disagreeing, stamp, version
+from tests.executors import images
 from tests.house.test_wheel import ROOT, must, uv
 from transgenic_tools import __version__
 from transgenic_tools.provenance import file_sha256
@@ -227,6 +228,39 @@ def test_the_context_holds_what_the_images_are_built_from(dist: Path) -> None:
     assert names["containers/build"].mode & 0o100
     assert "transgenic_tools/assets/model/model.safetensors" in names
     assert ".dockerignore" in names
+
+
+#: What the thin image is for: a genome prepared, its annotation held against itself, a page; no torch, no network.
+_IN_THE_IMAGE = """
+set -eu
+cd /tmp
+genome=/demo/athaliana_chr1_slice.fa.gz
+genes=/demo/athaliana_chr1_slice.gff3.gz
+tg-prep genes --fasta $genome --annotation $genes --outdir prep
+tg-evaluate --reference $genes --prediction $genes --json evaluation.json
+tg-report --annotation a=$genes --evaluation a=evaluation.json --prep a=prep/prep.json --out report.html
+test -s report.html
+! tg-generate prep --outdir predictions 2>generate.err
+grep -q "torch is not installed here" generate.err
+python -c "import json; print(json.load(open('evaluation.json'))['gene_exact'])"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.executors
+def test_the_context_alone_becomes_an_image_that_works(dist: Path, tmp_path: Path) -> None:
+    """Unpacked far from the checkout, built by its own script. The torch image's tests: tests/executors."""
+    if reason := images.missing("podman"):
+        pytest.skip(reason)
+    images.configure_podman()
+    [archive] = dist.glob("*-image-context.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    [context] = tmp_path.iterdir()
+    must(context / "containers" / "build", "thin", cwd=tmp_path, env=images.build_variables())
+    run = ("podman", "run", "--rm", "--network", "none", "-v", f"{ROOT}/assets/demo:/demo:ro")
+    said = must(*run, images.THIN, "bash", "-c", _IN_THE_IMAGE, cwd=tmp_path, env=dict(os.environ))
+    assert said.split()[-1] == "1.0"
 
 
 @pytest.mark.slow

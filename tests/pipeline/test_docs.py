@@ -1,9 +1,11 @@
 """Every command in README.md and docs/: run here, or checked against the tools' flags and the schema.
 
-A fenced block says how in its info string: `run` (executed), `pipeline` (executed with stubs in place of the tools;
-test_demo.py and test_modes.py run each mode for real), `setup` (make targets that exist), `cluster` (parameters and
-profiles are checked; needs a cluster to run), `checked` (files of the reader's: flags of our tools are checked, other
-programs stand in a list). Names in running text are checked on further pages too.
+A fenced block says how in its info string: `run` (executed), `files` (executed in a folder with the reader's files,
+tests/pipeline/reader.py), `pipeline` (executed with stubs in place of the tools; test_demo.py and test_modes.py run
+each mode for real), `setup` (make targets that exist), `cluster` (parameters and profiles are checked; needs a cluster
+to run), `checked` (hours, GPUs or files that cannot be made up: flags of our tools are checked, other programs stand in
+a list). Blocks of Python are run by tests/annotate/test_model.py, settings are parsed. Names in running text are
+checked on further pages too.
 """
 
 from __future__ import annotations
@@ -12,18 +14,21 @@ import importlib
 import os
 import re
 import shlex
+import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from tests import progress
-from tests.pipeline import nextflow
+from tests.pipeline import nextflow, reader
 from tests.pipeline.conftest import write_tiny_sheet
 from tests.pipeline.nextflow import ROOT
 from tests.pipeline.test_schema import options_of, schema_params
+from transgenic_tools.io.samplesheet import load_schema
 
 PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")))
 #: Their commands stand in running text.
@@ -47,7 +52,9 @@ OTHERS = {
 ELSEWHERE = {"--help", "--version", "--gpus", "--constraint", "--gres", "--me", "--nv", "--device"}
 #: What starts a tool of ours on several processes.
 LAUNCHERS = {"accelerate", "srun", "torchrun"}
-KINDS = {"run", "pipeline", "setup", "cluster", "checked"}
+KINDS = {"run", "files", "pipeline", "setup", "cluster", "checked"}
+#: Programs in blocks marked `files` that are not on every machine, or want what a machine without a network lacks.
+NOT_HERE = {"busco", "orthofinder", "table2asn"}
 #: How a line begins that a reader would type.
 COMMAND = re.compile(r"(tg-\w+|nextflow|bin/\w+|make|python|sbatch) ")
 
@@ -83,6 +90,37 @@ def test_no_command_stands_in_a_block_without_a_language(page: str) -> None:
 
 def _without_bash(text: str) -> str:
     return re.sub(r"^```\w[^\n]*\n.*?^```\n", "", text, flags=re.M | re.S)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_block_is_of_a_kind_that_nothing_checks(page: str) -> None:
+    """Python is run elsewhere, sed by the commands beside it; settings are parsed here, text has no language."""
+    for language, body in re.findall(r"^```(\w+)[^\n]*\n(.*?)^```", (ROOT / page).read_text(), flags=re.M | re.S):
+        assert language in {"bash", "python", "yaml", "csv", "groovy", "sed"}, language
+        if language == "yaml":
+            assert isinstance(yaml.safe_load(body), dict)
+        if language == "csv":
+            header, *rows = [line.split(",") for line in body.splitlines()]
+            assert {"sample", "fasta"} <= set(header) <= set(load_schema()["items"]["properties"])
+            assert {len(row) for row in rows} == {len(header)}
+        if language == "sed":
+            assert body in named_files(page).values()
+        if language == "groovy":
+            assert page == "docs/usage.md", "test_a_site_config_of_the_page_is_read reads that page"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("needs_nextflow")
+def test_a_site_config_of_the_page_is_read(tmp_path: Path) -> None:
+    [body] = re.findall(r"^```groovy\n(.*?)^```", (ROOT / "docs/usage.md").read_text(), flags=re.M | re.S)
+    (tmp_path / "site.config").write_text(body)
+    done = progress.run(
+        [nextflow.NEXTFLOW, "-c", "site.config", "config", "-flat", "-profile", "slurm", ROOT],
+        cwd=tmp_path, env=nextflow.environment(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "executor.queueSize = 50" in done.stdout
+    assert "withName:TG_GENERATE" in done.stdout
 
 
 def profiles() -> set[str]:
@@ -131,7 +169,7 @@ def test_names_in_commands_exist(block: Block) -> None:
             words = shlex.split(words[words.index("--wrap") + 1])
         if words[0] in LAUNCHERS:
             words = shlex.split(re.sub(r".*?(tg-\w+)\)?", r"\1", command, count=1))
-        if block.kind == "checked" and words[0] in OTHERS:
+        if block.kind in ("checked", "files") and words[0] in OTHERS:
             continue
         if words[0] == "python":
             check_python(words)
@@ -166,6 +204,39 @@ def test_commands_marked_run_do_run(page: str, tmp_path: Path) -> None:
     for command in commands:
         done = progress.run(shlex.split(command), cwd=tmp_path, env=env)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def readers_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reader")
+    reader.lay_out(folder)
+    return folder
+
+
+def named_files(page: str) -> dict[str, str]:
+    """Files that a page shows whole: a block after a line that ends in their name and a colon."""
+    text = (ROOT / page).read_text()
+    return dict(re.findall(r"^`([\w.]+)`[^\n]*:?\n(?:[^\n`]+:\n)?\n```sed\n(.*?)^```", text, flags=re.M | re.S))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages_with("files"))
+def test_commands_on_the_readers_files_do_run(page: str, readers_files: Path, tmp_path: Path) -> None:
+    """Block after block in one folder, by a shell; what is not installed is left out, what the project has is not."""
+    shutil.copytree(readers_files, tmp_path / "here", symlinks=True)
+    for name, text in named_files(page).items():
+        (tmp_path / "here" / name).write_text(text)
+    env = {**os.environ, "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    commands = [c for block in blocks() if block.page == page and block.kind == "files" for c in block.commands]
+    ran = 0
+    for command in commands:
+        program = shlex.split(command)[0]
+        if program in NOT_HERE or (program in OTHERS and shutil.which(program) is None):
+            continue
+        done = progress.run(["bash", "-c", command], cwd=tmp_path / "here", env=env)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        ran += 1
+    assert ran
 
 
 @pytest.mark.slow

@@ -7,12 +7,13 @@ network of the isoforms stays loaded between calls.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from transgenic_tools.annotate.config import Config
 from transgenic_tools.annotate.genes import Gene, Genes
@@ -30,8 +31,11 @@ from transgenic_tools.search.config import Decoding, DecodingConfig
 if TYPE_CHECKING:
     from transgenic_tools.search.reader import Reader
 
-_DNA = re.compile(r"[ACGTUNRYSWKMBDHVacgtunryswkmbdhv\s]+")
+_NO_BASE = re.compile(r"[^ACGTUNRYSWKMBDHV\s]", re.IGNORECASE)
 _NAME = re.compile(r"\S+")
+#: No file system has longer paths.
+_LONGEST_PATH = 4096
+_GENOMES = "give bases as text, {name: bases}, or a FASTA file"
 #: seqid, start, end, and the strand where it is known; 0-based half-open.
 Region = tuple[str, int, int] | tuple[str, int, int, str]
 
@@ -62,7 +66,7 @@ class Model:
         """All isoforms of all genes.
 
         Args:
-            genome: Bases as text, several by name, or a FASTA file (a path, or text that is no DNA).
+            genome: Bases as text, several by name, or a FASTA file (a path, or its text).
             annotation: Known genes, GFF3 or GTF: their loci are read, and each gene has them as `known`.
             regions: Loci alone: a BED file, or tuples of seqid, start, end (0-based half-open) and, if known, strand.
                 With neither of the two the genome is scanned for loci.
@@ -113,6 +117,15 @@ def load(
     """See `transgenic_tools.load`."""
     from transgenic_tools.generate.run import load as load_reader
 
+    for flag, value, allowed in (
+        ("device", device, get_args(Device)),
+        ("precision", precision, get_args(Precision)),
+        ("decoding", decoding, get_args(Decoding)),
+    ):
+        if value not in allowed:
+            raise UsageError(f"{flag} {value!r} is unknown", hint=f"give {', '.join(allowed)}")
+    if threads < 1:
+        raise UsageError(f"threads {threads} is out of range", hint="give a whole number from 1")
     search = DecodingConfig(
         decoding=decoding, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence, seed=seed
     )
@@ -140,27 +153,64 @@ def _ends(gene: GeneRecord) -> tuple[int, int]:
 
 
 def _as_fasta(genome: str | Path | Mapping[str, str], name: str, work: Path) -> Path:
-    if isinstance(genome, Path) or (isinstance(genome, str) and not _DNA.fullmatch(genome)):
+    if isinstance(genome, os.PathLike):
+        return Path(genome)
+    path = work / "sequence.fa"
+    if isinstance(genome, str) and genome.lstrip().startswith(">"):
+        path.write_text(genome.lstrip(), encoding="utf-8")
+        return path
+    if isinstance(genome, str) and _is_path(genome):
         return Path(genome)
     sequences = genome if isinstance(genome, Mapping) else {name: genome}
-    path = work / "sequence.fa"
+    if not sequences:
+        raise UsageError("no sequence was given", hint=_GENOMES)
     with path.open("w", encoding="utf-8") as handle:
         for one, bases in sequences.items():
-            if not _NAME.fullmatch(one):
+            if not isinstance(one, str) or not _NAME.fullmatch(one):
                 raise UsageError(f"{one!r} cannot be the name of a sequence", hint="give one word")
-            handle.write(f">{one}\n{bases}\n")
+            handle.write(f">{one}\n{_checked(one, bases)}\n")
     return path
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text that is no FASTA names a file: a letter of it is no base, and it is no longer than a path is."""
+    return len(text) < _LONGEST_PATH and "\n" not in text and _NO_BASE.search(text) is not None
+
+
+def _checked(name: str, bases: object) -> str:
+    if not isinstance(bases, str):
+        raise UsageError(f"{name}: {type(bases).__name__} instead of text", hint=_GENOMES)
+    if not bases.strip():
+        raise UsageError(f"{name}: the text is empty", hint=_GENOMES)
+    if wrong := _NO_BASE.search(bases):
+        raise UsageError(f"{name}: the letter {wrong.group()!r} is not a base", hint=_GENOMES)
+    return bases
 
 
 def _as_regions(regions: str | Path | Iterable[Region] | None, work: Path) -> Path | None:
-    if regions is None or isinstance(regions, str | Path):
+    if regions is None or isinstance(regions, str | os.PathLike):
         return None if regions is None else Path(regions)
     path = work / "regions.bed"
-    with path.open("w", encoding="utf-8") as handle:
-        for number, (seqid, start, end, *strand) in enumerate(regions, start=1):
-            columns = (seqid, start, end, *((f"locus{number}", 0, strand[0]) if strand else ()))
-            handle.write("\t".join(map(str, columns)) + "\n")
+    lines = [_bed_line(number, region) for number, region in enumerate(regions, start=1)]
+    if not lines:
+        raise UsageError("no region was given", hint="leave regions out to have the genome scanned")
+    path.write_text("".join(lines), encoding="utf-8")
     return path
+
+
+def _bed_line(number: int, region: Region) -> str:
+    try:
+        seqid, start, end, *strand = region
+        fine = 0 <= int(start) < int(end) and len(strand) < 2 and set(strand) <= {"+", "-", "."}
+    except (TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise UsageError(
+            f"region {number}, {region!r}, is no locus",
+            hint="give (seqid, start, end) or (seqid, start, end, strand): 0-based, 0 <= start < end, strand + or -",
+        )
+    columns = (seqid, int(start), int(end), *((f"locus{number}", 0, strand[0]) if strand else ()))
+    return "\t".join(map(str, columns)) + "\n"
 
 
 def _known(records: tuple[GeneRecord, ...], annotation: Path | None) -> dict[str, tuple[TranscriptRecord, ...]]:

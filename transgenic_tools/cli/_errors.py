@@ -63,7 +63,15 @@ def exit_code_of(error: BaseException) -> int:
         return EXIT_OUT_OF_MEMORY
     if _is_of_the_disk(error):
         return EXIT_IO
+    if _absent_package(error) is not None:
+        return EXIT_USAGE
     return EXIT_INTERNAL
+
+
+def _absent_package(error: BaseException) -> str | None:
+    """What a tool needs and this installation lacks; a module of our own is a defect."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return name if name and name != __name__.partition(".")[0] else None
 
 
 def _describe(error: BaseException) -> str:
@@ -75,6 +83,11 @@ def _describe(error: BaseException) -> str:
         return f"an input ends too early ({error})\n  Next step: copy it again; gzip -t FILE tells whether it is whole"
     if _is_out_of_memory(error):
         return f"out of memory ({error})\n  Next step: make the batches smaller, or run where more memory is free"
+    if (name := _absent_package(error)) is not None:
+        return (
+            f"{name} is not installed here\n  Next step: in a container take the image with torch (its name is the one "
+            f"without -thin); elsewhere pip install {name}, or transgenic_tools anew"
+        )
     if _is_of_the_disk(error):
         hint = "check that the disk has room and that the path can be read and written"
     else:
