@@ -1,4 +1,4 @@
-"""The files of a reader, by the names that the pages use: 56 kb of real sequence, and what tools make of it.
+"""The files of a reader, by the names that the pages use: 49 kb of real sequence, and what tools make of it.
 
 In: the demo. Out: a folder in which commands marked `files` run as they stand.
 A surprise: the sequence is called chr1 here, and an empty ChrC stands beside it, since pages leave that out.
@@ -18,7 +18,8 @@ from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3 import read_annotation
 
 DEMO = ROOT / "assets" / "demo" / "athaliana_chr1_slice"
-BASES = 56_000
+#: Between two genes.
+BASES = 49_000
 GENOMES = ("genome.fa", "genome.fsa", "ath.fa", "aly.fa")
 ANNOTATIONS = ("annotation.gff3", "genes.gff3", "my_annotation.gff3", "tair10.gff3", "A.gff3", "B.gff3", "PROMPT.gff3")
 
