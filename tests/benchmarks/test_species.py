@@ -103,7 +103,7 @@ def test_figures_that_were_not_made_anew_are_kept(tmp_path: Path, monkeypatch: p
     assert (rice["transgenic"]["gene_exact"], rice["augustus"]["gene_exact"]) == (0.75, 0.4)
     assert docs.read_text().startswith("before\n")
     assert "| rice (100) | transgenic_tools | 0.750 |" in docs.read_text()
-    assert "| rice | 0.750 | 0.400 |" in readme.read_text()
+    assert "| rice | nothing | 0.750 | 0.400 |" in readme.read_text()
 
 
 def test_honest_confidences_have_the_error_of_chance() -> None:
