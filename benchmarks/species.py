@@ -94,10 +94,11 @@ SETS: tuple[Species, ...] = (
         name="capsella", title="*Capsella grandiflora*", stem="capsella_grandiflora_genes", parameters=("arabidopsis",)
     ),
 )  # fmt: skip
-#: For choosing, not for the table: the scaffold of Brazil nut that no model has learned.
+#: For choosing, not for the table: the end of a scaffold of Brazil nut that no model has learned. (Scaffold_2, held out
+#: as a whole, hardly has an intron and seems to be a bacterium's.)
 VALIDATION = Species(
-    name="brazil_nut_validation", title="Brazil nut, validation scaffold", stem="bertholletia_train",
-    split="seqid:test=Scaffold_2", parameters=("tomato",),
+    name="brazil_nut_validation", title="Brazil nut, end of Scaffold_9", stem="bertholletia_train",
+    split="block:Scaffold_9:35700000:35750000", parameters=("tomato",),
 )  # fmt: skip
 TOOLS = ("transgenic", "augustus")
 #: What results.json keeps of a tool's figures.
