@@ -51,7 +51,7 @@ def test_trees_are_walked_as_they_were_grown() -> None:
     found = trees.probability(features[:50])
     assert found.tolist() == pytest.approx([walked(trees, row) for row in features[:50]])
     theirs = GradientBoostingClassifier(
-        n_estimators=400, learning_rate=0.05, max_leaf_nodes=4, min_samples_leaf=40, subsample=0.5, max_features=0.3,
+        n_estimators=150, learning_rate=0.06, max_leaf_nodes=5, min_samples_leaf=40, subsample=0.5, max_features=0.3,
         random_state=3,
     ).fit(features.astype(np.float32), outcomes)  # fmt: skip
     assert found.tolist() == pytest.approx(
@@ -72,8 +72,9 @@ def test_what_follows_from_the_numbers_is_found() -> None:
 
 def saved_in(directory: Path) -> AlternativeScoring:
     scoring = AlternativeScoring(
-        right=grow(*drawn()), further=grow(*drawn(seed=4)), min_further=0.2, min_right=0.35, min_added=0.5
-    )
+        right=grow(*drawn()), further=grow(*drawn(seed=4)), added=grow(*drawn(seed=6)),
+        min_right=0.35, min_further=0.2, min_beside=0.4, min_added=0.5,
+    )  # fmt: skip
     write_alternatives(directory / FILE, scoring, features=NAMES, provenance=Provenance("test"))
     return scoring
 
@@ -83,9 +84,10 @@ def test_read_after_write_is_the_same(tmp_path: Path) -> None:
     again = load_alternatives(tmp_path, features=NAMES)
     assert again is not None
     features, _ = drawn(seed=5)
-    for ours, theirs in ((scoring.right, again.right), (scoring.further, again.further)):
+    for name in ("right", "further", "added"):
+        ours, theirs = getattr(scoring, name), getattr(again, name)
         assert ours.probability(features).tolist() == theirs.probability(features).tolist()
-    assert (again.min_further, again.min_right, again.min_added) == (0.2, 0.35, 0.5)
+    assert (again.min_right, again.min_further, again.min_beside, again.min_added) == (0.35, 0.2, 0.4, 0.5)
 
 
 def test_a_directory_without_the_file_has_none(tmp_path: Path) -> None:

@@ -44,10 +44,10 @@ def stump(name: str, threshold: float, low: float, high: float) -> Trees:
 
 
 def scoring(**thresholds: float) -> AlternativeScoring:
-    """What scores within 3 nats of the first is right with 0.73, and a further isoform with 0.5."""
+    """What scores within 3 nats of the first is right with 0.73, a further isoform with 0.5, of a known gene 0.82."""
     return AlternativeScoring(
-        right=stump("drop", 3.0, 1.0, -4.0), further=stump("drop", 3.0, 0.0, -6.0),
-        **{"min_further": 0.4, "min_right": 0.9, "min_added": 0.6, **thresholds},
+        right=stump("drop", 3.0, 1.0, -4.0), further=stump("drop", 3.0, 0.0, -6.0), added=stump("drop", 3.0, 1.5, -4.0),
+        **{"min_further": 0.4, "min_right": 0.9, "min_beside": 0.9, "min_added": 0.6, **thresholds},
     )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_what_is_probable_enough_is_written_and_nothing_else(known: bool) -> Non
         further = gene.found[1:]
         room = DecodingConfig().max_isoforms - (0 if known else 1)
         assert len(further) == min(len(likely), room)
-        assert all(found.probability == pytest.approx(0.731, abs=1e-3) for found in further)
+        assert all(found.probability == pytest.approx(0.818 if known else 0.731, abs=1e-3) for found in further)
         added += len(further)
     assert added > 10
 
@@ -137,10 +137,12 @@ def test_thresholds_of_the_file_and_of_the_user() -> None:
     usual = number(scoring())
     assert usual > 0
     assert number(scoring(min_further=0.6)) == 0
-    sure = number(scoring(min_further=0.6, min_right=0.7))  # sure enough, whatever else
-    assert sure > usual  # those that differ in UTR introns alone, too
-    assert number(scoring(), min_confidence=0.8) == 0  # a threshold of the user's is about being right
-    assert number(scoring(min_further=1.0), min_confidence=0.7) == sure
+    assert number(scoring(min_further=0.6, min_right=0.7)) == usual  # sure enough, whatever else
+    more = number(scoring(min_beside=0.8))
+    assert more > usual  # those that differ in UTR introns alone, too
+    assert number(scoring(min_added=0.0)) == usual  # nothing is known
+    assert number(scoring(), min_confidence=0.83) == 0  # a threshold of the user's is about being right
+    assert number(scoring(min_further=1.0), min_confidence=0.7) == more
     assert number(scoring(), max_isoforms=1) == 0
     assert number(scoring(), min_confidence=0.0) > usual
 
@@ -151,7 +153,7 @@ def transcript(*exons: tuple[int, int], cds: tuple[int, int]) -> Transcript:
     return Transcript("t", "w", "+", parts, tuple(p for e in parts if (p := e.intersect(coding)) is not None))
 
 
-def test_ends_are_those_of_a_known_transcript_with_the_same_splice_site() -> None:
+def test_ends_are_those_of_a_known_transcript_whose_terminal_exon_overlaps() -> None:
     known = transcript((100, 200), (300, 400), (500, 700), cds=(150, 600))
     skipped = transcript((120, 200), (500, 690), cds=(150, 600))
     assert with_ends_of(skipped, [known]).exons == (Interval(100, 200), Interval(500, 700))
@@ -160,5 +162,11 @@ def test_ends_are_those_of_a_known_transcript_with_the_same_splice_site() -> Non
     longer = transcript((80, 200), (500, 690), cds=(85, 600))  # its CDS begins before the known end
     assert with_ends_of(longer, [known]).exons == (Interval(80, 200), Interval(500, 700))
     assert with_ends_of(skipped, []) == skipped
-    alone = transcript((120, 690), cds=(150, 600))
-    assert with_ends_of(alone, [known]) == alone
+    other_site = transcript((120, 220), (490, 690), cds=(150, 600))
+    assert with_ends_of(other_site, [known]).exons == (Interval(100, 220), Interval(490, 700))
+    retained = transcript((120, 690), cds=(150, 600))
+    assert with_ends_of(retained, [known]).exons == (Interval(100, 700),)
+    same_site = transcript((90, 220), (490, 710), cds=(150, 600))
+    assert with_ends_of(other_site, [known, same_site]).exons == (Interval(90, 220), Interval(490, 710))
+    inside = transcript((160, 200), (500, 700), cds=(165, 600))  # its end would cut the CDS
+    assert with_ends_of(other_site, [inside]).exons == (Interval(120, 220), Interval(490, 700))

@@ -22,7 +22,8 @@ from transgenic_tools.provenance import Provenance
 
 FILE = "alternatives.json"
 _KIND = FittedFile(kind="alternatives", what="scores of alternatives", command="transgenic_tools.train.alternatives")
-_THRESHOLDS = ("min_further", "min_right", "min_added")
+_OUTCOMES = ("right", "further", "added")
+_THRESHOLDS = ("min_right", "min_further", "min_beside", "min_added")
 _FLOOR = 1e-4
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -106,17 +107,20 @@ class AlternativeScoring:
     """What was fitted for a model.
 
     Attributes:
-        right: Probability that a candidate is an isoform of its gene: the confidence of what is written.
-        further: Probability that it is one beside the gene's main isoform, which chooses what is written.
-        min_further: By default a candidate with a CDS of its own is written from this `further` on,
-        min_right: or any from this `right` on.
-        min_added: By default a candidate is added to what is known of a gene from this `right` on.
+        right: Probability that a candidate with a CDS of its own is an isoform of its gene.
+        further: Probability that it is one beside the gene's main isoform.
+        added: Probability that a candidate with the first transcript's CDS is one, or any where an isoform is known.
+        min_right, min_further: By default a candidate with a CDS of its own is written where it reaches one of them.
+        min_beside: By default a candidate with the first transcript's CDS is written from this `added` on,
+        min_added: and any candidate is added to what is known of a gene from this one on.
     """
 
     right: Trees
     further: Trees
-    min_further: float
+    added: Trees
     min_right: float
+    min_further: float
+    min_beside: float
     min_added: float
 
 
@@ -127,8 +131,7 @@ def write_alternatives(
     values = {
         "features": list(features),
         "thresholds": {name: getattr(scoring, name) for name in _THRESHOLDS},
-        "right": scoring.right.to_json(),
-        "further": scoring.further.to_json(),
+        **{name: getattr(scoring, name).to_json() for name in _OUTCOMES},
     }
     _KIND.write(path, values, provenance=provenance, indent=None)
 
@@ -152,7 +155,7 @@ def load_alternatives(directory: Path, *, features: Sequence[str]) -> Alternativ
         thresholds = {name: float(saved["thresholds"][name]) for name in _THRESHOLDS}
         if not all(0.0 <= value <= 1.0 for value in thresholds.values()):
             raise ValueError(f"the thresholds {thresholds} are not between 0 and 1")
-        right, further = (Trees.from_json(saved[name], n_features=len(features)) for name in ("right", "further"))
-        return AlternativeScoring(right=right, further=further, **thresholds)
+        trees = {name: Trees.from_json(saved[name], n_features=len(features)) for name in _OUTCOMES}
+        return AlternativeScoring(**trees, **thresholds)
 
     return _KIND.read(path, take)

@@ -2,9 +2,9 @@
 
 In: a gene whose search is over, its bases and scores. Out: more of its `found`, and what its own further transcripts
 are worth.
-A surprise: by default a candidate is written because it is likely to be one *more* isoform, not because it is likely
-to be right: what would replace a doubtful first transcript is right more often and says nothing new. What differs in
-UTR introns alone has to be likely to be right, and so has everything where the user gives a threshold.
+A surprise: two probabilities choose by default. What is likely to be right is often the main isoform where the first
+transcript is wrong; what is likely to be one *more* isoform is less often right, and says more. Where the user gives a
+threshold, being right alone counts.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.search import Found, GeneSearch
 
 Floats = npt.NDArray[np.float64]
-_SAME_CDS = FEATURES.index("same_cds")
+Bools = npt.NDArray[np.bool_]
+_SAME_CDS, _KNOWN = FEATURES.index("same_cds"), FEATURES.index("known")
 
 
-def _is_written(
-    features: Floats,
-    right: Floats,
-    further: Floats,
-    scoring: AlternativeScoring,
-    config: DecodingConfig,
-    *,
-    known: bool,
-) -> npt.NDArray[np.bool_]:
+def judge(features: Floats, scoring: AlternativeScoring, config: DecodingConfig) -> tuple[Floats, Bools]:
+    """Probabilities that candidates are right, and which are written.
+
+    Args:
+        features: (C, F) of candidates of one or several genes.
+    """
+    same_cds, known = features[:, _SAME_CDS] != 0.0, features[:, _KNOWN] != 0.0
+    right = np.where(same_cds | known, scoring.added.probability(features), scoring.right.probability(features))
     if config.min_confidence is not None:
-        return right >= config.min_confidence
-    if known:
-        return right >= scoring.min_added
-    own_cds = features[:, _SAME_CDS] == 0.0
-    return (own_cds & (further >= scoring.min_further)) | (right >= scoring.min_right)
+        return right, right >= config.min_confidence
+    further = scoring.further.probability(features)
+    own = (right >= scoring.min_right) | (further >= scoring.min_further)
+    least = np.where(known, scoring.min_added, scoring.min_beside)
+    return right, np.where(same_cds | known, right >= least, own)
 
 
 def write_further(
@@ -57,8 +57,7 @@ def write_further(
     room = config.max_isoforms - (0 if prompt else 1)
     if candidates:
         features = np.array([candidate.features for candidate in candidates])
-        right, further = scoring.right.probability(features), scoring.further.probability(features)
-        chosen = _is_written(features, right, further, scoring, config, known=bool(prompt))
+        right, chosen = judge(features, scoring, config)
         order = np.argsort(-right, kind="stable")
         for index in order[chosen[order]][:room].tolist():
             candidate, probability = candidates[index], float(right[index])
@@ -77,19 +76,21 @@ def write_further(
 
 
 def with_ends_of(transcript: Transcript, known: Sequence[Transcript]) -> Transcript:
-    """The transcript with the ends of the first known one that it shares its first or last splice site with.
+    """The transcript with the ends of a known one whose first or last exon overlaps its own.
 
-    Where transcription begins and ends is seldom a matter of splicing, and what is known of it beats a guess. A
-    transcript of one exon keeps its own ends, and so does one whose coding sequence reaches beyond the known end.
+    Where transcription begins and ends is seldom a matter of splicing, and what is known of it beats a guess. The first
+    known transcript that shares the splice site counts, else the first that overlaps; an end inside of the coding
+    sequence counts for nothing.
     """
-    if not transcript.introns or not transcript.cds:
+    if not transcript.cds:
         return transcript
     exons, cds = list(transcript.exons), transcript.cds
-    spliced = [other for other in known if other.introns]
-    before = [t.exons[0].start for t in spliced if t.exons[0].end == exons[0].end]
-    behind = [t.exons[-1].end for t in spliced if t.exons[-1].start == exons[-1].start]
-    if before and before[0] <= cds[0].start:
-        exons[0] = Interval(before[0], exons[0].end)
-    if behind and behind[0] >= cds[-1].end:
-        exons[-1] = Interval(exons[-1].start, behind[0])
+    before = [t for t in known if t.exons[0].intersect(exons[0]) and t.exons[0].start <= cds[0].start]
+    behind = [t for t in known if t.exons[-1].intersect(exons[-1]) and t.exons[-1].end >= cds[-1].end]
+    before.sort(key=lambda t: t.exons[0].end != exons[0].end)
+    behind.sort(key=lambda t: t.exons[-1].start != exons[-1].start)
+    if before:
+        exons[0] = Interval(before[0].exons[0].start, exons[0].end)
+    if behind:
+        exons[-1] = Interval(exons[-1].start, behind[0].exons[-1].end)
     return replace(transcript, exons=tuple(exons))
