@@ -155,7 +155,7 @@ def load_alternatives(directory: Path, *, features: Sequence[str]) -> Alternativ
         thresholds = {name: float(saved["thresholds"][name]) for name in _THRESHOLDS}
         if not all(0.0 <= value <= 1.0 for value in thresholds.values()):
             raise ValueError(f"the thresholds {thresholds} are not between 0 and 1")
-        trees = {name: Trees.from_json(saved[name], n_features=len(features)) for name in _OUTCOMES}
-        return AlternativeScoring(**trees, **thresholds)
+        right, further, added = (Trees.from_json(saved[name], n_features=len(features)) for name in _OUTCOMES)
+        return AlternativeScoring(right=right, further=further, added=added, **thresholds)
 
     return _KIND.read(path, take)

@@ -43,7 +43,7 @@ Floats = npt.NDArray[np.float64]
 GENES = 64
 #: From which probabilities candidates are written, see `AlternativeScoring`. Chosen with trees of four folds on 2,900
 #: training and 347 other genes (docs/lab-notebook.md): so much is written that no figure falls below the decoder's own.
-MIN_RIGHT, MIN_FURTHER, MIN_BESIDE, MIN_ADDED = 0.25, 0.15, 0.35, 0.5
+MIN_RIGHT, MIN_FURTHER, MIN_BESIDE, MIN_ADDED = 0.25, 0.17, 0.35, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
