@@ -155,8 +155,16 @@ def _coding(transcripts: Sequence[Transcript]) -> Interval:
     return span([part for transcript in transcripts for part in transcript.cds])
 
 
+def _is_transposon(gene: Gene) -> bool:
+    """By its note: RefSeq's annotation has transposons as pseudogenes, where it has them at all."""
+    notes = (text for values in gene.attributes.values() for text in values)
+    return any("transpos" in text.lower() for text in notes)
+
+
 def shape_of(predicted: Sequence[Gene], reference: Sequence[Gene], pseudogenes: Sequence[Gene]) -> dict[str, int]:
-    """Split and fused genes (coding parts of one strand that overlap), genes in pseudogenes, short genes."""
+    """Split and fused genes (coding parts of one strand that overlap), genes in pseudogenes and in transposons among
+    them, short genes.
+    """
     coded = [(gene, _coding(gene.coding_transcripts)) for gene in predicted if gene.coding_transcripts]
     touched = [0] * len(coded)
     split = missed = 0
@@ -168,14 +176,19 @@ def shape_of(predicted: Sequence[Gene], reference: Sequence[Gene], pseudogenes: 
         for i in hits:
             touched[i] += 1
     untouched = [there for (_, there), n in zip(coded, touched, strict=True) if not n]
-    in_pseudogenes = sum(any(p.interval.overlaps(there) for p in pseudogenes) for there in untouched)
+    transposons = [gene for gene in pseudogenes if _is_transposon(gene)]
+
+    def inside(places: Sequence[Gene]) -> int:
+        return sum(any(one.interval.overlaps(there) for one in places) for there in untouched)
+
     return {
         "genes": len(coded),
         "missed": missed,
         "split": split,
         "fused": sum(n > 1 for n in touched),
         "none": len(untouched),
-        "in_pseudogenes": in_pseudogenes,
+        "in_pseudogenes": inside(pseudogenes),
+        "in_transposons": inside(transposons),
         "short": sum(max(t.cds_length for t in gene.coding_transcripts) < SHORT for gene, _ in coded),
     }
 

@@ -16,5 +16,7 @@ TrainingPrecision = Literal["fp32", "bf16"]
 Split = Literal["train", "validation", "test"]
 #: Bases of windows in one shard: some 6,000 genes, one task of the pipeline.
 SHARD_BASES = 20_000_000
+#: Loci of a scan that are less probable than this are left out.
+LEAST_LOCUS = 0.4
 #: Of the numbers in a table of conditions: log2(1 + x) for TPM and counts, or as they are.
 Scale = Literal["log", "plain"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import scan
@@ -19,16 +20,19 @@ def gene(name: str, start: int, end: int, strand: Strand = "+") -> Gene:
 
 def test_split_fused_missed_and_false_genes() -> None:
     reference = [gene("a", 0, 900), gene("b", 1_000, 1_900), gene("c", 2_000, 2_900), gene("d", 4_000, 4_900)]
-    pseudogenes = [gene("p", 6_000, 6_900)]
+    transposon = replace(gene("t", 7_000, 7_900), attributes={"Note": ("transposable element gene",)})
+    pseudogenes = [gene("p", 6_000, 6_900), transposon]
     predicted = [
         gene("1", 0, 300),  # a is split
         gene("2", 400, 900),
         gene("3", 1_000, 2_500),  # b and c are fused
         gene("4", 4_000, 4_900, "-"),  # d is missed: the other strand
         gene("5", 6_100, 6_200),
+        gene("6", 7_100, 7_400),
     ]
     assert shape_of(predicted, reference, pseudogenes) == {
-        "genes": 5, "missed": 1, "split": 1, "fused": 1, "none": 2, "in_pseudogenes": 1, "short": 1,
+        "genes": 6, "missed": 1, "split": 1, "fused": 1, "none": 3, "in_pseudogenes": 2, "in_transposons": 1,
+        "short": 1,
     }  # fmt: skip
 
 

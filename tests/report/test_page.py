@@ -483,8 +483,8 @@ def test_stages_of_a_training_do_not_share_a_curve(tmp_path: Path) -> None:
 
 def test_every_code_class_event_and_level_has_words() -> None:
     from transgenic_tools.evaluate.classify import CLASSES
-    from transgenic_tools.io.rejects import BACKMAP
+    from transgenic_tools.io.rejects import BACKMAP, SCAN
 
-    assert set(REASON_WORDS) == set(BACKMAP)
+    assert set(REASON_WORDS) == {*BACKMAP, *SCAN}
     assert set(CLASS_WORDS) == set(CLASSES)
     assert set(EVENT_WORDS) == {"SE", "A5SS", "A3SS", "RI"}

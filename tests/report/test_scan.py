@@ -68,7 +68,7 @@ def test_the_page_of_a_scan(tmp_path: Path) -> None:
     page = config.out.read_text()
     section = page.split('<section id="scan"')[1].split("</section>")[0]
     for said in (
-        "0.04 Mb", "stretches of 40 genes", "improbable", "cut_by_end", "0.4, as run", "recall 90.0 %",
+        "0.04 Mb", "stretches of 40 genes", "improbable", "cut_by_end", "0.4, the default", "recall 90.0 %",
         "0.95 to 1.00: 34 loci",
     ):  # fmt: skip
         assert said in section, said
@@ -81,6 +81,16 @@ def test_the_page_of_a_scan(tmp_path: Path) -> None:
     genomes = re.search(r'id="genomes">([^<]*)<', page)
     assert genomes
     assert unpack(genomes[1]) == {"ath": [["chr1"], [42_000]]}
+
+
+def test_a_least_probability_of_ones_own_stands_beside_the_default(tmp_path: Path) -> None:
+    config = scanned(tmp_path)
+    for source in config.scans:
+        source.path.write_text(json.dumps(summary(parameters={"min_score": 0.7})))
+    run(config)
+    section = config.out.read_text().split('<section id="scan"')[1].split("</section>")[0]
+    assert section.count("0.7, as run") == 2
+    assert section.count("0.4, the default") == 1
 
 
 def test_without_a_scan_the_page_has_nothing_of_it(tmp_path: Path) -> None:

@@ -136,7 +136,9 @@ def _genes(path: Path) -> tuple[Any, ...]:
     return read_annotation(path).genes
 
 
-def _samples(config: Config, loci: Mapping[str, list[Locus]]) -> list[SampleReport]:
+def _samples(
+    config: Config, loci: Mapping[str, list[Locus]], genomes: Mapping[str, Mapping[str, int]]
+) -> list[SampleReport]:
     evaluations, preps, annotations = map(_by_sample, (config.evaluations, config.preps, config.annotations))
     samples = []
     for sample in config.samples:
@@ -155,13 +157,13 @@ def _samples(config: Config, loci: Mapping[str, list[Locus]]) -> list[SampleRepo
                 stages=_stages(config, sample),
                 augmented=config.augmented,
                 differences=_differences(loci.get(sample, ())) if config.augmented else {},
-                scan=_scan(config, sample, loci.get(sample, ())),
+                scan=_scan(config, sample, loci.get(sample, ()), genomes.get(sample, {})),
             )
         )
     return samples
 
 
-def _scan(config: Config, sample: str, loci: Iterable[Locus]) -> Scan | None:
+def _scan(config: Config, sample: str, loci: Iterable[Locus], lengths: Mapping[str, int]) -> Scan | None:
     """What the scan of a sample did; None for a sample that was not scanned."""
     paths = _all_by_sample(config.scans).get(sample)
     if not paths:
@@ -171,7 +173,7 @@ def _scan(config: Config, sample: str, loci: Iterable[Locus]) -> Scan | None:
         if locus.predicted:
             starts.setdefault(locus.seqid, []).append(locus.start)
     rejects = (row for path in _all_by_sample(config.rejects).get(sample, ()) for row in read_table(path))
-    return read_scan(paths, rejects, starts, _lengths(config).get(sample, {}))
+    return read_scan(paths, rejects, starts, lengths)
 
 
 def _lengths(config: Config) -> dict[str, dict[str, int]]:
@@ -255,7 +257,8 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
     loci, conditions = with_reads(
         load_loci(config, progress=progress), _by_sample(config.evidence), _by_sample(config.usage)
     )
-    samples = _samples(config, loci)
+    genomes = _lengths(config)
+    samples = _samples(config, loci, genomes)
     everything = [locus for one in loci.values() for locus in one]
     page = render(
         Report(
@@ -263,7 +266,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             samples=samples,
             payload=build_payload(everything, conditions),
             signals=build_signals(_all_by_sample(config.signals)),
-            genomes=_lengths(config) if config.scans else {},
+            genomes=genomes,
             training=[read_training(path) for path in config.training],
             run=_run_settings(config),
             with_reads=bool(config.evidence or config.usage),

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from transgenic_tools.choices import LEAST_LOCUS
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.io.json_text import read_object
 from transgenic_tools.io.loci_curve import LociCurve, curve_of
@@ -149,12 +150,12 @@ def score_chart(scan: Scan) -> str:
             f'<rect class="{kept}" x="{x + 0.8:.1f}" y="{y:.1f}" width="{plot.x(low + _STEP) - x - 1.6:.1f}" '
             f'height="{plot.y(0) - y:.1f}"><title>{low:.2f} to {low + _STEP:.2f}: {count:,} loci</title></rect>'
         )
-    plot.add(_mark(plot, scan.least))
+    plot.add(_mark(plot, scan.least, share=0.95))
     return plot.svg("probability of a locus", "Loci by their probability")
 
 
 def curve_chart(curve: LociCurve, least: float) -> str:
-    """Recall and precision by the least probability; the one of this run is marked."""
+    """Recall and precision by the least probability; that of this run is marked, and the default."""
     plot = Plot(right=1.0)
     for number, name in enumerate(("recall", "precision")):
         places = [(plot.x(one.threshold), plot.y(getattr(one, name)), one) for one in curve.points]
@@ -166,15 +167,19 @@ def curve_chart(curve: LociCurve, least: float) -> str:
                 f"{one.threshold:g}: recall {one.recall * 100:.1f} %, precision {one.precision * 100:.1f} %, "
                 f"{one.loci:,} loci</title></circle>"
             )
-    plot.add(_mark(plot, least))
+    plot.add(_mark(plot, least, share=0.6))
+    if least != LEAST_LOCUS:
+        plot.add(_mark(plot, LEAST_LOCUS, share=0.45))
     return plot.svg("--min-confidence", "Recall and precision of loci by the least probability asked for")
 
 
-def _mark(plot: Plot, least: float) -> str:
+def _mark(plot: Plot, least: float, *, share: float) -> str:
+    """A line at a least probability, its text at a height."""
     x = plot.x(least)
+    said, left = "the default" if least == LEAST_LOCUS else "as run", min(x + 4, WIDTH - RIGHT - 60)
     return (
         f'<line class="ideal" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-        f'<text x="{min(x + 4, WIDTH - RIGHT - 60):.1f}" y="{TOP + 9}" text-anchor="start">{least:g}, as run</text>'
+        f'<text x="{left:.1f}" y="{plot.y(share):.1f}" text-anchor="start">{least:g}, {said}</text>'
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transgenic_tools.choices import SHARD_BASES, Precision
+from transgenic_tools.choices import LEAST_LOCUS, SHARD_BASES, Precision
 from transgenic_tools.errors import UsageError
 from transgenic_tools.io.samplesheet import check_sample_name
 
@@ -54,7 +54,7 @@ class Config:
     skip_seqids: Sequence[str] = ()
     part: tuple[int, int] = (0, 1)
     flank: int = 300
-    min_score: float = 0.4
+    min_score: float = LEAST_LOCUS
     min_coding: int = 90
     longest_gap: int = 100
     complete_only: bool = False
