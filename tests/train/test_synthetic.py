@@ -175,9 +175,14 @@ def test_the_command_plants_genes_between_genes(directory: Path, tmp_path: Path)
     rng = np.random.default_rng(3)
     genome = "".join(rng.choice(list("ACGT"), 9_000))
     (tmp_path / "g.fa").write_text(f">a\n{genome[:4000]}{'N' * 500}{genome[4500:]}\n")
-    lines = [f"a\t.\t{kind}\t6001\t6300\t.\t+\t{phase}\t{ids}" for kind, phase, ids in (
-        ("gene", ".", "ID=g"), ("mRNA", ".", "ID=t;Parent=g"), ("exon", ".", "Parent=t"), ("CDS", "0", "Parent=t"),
-    )]  # fmt: skip
+    lines = [
+        f"a\t.\t{kind}\t{start}\t{start + 299}\t.\t+\t{phase}\t{ids.format(start)}"
+        for start in (101, 6_001)  # one so near the end that nothing is left before it
+        for kind, phase, ids in (
+            ("gene", ".", "ID=g{0}"), ("mRNA", ".", "ID=t{0};Parent=g{0}"), ("exon", ".", "Parent=t{0}"),
+            ("CDS", "0", "Parent=t{0}"),
+        )
+    ]  # fmt: skip
     (tmp_path / "g.gff3").write_text("##gff-version 3\n" + "\n".join(lines) + "\n")
 
     def made(name: str, genes: int) -> list[GeneRow]:
@@ -193,7 +198,7 @@ def test_the_command_plants_genes_between_genes(directory: Path, tmp_path: Path)
         assert row.split == "train"
         around = row.sequence[:300] + row.sequence[row.end :]
         place = genome.find(around)
-        assert place >= 0
+        assert place >= 900
         assert place + 600 <= 4_000 or 4_500 <= place <= 5_500 - 600 or place >= 6_800
         assert row.sequence[300 : row.start].count("A") >= 4  # what a ribosome looks for
         (transcript,) = example_from_row(row).transcripts

@@ -187,7 +187,7 @@ def intergenic(fasta: Fasta, annotation: Path, *, least: int) -> list[tuple[str,
     taken: dict[str, list[Interval]] = {name: [] for name in fasta.names}
     for gene in read_annotation(annotation).genes:
         if gene.seqid in taken:
-            taken[gene.seqid].append(Interval(gene.interval.start - _AWAY, gene.interval.end + _AWAY))
+            taken[gene.seqid].append(Interval(max(0, gene.interval.start - _AWAY), gene.interval.end + _AWAY))
     found = []
     for seqid, intervals in taken.items():
         at = 0
