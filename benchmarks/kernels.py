@@ -26,13 +26,12 @@ class Contest(NamedTuple):
 
 
 def _reading(dtype: Any) -> Iterator[Contest]:
-    """Rows of a pack: 1,024 patches of 256 channels, 18,432 bases of 48, 4 heads over 288 places."""
+    """Rows of a pack: 1,024 patches of 256 channels, 18,432 bases of 48."""
     import torch
     import torch.nn.functional as F
 
     from transgenic_tools.fast import pairs, reading
     from transgenic_tools.fast.numbers import plain
-    from transgenic_tools.fast.pack import Angles, Rotary
 
     x, more, out = torch.randn(1024, 256), torch.randn(1024, 256).to(dtype), torch.empty(1024, 256, dtype=dtype)
     weight, keep = torch.ones(256), np.random.default_rng(1).random(1024) < 0.9
@@ -57,36 +56,6 @@ def _reading(dtype: Any) -> Iterator[Contest]:
         lambda: torch.ops.aten.gelu_(bases.add_(others)).mul_(kept_mask),
     )
     yield Contest("gelu_of", lambda: reading.gelu_of(plain(bases)), lambda: torch.ops.aten.gelu_(bases))
-    mixed, (cosine, sine) = torch.randn(288, 768).to(dtype), Rotary(64).reach(288)
-    q, k, v = torch.empty(3, 4, 288, 64, dtype=dtype)
-    heads, angles = reading.Heads(plain(q), plain(k), plain(v)), Angles(cosine, sine)
-    c, s = (torch.from_numpy(a[:288]).to(dtype) for a in (cosine, sine))
-
-    def torch_heads() -> object:
-        queries, keys, values = mixed.view(288, 3, 4, 64).permute(1, 2, 0, 3)
-        found = []
-        for one, scale in ((queries, 0.125), (keys, 1.0)):
-            left, right = (one * scale).chunk(2, -1)
-            found.append(torch.cat((left * c - right * s, left * s + right * c), -1))
-        return *found, values.contiguous()
-
-    yield Contest(
-        "split_heads",
-        lambda: reading.split_heads(plain(mixed), reading.Part(0, 288, 0, 0), angles, heads),
-        torch_heads,
-    )
-    scores, hidden = torch.randn(4, 288, 288).to(dtype), torch.zeros(288, 288, dtype=dtype)
-    yield Contest(
-        "softmax_of_band",
-        lambda: reading.softmax_of_band(plain(scores), reading.Band(0, 0, 288, 256)),
-        lambda: (scores + hidden).softmax(-1),
-    )
-    rows = torch.empty(288, 256, dtype=dtype)
-    yield Contest(
-        "join_heads",
-        lambda: reading.join_heads(plain(q), plain(rows)),
-        lambda: rows.view(288, 4, 64).copy_(q.transpose(0, 1)),
-    )
     first, second = (torch.randn(1024 * 768).to(dtype) for _ in range(2))
 
     def torch_gelu_of_strands() -> object:
@@ -129,12 +98,38 @@ def _strands(dtype: Any) -> Iterator[Contest]:
         ),
         torch_norm,
     )
+    yield _attention(dtype)
     bases = torch.randn(18432, 32).to(dtype)
     yield Contest(
         "turn_patches",
         lambda: pairs.turn_patches(plain(bases), 18),
         lambda: bases.view(-1, 18, 32).flip(1).contiguous(),
     )
+
+
+def _attention(dtype: Any) -> Contest:
+    """Of one strand: 6 windows of 167 patches, 4 heads of 40 channels."""
+    import torch
+    import torch.nn.functional as F
+
+    from transgenic_tools.fast.attention import Sight, Stretches, attend_windows
+    from transgenic_tools.fast.numbers import plain
+    from transgenic_tools.fast.pack import Rotary
+
+    mixed, out = torch.randn(6 * 167, 480).to(dtype), torch.empty(6 * 167, 160, dtype=dtype)
+    cosine, sine = Rotary(40).reach(167)
+    windows, sight = Stretches(np.arange(6) * 167, np.full(6, 167)), Sight(4, 256, cosine, sine)
+    c, s = (torch.from_numpy(a[:167]).to(dtype) for a in (cosine, sine))
+
+    def torchs() -> object:
+        queries, keys, values = mixed.view(6, 167, 3, 4, 40).permute(2, 0, 3, 1, 4)
+        turned = []
+        for one in (queries, keys):
+            left, right = one.chunk(2, -1)
+            turned.append(torch.cat((left * c - right * s, left * s + right * c), -1))
+        return F.scaled_dot_product_attention(*turned, values).transpose(1, 2).reshape(-1, 160)
+
+    return Contest("attend_windows", lambda: attend_windows(plain(mixed), windows, sight, plain(out)), torchs)
 
 
 def _bookkeeping() -> Iterator[Contest]:

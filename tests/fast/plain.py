@@ -1,7 +1,7 @@
 """Every kernel of `fast/` once more, in plain numpy with fp64 sums: what they are held against.
 
 In: arrays of fp32. Out: new arrays.
-Dims: M rows of a pack, D channels, H heads, S = D / H, P places of one window, K keys.
+Dims: M rows of a pack, D channels, H heads, S = D / H, P places of one window.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.fast.pack import Angles
-from transgenic_tools.fast.reading import Band, Part
+from transgenic_tools.fast.attention import Sight as WindowSight
 from transgenic_tools.fast.stepping import Sight, States, Tables, Tokens
 
 Singles = npt.NDArray[np.float32]
@@ -41,31 +40,15 @@ def turned(x: Singles, cosine: Singles, sine: Singles) -> Singles:
     return np.concatenate([left * cosine - right * sine, left * sine + right * cosine], axis=-1)
 
 
-def split_heads(mixed: Singles, part: Part, angles: Angles, queries: int, keys: int, heads: int) -> list[Singles]:
-    """Queries, keys and values; see the kernel."""
+def band_attention(mixed: Singles, first: int, places: int, sight: WindowSight) -> Singles:
+    """What the places of one window find (P, D)."""
     dim = mixed.shape[1] // 3
-    size = dim // heads
-    out = []
-    for which, (count, begin) in enumerate(
-        [(queries, part.begin), (keys, part.begin - part.margin), (keys, part.begin - part.margin)]
-    ):
-        found = np.zeros((heads, count, size), dtype=np.float32)
-        for t, place in enumerate(range(begin, begin + count)):
-            if 0 <= place < part.places:
-                row = mixed[part.first + place, which * dim : (which + 1) * dim].reshape(heads, size)
-                found[:, t] = row if which == 2 else turned(row, angles.cosine[place], angles.sine[place])
-        out.append(found / math.sqrt(size) if which == 0 else found)
-    return out
-
-
-def softmax_of_band(scores: Singles, seen: Band) -> Singles:
-    out = np.zeros_like(scores)
-    for i in range(scores.shape[1]):
-        place = seen.at + i
-        if place < seen.places:
-            low, high = max(place - seen.band, 0) - seen.left, min(place + seen.band + 1, seen.places) - seen.left
-            out[:, i, low:high] = softmax(scores[:, i, low:high].astype(np.float64))
-    return out
+    own = mixed[first : first + places].reshape(places, 3, sight.heads, dim // sight.heads).transpose(1, 2, 0, 3)
+    q, k = (turned(a, sight.cosine[:places], sight.sine[:places]) for a in own[:2])
+    scores = (q @ k.transpose(0, 2, 1)).astype(np.float64) / math.sqrt(q.shape[-1])
+    far = np.abs(np.arange(places)[:, None] - np.arange(places)) > sight.band
+    shares = softmax(np.where(far, -np.inf, scores))
+    return (shares @ own[2]).transpose(1, 0, 2).reshape(places, dim).astype(np.float32)
 
 
 def tokens(visited: npt.NDArray[np.int64], ordinals: npt.NDArray[np.int64], states: States, tables: Tables) -> Singles:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.fast import plain as numpy_twin
-from transgenic_tools.fast import pairs, reading, stepping
+from transgenic_tools.fast import attention, pairs, reading, stepping
 from transgenic_tools.fast.numbers import plain
 from transgenic_tools.fast.pack import Rotary
 
@@ -55,33 +55,17 @@ def test_what_is_added_to_kept_rows(dtype: torch.dtype) -> None:
 
 
 @DTYPES
-@pytest.mark.parametrize(("begin", "margin"), [(0, 0), (8, 5), (24, 10)])
-def test_split_heads(dtype: torch.dtype, begin: int, margin: int) -> None:
-    heads, size, queries = 2, 6, 16
-    mixed, part = numbers(60, 3 * heads * size, dtype=dtype), reading.Part(20, 31, begin, margin)
-    q = torch.empty(heads, queries, size, dtype=dtype)
-    k, v = torch.empty(2, heads, queries + 2 * margin, size, dtype=dtype)
-    angles = Rotary(size).reach(31)
-    reading.split_heads(plain(mixed), part, angles, reading.Heads(plain(q), plain(k), plain(v)))
-    expected = numpy_twin.split_heads(mixed.float().numpy(), part, angles, queries, queries + 2 * margin, heads)
-    for found, twin in zip((q, k, v), expected, strict=True):
-        close(found, twin)
-
-
-@DTYPES
-@pytest.mark.parametrize("seen", [reading.Band(0, 0, 29, 100), reading.Band(16, 8, 29, 8), reading.Band(8, 0, 70, 8)])
-def test_softmax_of_band(dtype: torch.dtype, seen: reading.Band) -> None:
-    scores = numbers(2, 16, 32, dtype=dtype) * 5
-    expected = numpy_twin.softmax_of_band(scores.float().numpy(), seen)
-    reading.softmax_of_band(plain(scores), seen)
-    close(scores, expected)
-
-
-@DTYPES
-def test_join_heads(dtype: torch.dtype) -> None:
-    mixed, rows = numbers(3, 9, 4, dtype=dtype), torch.empty(7, 12, dtype=dtype)
-    reading.join_heads(plain(mixed), plain(rows))
-    assert torch.equal(rows, mixed[:, :7].permute(1, 0, 2).reshape(7, 12))
+@pytest.mark.parametrize(("size", "band"), [(6, 100), (40, 7), (64, 30), (40, 0)])
+def test_attend_windows(dtype: torch.dtype, size: int, band: int) -> None:
+    heads, first, places = 2, np.array([3, 8, 80]), np.array([4, 70, 1])
+    mixed, out = numbers(90, 3 * heads * size, dtype=dtype), torch.full((90, heads * size), 7.0, dtype=dtype)
+    sight = attention.Sight(heads, band, *Rotary(size).reach(70))
+    attention.attend_windows(plain(mixed), attention.Stretches(first, places), sight, plain(out))
+    between = np.ones(90, dtype=np.bool_)
+    for at, n in zip(first.tolist(), places.tolist(), strict=True):
+        close(out[at : at + n], numpy_twin.band_attention(mixed.float().numpy(), at, n, sight))
+        between[at : at + n] = False
+    assert (out[between] == 7).all()
 
 
 def test_write_tokens() -> None:

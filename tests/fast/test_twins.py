@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.model.tiny import random_text
-from transgenic_tools.fast.pack import neighbours
+from transgenic_tools.fast.pack import filling, neighbours
 from transgenic_tools.fast.product import add_linear, panels
 from transgenic_tools.fast.trunk import FusedTrunk
 from transgenic_tools.genome.sequence import encode
@@ -263,3 +265,15 @@ def test_windows_that_are_read_together_fill_a_pack() -> None:
     places = [5, 4, 1, 20, 3, 3]
     found = [places[some] for some in neighbours(places, most=10, gap=1)]
     assert found == [[5, 4], [1], [20], [3, 3]]
+
+
+@given(st.lists(st.integers(1, 40), max_size=60), st.integers(0, 4))
+def test_windows_are_read_in_an_order_that_fills_packs(places: list[int], gap: int) -> None:
+    order = filling(places, most=30, gap=gap)
+    assert sorted(order) == list(range(len(places)))
+    ordered = [places[i] for i in order]
+    packs = [ordered[some] for some in neighbours(ordered, most=30, gap=gap)]
+    used = [sum(pack) + gap * (len(pack) - 1) for pack in packs]
+    assert all(rows <= 30 or len(pack) == 1 for rows, pack in zip(used, packs, strict=True))
+    for i, rows in enumerate(used):  # no later pack was begun while there was room
+        assert all(rows + gap + later[0] > 30 for later in packs[i + 1 :])

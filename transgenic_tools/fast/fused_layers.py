@@ -12,25 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from transgenic_tools.fast.attention import Sight, Stretches, attend_windows
 from transgenic_tools.fast.numbers import plain
-from transgenic_tools.fast.pack import Angles, Flags, Pack, padded_length
-from transgenic_tools.fast.reading import (
-    Band,
-    Heads,
-    Part,
-    add_and_normalise,
-    gelu_of,
-    join_heads,
-    softmax_of_band,
-    split_heads,
-)
+from transgenic_tools.fast.pack import Angles, Flags, Pack
+from transgenic_tools.fast.reading import add_and_normalise, gelu_of
 
 Layer = Callable[[Tensor], Tensor]
-#: Rows of a very long window that go through a feed-forward, or ask in an attention, at once.
+#: Rows of a very long window that go through a feed-forward at once.
 PIECE = 1024
 
 
@@ -117,7 +110,7 @@ class Norm:
 
 
 class FusedAttention:
-    """Band attention of the windows of a pack, each for itself; up to two and a half bands at once, else in blocks.
+    """Band attention of the windows of a pack, each for itself.
 
     Args:
         attention: A layer with `heads`, `band`, `qkv` and `out`.
@@ -137,29 +130,9 @@ class FusedAttention:
 
 def attend(mixed: Tensor, pack: Pack, angles: Angles, out: Tensor, *, heads: int, band: int) -> None:
     """Band attention of queries, keys and values side by side (M, 3 D), each window for itself, into out (M, D)."""
-    block, seen = max(band // 2, 1), band if pack.band is None else min(pack.band, band)
-    for first, places in zip(pack.first, pack.places, strict=True):
-        _attend_window(mixed, first, places, angles, out, heads=heads, band=seen, block=block)
-
-
-def _attend_window(
-    mixed: Tensor, first: int, places: int, angles: Angles, out: Tensor, *, heads: int, band: int, block: int
-) -> None:
-    whole = places <= block + 2 * band
-    step, margin = (padded_length(places), 0) if whole else (block, band)
-    part = step if whole else PIECE + -PIECE % block  # queries, keys and values of a part stay in the cache
-    size = out.shape[1] // heads
-    q = torch.empty(heads, part, size, dtype=out.dtype)
-    k, v = torch.empty(2, heads, part + 2 * margin, size, dtype=out.dtype)
-    filled = Heads(plain(q), plain(k), plain(v))
-    for begin in range(0, places, part):
-        split_heads(plain(mixed), Part(first, places, begin, margin), angles, filled)
-        for at in range(begin, min(begin + part, places), step):
-            own, seen = slice(at - begin, at - begin + step), slice(at - begin, at - begin + step + 2 * margin)
-            scores = torch.bmm(q[:, own], k[:, seen].transpose(1, 2))
-            softmax_of_band(plain(scores), Band(at, at - margin, places, band))
-            rows = out[first + at : first + min(at + step, places)]
-            join_heads(plain(torch.bmm(scores, v[:, seen])), plain(rows))
+    seen = band if pack.band is None else min(pack.band, band)
+    stretches = Stretches(np.array(pack.first), np.array(pack.places))
+    attend_windows(plain(mixed), stretches, Sight(heads, seen, *angles), plain(out))
 
 
 class FusedLayer:

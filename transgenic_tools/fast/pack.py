@@ -81,6 +81,22 @@ def neighbours(places: Sequence[int], *, most: int, gap: int = 0) -> Iterator[sl
         yield slice(begin, len(places))
 
 
+def filling(places: Sequence[int], *, most: int, gap: int = 0) -> list[int]:
+    """The order in which `neighbours` fill packs: the longest first, each in the fullest pack with room for it."""
+    packs: list[list[int]] = []
+    used: list[int] = []
+    for i in sorted(range(len(places)), key=lambda i: (-places[i], i)):
+        room = [k for k, rows in enumerate(used) if rows + gap + places[i] <= most]
+        if room:
+            fullest = max(room, key=used.__getitem__)
+            packs[fullest].append(i)
+            used[fullest] += gap + places[i]
+        else:
+            packs.append([i])
+            used.append(places[i])
+    return [i for pack in packs for i in pack]
+
+
 def lay_out(places: Sequence[int], rotary: Rotary, *, gap: int = 0, band: int | None = None) -> Pack:
     """Windows of so many places, one behind the other with `gap` rows between."""
     first = np.cumsum([0, *(n + gap for n in places[:-1])]).tolist()

@@ -3,13 +3,14 @@
 In: pairs of rows, fp32 or bf16 (see `numbers`): of sum and difference / sqrt 2, or of forward and reverse strand; the
 step from one to the other is its own inverse. Out: the same, in place.
 Dims: M rows of a pack, D channels of one strand.
-A surprise: a `Pair` is flat and says how to read it, so that one kernel serves both layouts, (2, M, D), which matrix
+A surprise: a `Pair` is flat and says how to read it, so that one kernel serves both layouts, twice (M, D), which matrix
 products take, and (M, 2 D), which one depthwise convolution of both strands takes, and both meanings.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,34 +28,35 @@ class Pair(NamedTuple):
     """M rows of D numbers, twice.
 
     Attributes:
-        numbers: Flat.
+        numbers, others: Flat, of the first and of the second array.
         stride: From one row to the next.
-        other: From a number of the first array to that of the second.
         a, b, c: The pair (x, y) stands for the sum and difference (a x + b y, b x + c y), and is made of them likewise.
     """
 
     numbers: Numbers
+    others: Numbers
     stride: int
-    other: int
     a: np.float32
     b: np.float32
     c: np.float32
 
 
-def sums(tensor: Tensor) -> Pair:
-    """Sums and differences: (2, M, D) or (M, 2 D)."""
-    return Pair(*_layout(tensor), np.float32(1.0), np.float32(0.0), np.float32(1.0))
+def sums(both: Tensor | Sequence[Tensor]) -> Pair:
+    """Sums and differences: (2, M, D), two of (M, D), or (M, 2 D)."""
+    return Pair(*_layout(both), np.float32(1.0), np.float32(0.0), np.float32(1.0))
 
 
-def strands(tensor: Tensor) -> Pair:
+def strands(both: Tensor) -> Pair:
     """Forward and reverse: (2, M, D) or (M, 2 D)."""
-    return Pair(*_layout(tensor), _HALF, _HALF, -_HALF)
+    return Pair(*_layout(both), _HALF, _HALF, -_HALF)
 
 
-def _layout(tensor: Tensor) -> tuple[Numbers, int, int]:
-    width = tensor.shape[-1]
-    apart = tensor.ndim == 3
-    return plain(tensor).reshape(-1), width, tensor[0].numel() if apart else width // 2
+def _layout(both: Tensor | Sequence[Tensor]) -> tuple[Numbers, Numbers, int]:
+    if isinstance(both, Tensor) and both.ndim == 2:
+        flat, width = plain(both).reshape(-1), both.shape[1]
+        return flat, flat[width // 2 :], width
+    first, second = (plain(half).reshape(-1) for half in both)
+    return first, second, both[0].shape[1]
 
 
 @kernel(fastmath=True, error_model="numpy")
@@ -70,11 +72,11 @@ def add_and_normalise_pair(x, more, keep, weight, epsilon, out):  # type: ignore
     dim = len(weight)
     for r in range(len(keep)):
         at = r * x.stride
-        first, second = x.numbers[at : at + dim], x.numbers[at + x.other : at + x.other + dim]
+        first, second = x.numbers[at : at + dim], x.others[at : at + dim]
         at = r * more.stride
-        one, other = more.numbers[at : at + dim], more.numbers[at + more.other : at + more.other + dim]
+        one, other = more.numbers[at : at + dim], more.others[at : at + dim]
         at = r * out.stride
-        to, to_other = out.numbers[at : at + dim], out.numbers[at + out.other : at + out.other + dim]
+        to, to_other = out.numbers[at : at + dim], out.others[at : at + dim]
         if not keep[r]:
             for i in range(dim):
                 first[i] = 0.0

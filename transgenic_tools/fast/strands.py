@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from transgenic_tools.fast.fused_layers import PIECE, Layer, attend, image, packed_convolution, packed_linear, rows_of
 from transgenic_tools.fast.numbers import plain
-from transgenic_tools.fast.pack import Angles, Flags, Pack, Rotary, lay_out, neighbours
+from transgenic_tools.fast.pack import Angles, Flags, Pack, Rotary, filling, lay_out, neighbours
 from transgenic_tools.fast.pairs import (
     Pair,
     add_and_normalise_pair,
@@ -112,15 +112,15 @@ class FusedStrandAttention:
         self.heads, self.band = attention.heads, attention.band
         self.qkv, self.out = PackedTied(attention.qkv, dtype), PackedTied(attention.out, dtype)
 
-    def __call__(self, x: Tensor, pack: Pack) -> Tensor:
-        """(2, M, D) of sums and differences to the same."""
+    def __call__(self, x: Tensor, pack: Pack) -> tuple[Tensor, Tensor]:
+        """Sums and differences (2, M, D) to both, (M, D) each."""
         mixed, found = self.qkv(x), torch.zeros_like(x)
         _exchange(mixed)
         cosine, sine = pack.angles
         for strand, angles in enumerate((pack.angles, Angles(cosine, -sine))):
             attend(mixed[strand], pack, angles, found[strand], heads=self.heads, band=self.band)
         _exchange(found.unbind())
-        return torch.stack(self.out(found))
+        return self.out(found)
 
 
 class FusedStrandBlock:
@@ -134,8 +134,8 @@ class FusedStrandBlock:
         self.ffn_norm = PairNorm(block.ffn_norm)
         self.up, self.down = PackedTied(block.up, dtype), PackedTied(block.down, dtype)
 
-    def __call__(self, x: Tensor, more: Tensor, pack: Pack) -> Tensor:
-        """Take what is to be added to the stream, give what is to be added next; all (2, M, D)."""
+    def __call__(self, x: Tensor, more: Sequence[Tensor], pack: Pack) -> Sequence[Tensor]:
+        """Take what is to be added to the stream, give what is to be added next: sums and differences, (M, D) each."""
         _, rows, dim = x.shape
         local = torch.empty(rows, 2 * dim, dtype=self.dtype)
         self.conv_norm(x, sums(more), pack.keep, strands(local))
@@ -148,14 +148,19 @@ class FusedStrandBlock:
         self.ffn_norm(x, added, pack.keep, sums(normed))
         return self._feed(normed)
 
-    def _feed(self, normed: Tensor) -> Tensor:
+    def _feed(self, normed: Tensor) -> Sequence[Tensor]:
         """Feed-forward, in pieces that stay in the cache."""
+        if normed.shape[1] <= PIECE:
+            return self._feed_piece(normed)
         out = torch.empty_like(normed)
         for at in range(0, normed.shape[1], PIECE):
-            hidden = self.up(normed[:, at : at + PIECE])
-            gelu_of_strands(*(plain(half).reshape(-1) for half in hidden))
-            out[0, at : at + PIECE], out[1, at : at + PIECE] = self.down(hidden)
-        return out
+            out[0, at : at + PIECE], out[1, at : at + PIECE] = self._feed_piece(normed[:, at : at + PIECE])
+        return out.unbind()
+
+    def _feed_piece(self, normed: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.up(normed)
+        gelu_of_strands(*(plain(half).reshape(-1) for half in hidden))
+        return self.down(hidden)
 
 
 class FusedStrandTrunk:
@@ -198,6 +203,11 @@ class FusedStrandTrunk:
         """Scores of one window (L,); see `read`."""
         return next(self.read([codes]))
 
+    def order(self, windows: Windows) -> list[int]:
+        """See `search.twins.Trunk`."""
+        places = [-(-len(codes) // self.config.patch) for codes in windows]
+        return filling(places, most=PACK, gap=self.gap)
+
     def read(self, windows: Windows) -> Iterator[BaseScores]:
         """Scores of the one gene of each window, on the forward strand, in the order of the windows.
 
@@ -230,9 +240,9 @@ class FusedStrandTrunk:
         (one_hot, keep), rows = one_hot_bases(windows, pack, self.config.patch, self.dtype), len(pack.keep)
         stems = [self._stem(one_hot, keep, strand) for strand in (0, 1)]
         patches = (self.patch_of_one_gene if one_gene else self.patch[0], self.patch[1])
-        more = torch.stack([patch(stem.reshape(rows, -1)) for patch, stem in zip(patches, stems, strict=True)])
-        _exchange(more.unbind())
-        x = torch.zeros(more.shape)
+        more: Sequence[Tensor] = [patch(stem.reshape(rows, -1)) for patch, stem in zip(patches, stems, strict=True)]
+        _exchange(more)
+        x = torch.zeros(2, *more[0].shape)
         for block in self.blocks:
             more = block(x, more, pack)
         found = []
@@ -241,7 +251,7 @@ class FusedStrandTrunk:
             found.append(scores_of_windows(features, self.project(features), windows, pack, self.config.patch))
         return found
 
-    def _expanded(self, x: Tensor, more: Tensor, pack: Pack, *, one_gene: bool) -> list[Tensor]:
+    def _expanded(self, x: Tensor, more: Sequence[Tensor], pack: Pack, *, one_gene: bool) -> list[Tensor]:
         """What the patches say about every base (M * patch, C), of each strand that is asked for."""
         channels = self.config.channels
         if one_gene:

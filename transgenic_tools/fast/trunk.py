@@ -17,7 +17,7 @@ from torch import Tensor
 
 from transgenic_tools.fast.fused_layers import FusedLayer, Norm, image, packed_convolution, packed_linear, rows_of
 from transgenic_tools.fast.numbers import plain
-from transgenic_tools.fast.pack import Flags, Pack, Rotary, lay_out, neighbours
+from transgenic_tools.fast.pack import Flags, Pack, Rotary, filling, lay_out, neighbours
 from transgenic_tools.fast.reading import add_kept, clear, gelu_of_sum
 from transgenic_tools.lattice.vocabulary import N_SITES
 from transgenic_tools.model.encoders.embedded import Block, EmbeddedEncoder
@@ -70,6 +70,11 @@ class FusedTrunk:
     def __call__(self, codes: npt.NDArray[np.uint8]) -> BaseScores:
         """Scores of one window (L,); see `read`."""
         return next(self.read([codes]))
+
+    def order(self, windows: Sequence[npt.NDArray[np.uint8]]) -> list[int]:
+        """See `search.twins.Trunk`."""
+        places = [-(-len(codes) // self.config.patch) for codes in windows]
+        return filling(places, most=PACK, gap=self.gap)
 
     def read(self, windows: Sequence[npt.NDArray[np.uint8]]) -> Iterator[BaseScores]:
         """Scores of windows, in their order, read in packs of neighbours.

@@ -177,10 +177,15 @@ class Reader:
     def _read_all(
         self, windows: Sequence[WindowInput], forced: Sequence[Forced], batch_bases: int, floor: float
     ) -> list[SiteGraph | None]:
-        if self.device.type == "cpu":
-            scored = zip(windows, self.score_windows(windows), forced, strict=True)
-            return [self.graph_of(window, scores, 0, forced=s, floor=floor)[0] for window, scores, s in scored]
-        return self.read_in_batches(windows, forced=forced, batch_bases=batch_bases, floor=floor)
+        if self.device.type != "cpu":
+            return self.read_in_batches(windows, forced=forced, batch_bases=batch_bases, floor=floor)
+        order = list(range(len(windows)))
+        if self._trunk is not None:
+            order = self._trunk.order([window.codes for window in windows])
+        graphs: list[SiteGraph | None] = [None] * len(windows)
+        for i, scores in zip(order, self.score_windows([windows[i] for i in order]), strict=True):
+            graphs[i] = self.graph_of(windows[i], scores, 0, forced=forced[i], floor=floor)[0]
+        return graphs
 
     @cached_property
     def made_by(self) -> str:

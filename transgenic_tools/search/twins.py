@@ -33,6 +33,9 @@ class Trunk(Protocol):
     def read(self, windows: Sequence[npt.NDArray[np.uint8]]) -> Iterator[BaseScores]:
         """Scores of windows (L,), each a batch of one, in their order."""
 
+    def order(self, windows: Sequence[npt.NDArray[np.uint8]]) -> list[int]:
+        """The order in which windows are read fastest; it changes no score."""
+
 
 @runtime_checkable
 class ScanningTrunk(Protocol):
