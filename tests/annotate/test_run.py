@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from transgenic_tools.annotate.config import Config
 from transgenic_tools.annotate.run import run
 from transgenic_tools.cli.annotate import app
 from transgenic_tools.errors import EXIT_USAGE, BadInputError, MissingInputError, TransgenicError, UsageError
+from transgenic_tools.genome.interval import span
 from transgenic_tools.io.differences import read_differences
-from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.gff3 import read_annotation, write_genes
 from transgenic_tools.io.tracks import ScanTracks
+from transgenic_tools.provenance import Provenance
 from transgenic_tools.report.page import _READS_SAID
 from transgenic_tools.scan import run as scan_run
 from transgenic_tools.search.config import DecodingConfig
@@ -161,6 +164,28 @@ def test_a_folder_for_browsers_on_request(here: Path, model: Path) -> None:
     assert {"config.json", "g.fa.gz.gzi", "g.reference.gff3.gz.tbi", "g.track.bw", "g.igv.json"} <= set(files)
     run(dataclasses.replace(asked, jbrowse=False))
     assert not list((here / "out" / "jbrowse").iterdir())
+
+
+def test_coding_sequences_get_utrs_beside_them_or_in_place(here: Path, model: Path) -> None:
+    genes = [
+        replace(gene, interval=span([t.interval for t in coding]), transcripts=tuple(coding))
+        for gene in read_annotation(here / "a.gff3").genes
+        if (coding := [replace(t, exons=t.cds, exon_scores=()) for t in gene.coding_transcripts[:1]])
+    ]
+    write_genes(here / "coding.gff3", genes, provenance=Provenance("test"))
+    before = {t.id: t for gene in genes for t in gene.transcripts}
+    asked = settings(here, model, annotation=here / "coding.gff3", augment=True, add_utrs=True)
+    for in_place in (False, True):
+        result = run(dataclasses.replace(asked, utrs_in_place=in_place, outdir=here / f"out{in_place}"))
+        after = {t.id: t for gene in read_annotation(result.annotation).genes for t in gene.transcripts}
+        longer = [t for t in after.values() if in_place or t.attributes.get("extends")]
+        longer = [t for t in longer if t.id not in before or t.exons != before[t.id].exons]
+        assert len(longer) >= 3
+        assert in_place == all(t.id in before for t in longer)
+        for transcript in longer:
+            known = before[transcript.id if in_place else transcript.attributes["extends"][0]]
+            assert transcript.cds == known.cds
+            assert transcript.exons[0].start < known.cds[0].start or transcript.exons[-1].end > known.cds[-1].end
 
 
 def test_marked_genes_get_nothing(here: Path, model: Path) -> None:
