@@ -16,7 +16,7 @@ from transgenic_tools.evidence import alignments
 from transgenic_tools.evidence.config import Config, Kind, Strandness
 from transgenic_tools.evidence.kinds import kind_of
 from transgenic_tools.evidence.run import Result, run
-from transgenic_tools.io.junctions import CHAIN, JUNCTION, EvidenceFile
+from transgenic_tools.io.junctions import CHAIN, JUNCTION, UNSPLICED, EvidenceFile
 
 Reads = dict[tuple[int, int, str], int]
 FORMATS: dict[str, tuple[Callable[[Sequence[Planted]], str], Kind, bool]] = {
@@ -106,6 +106,65 @@ def test_stretches_of_any_size_count_each_read_once(tmp_path: Path, monkeypatch:
     for stretch in alignments._stretches(path, write_genome(tmp_path, bases), {SEQID: len(bases)}, rules):
         whole.add(alignments._count_stretch(stretch))
     assert {(k.start, k.end, "+" if k.sign > 0 else "-"): n for k, n in whole.counts.items()} == expected(introns)
+
+
+def through(tmp_path: Path) -> dict[tuple[int, str], tuple[int, ...]]:
+    """Unspliced reads by place and strand: those of each input that has some."""
+    rows = EvidenceFile(tmp_path / "e.parquet").rows(UNSPLICED)
+    return {(row.start + 1, row.strand): row.counts for row in rows}
+
+
+def straight(introns: Sequence[Planted], *, reverse: bool = False) -> list[str]:
+    """Reads of 20 bases without introns, on the strand of the intron: over its start as many as its number is, 8 bases
+    or more on either side; over its end one with 7 bases inside, which does not count, and two with 12."""
+    lines = []
+    for i, p in enumerate(introns):
+        flag = 16 if (p.strand == "-") != reverse else 0
+        places = [p.interval.start - 8 - n % 5 for n in range(i)] + [p.interval.end - d for d in (7, 12, 12)]
+        lines += [
+            f"u{i}_{n}\t{flag}\t{SEQID}\t{at + 1}\t60\t20M\t*\t0\t0\t{'A' * 20}\t*\tNH:i:1"
+            for n, at in enumerate(places)
+        ]
+    return lines
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("strandness", ["forward", "reverse", "unstranded"])
+def test_reads_that_go_on_unspliced_are_counted_at_both_ends(tmp_path: Path, threads: int, strandness: str) -> None:
+    bases, introns = planted(number=24)
+    lines = [*sam_lines(introns), *straight(introns, reverse=strandness == "reverse")]
+    bam = write_bam(tmp_path, lines, length=len(bases))
+    sheet = tmp_path / "s.csv"
+    sheet.write_text(f"sample,path,strandness\na,{bam.name},{strandness}\n")
+    gathered(tmp_path, sheet, bases, threads=threads)
+    expected_starts = {(p.interval.start, p.strand): (i,) for i, p in enumerate(introns) if i}
+    expected_ends = {(p.interval.end, p.strand): (2,) for p in introns}
+    assert through(tmp_path) == expected_starts | expected_ends
+
+
+def test_unspliced_reads_of_one_input_count_at_junctions_of_another(tmp_path: Path) -> None:
+    bases, introns = planted(number=24)
+    first = write_bam(tmp_path, [*sam_lines(introns[:20]), *straight(introns)], length=len(bases))
+    (tmp_path / "b.tab").write_text(builders.star(introns))
+    sheet = tmp_path / "s.csv"
+    sheet.write_text(f"sample,path,strandness\na,{first.name},forward\nb,b.tab,\n")
+    gathered(tmp_path, sheet, bases)
+    last = introns[-1]
+    assert through(tmp_path)[last.interval.start, last.strand] == (23,)
+
+
+def test_exons_of_chains_go_through_junctions_of_others(tmp_path: Path) -> None:
+    bases, introns = planted(number=24)
+    kept, last = introns[4], introns[5]  # neighbours on the plus strand
+    ids = 'gene_id "g"; transcript_id "t";'
+    text = builders.stringtie(introns)
+    start, end = kept.interval.start - 150, last.interval.end + 60
+    text += f"{SEQID}\tS\ttranscript\t{start + 1}\t{end}\t1\t+\t.\t{ids}\n"
+    for a, b in ((start, last.interval.start), (last.interval.end, end)):
+        text += f"{SEQID}\tS\texon\t{a + 1}\t{b}\t1\t+\t.\t{ids}\n"
+    (tmp_path / "s.gtf").write_text(text)
+    gathered(tmp_path, tmp_path / "s.gtf", bases)
+    assert through(tmp_path) == {(kept.interval.start, "+"): (1,), (kept.interval.end, "+"): (1,)}
 
 
 def test_long_reads_are_aligned_here(tmp_path: Path) -> None:

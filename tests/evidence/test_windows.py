@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from transgenic_tools.genome.window import Window
 from transgenic_tools.io.junctions import (
     CHAIN,
     JUNCTION,
+    UNSPLICED,
     EvidenceFile,
     EvidenceOfWindows,
     EvidenceRow,
@@ -113,6 +115,47 @@ def test_a_shortened_window_keeps_the_junctions_whose_ends_it_keeps(evidence: Ev
     found = EvidenceOfWindows(evidence).of(reading, Interval(100, 450))
     assert found is not None
     assert list(zip(found.start.tolist(), found.end.tolist(), strict=True)) == [(60, 160)]
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_unspliced_reads_stand_beside_the_ends_of_junctions(tmp_path: Path, strand: str) -> None:
+    def row(kind: str, start: int, end: int, counts: tuple[int, ...]) -> EvidenceRow:
+        return EvidenceRow(
+            kind=kind, seqid="a", start=start, end=end, strand=strand, introns=(), inputs=(0, 1)[: len(counts)],  # type: ignore[arg-type]
+            counts=counts,
+        )  # fmt: skip
+
+    rows = [
+        row(UNSPLICED, 99, 101, (4, 6)),
+        row(JUNCTION, 100, 200, (5, 3)),
+        row(UNSPLICED, 299, 301, (2,)),
+        row(JUNCTION, 300, 400, (7,)),
+        row(UNSPLICED, 399, 401, (8,)),
+    ]
+    inputs = [
+        InputInfo(name=str(number), kind="alignments", condition=None, weight=weight, sha256="0")
+        for number, weight in enumerate((1.0, 0.5))
+    ]
+    path = tmp_path / "e.parquet"
+    write_evidence(path, rows, inputs=inputs, provenance=Provenance("tg-evidence"))
+    window = Reading(Window("a", 90, 460, strand))  # type: ignore[arg-type]
+    found = EvidenceOfWindows(EvidenceFile(path)).of(window, Interval(100, 450))
+    assert found is not None
+    assert found.unspliced is not None
+    by_start = found.unspliced.tolist()
+    assert by_start == ([[7.0, 2.0], [0.0, 8.0]] if strand == "+" else [[8.0, 0.0], [2.0, 7.0]])
+    shortened = replace(window, shortened=Shortened((Interval(0, 60), Interval(90, 370))))
+    if strand == "+":
+        found = EvidenceOfWindows(EvidenceFile(path)).of(shortened, Interval(100, 450))
+        assert found is not None
+        assert found.unspliced is not None
+        assert found.unspliced.tolist() == by_start
+
+
+def test_a_file_without_counts_of_unspliced_reads_has_none(evidence: EvidenceFile) -> None:
+    found = EvidenceOfWindows(evidence).of(Reading(Window("a", 90, 460, "+")), Interval(100, 450))
+    assert found is not None
+    assert found.unspliced is None
 
 
 def test_of_very_many_junctions_the_strongest_count(tmp_path: Path) -> None:

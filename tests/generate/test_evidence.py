@@ -31,7 +31,7 @@ DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 SCORING = load_evidence_scoring(default_model_dir())[0]
 
 
-def shows(junctions: dict[tuple[int, int], float]) -> WindowEvidence | None:
+def shows(junctions: dict[tuple[int, int], float], unspliced: dict[int, float] | None = None) -> WindowEvidence | None:
     ordered = sorted(junctions)
     if not ordered:
         return None
@@ -44,13 +44,21 @@ def shows(junctions: dict[tuple[int, int], float]) -> WindowEvidence | None:
         exon_start=nothing,
         exon_end=nothing,
         exon_chains=np.zeros(0),
+        unspliced=None
+        if unspliced is None
+        else np.array([[unspliced.get(junction[side], 0.0) for junction in ordered] for side in (0, 1)]),
     )
 
 
-def guided(model: TransgenicModel, shown: dict[str, dict[tuple[int, int], float]], **search: object) -> Predictor:
+def guided(
+    model: TransgenicModel,
+    shown: dict[str, dict[tuple[int, int], float]],
+    unspliced: dict[int, float] | None = None,
+    **search: object,
+) -> Predictor:
     plain = predictor(model, **search)  # type: ignore[arg-type]
     reader = Reader(model, precision="fp32", evidence_weights=SCORING.weights)
-    of = Shown(of=lambda row: shows(shown.get(row.gene_id, {})), calibration=SCORING.calibration)
+    of = Shown(of=lambda row: shows(shown.get(row.gene_id, {}), unspliced), calibration=SCORING.calibration)
     return Predictor(reader, plain.config, model_hash="test", shown=of)
 
 
@@ -111,6 +119,46 @@ def test_reads_of_known_introns_bring_them_back(model: TransgenicModel, spliced:
     for row, prediction in zip(spliced, with_reads, strict=True):
         assert_valid(row, prediction)
         assert len(prediction.dna_scores or ()) == len(prediction.scores)
+
+
+def gone_through(prediction: PredictionRow, junction: tuple[int, int]) -> int:
+    """Transcripts that have an exon over the whole junction."""
+    return sum(
+        any(exon.start < junction[0] and junction[1] < exon.end for exon in transcript.exons)
+        for transcript in parse(prediction.gsf or "").transcripts
+    )
+
+
+def test_an_intron_that_reads_go_through_is_retained_too(model: TransgenicModel, spliced: list[GeneRow]) -> None:
+    """A third of the reads goes on through both ends of the shortest intron; without them nothing retains it."""
+    retained = tried = 0
+    for row in spliced:
+        known = known_introns(row)
+        junction = min(known, key=lambda place: place[1] - place[0])
+        shown = {row.gene_id: dict.fromkeys(known, 100.0)}
+        ends = dict.fromkeys(junction, 50.0)
+        before = guided(model, shown, dict.fromkeys(ends, 0.0), min_confidence=0.0).predict([row])[0]
+        after = guided(model, shown, ends, min_confidence=0.0).predict([row])[0]
+        assert_valid(row, after)
+        if gone_through(before, junction):
+            continue
+        tried += 1
+        retained += gone_through(after, junction) > 0
+    assert tried >= 5
+    assert retained >= tried - 1  # no valid transcript may hold it
+
+
+def test_counts_that_contradict_each_other_are_not_believed(model: TransgenicModel, spliced: list[GeneRow]) -> None:
+    row = max(spliced, key=lambda row: len(row.read_transcripts()[0].introns))
+    plain = predictor(model).predict([row])[0]
+    introns = sorted(introns_of(plain)[0])
+    counts = {junction: 300.0 if number == 1 else 2.0 for number, junction in enumerate(introns)}
+    assert len(introns) >= 4
+    prediction = guided(model, {row.gene_id: counts}).predict([row])[0]
+    assert "uneven_reads" in prediction.flags
+    assert (prediction.gsf, prediction.scores) == (plain.gsf, plain.scores)
+    even = guided(model, {row.gene_id: dict.fromkeys(introns, 20.0)}).predict([row])[0]
+    assert "uneven_reads" not in even.flags
 
 
 def test_no_more_than_the_most_isoforms_and_the_rest_is_told(model: TransgenicModel, spliced: list[GeneRow]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.generate.test_evidence import guided
 from transgenic_tools.backmap.genes import to_gene
 from transgenic_tools.errors import UsageError
 from transgenic_tools.generate.config import Config
@@ -99,6 +100,17 @@ def test_a_region_without_a_gene_gets_none_with_a_reason_and_its_neighbours_stay
     assert isinstance(refused, Reject)
     assert (refused.reason, refused.detail.split("_")[0]) == (NO_GENE, "probability")
     assert [name for name in kept if kept[name] != judged[name]] == ["r0"]
+
+
+def test_a_region_with_reads_is_written_whatever_the_network_thinks(
+    judge: RegionJudge, model: TransgenicModel, rows: list[GeneRow]
+) -> None:
+    noise = random_regions(rows[0], 1)[0]
+    assert list(judge.without_gene([noise])) == [0]
+    for reads, written in ((1.0, False), (2.0, True)):
+        shown = guided(model, {noise.gene_id: {(100, 300): reads}})
+        shown.judge = judge
+        assert (shown.predict([noise])[0].gsf is not None) is written
 
 
 def test_annotated_genes_alone_give_the_same_bytes_with_and_without(tmp_path: Path, rows: list[GeneRow]) -> None:

@@ -59,5 +59,29 @@ def test_other_paths_by_falling_score_each_with_an_edge_of_its_own(seed: int) ->
     assert all(score >= top - within - 1e-9 for score in scores)
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_the_best_path_through_one_of_some_edges_and_then_of_others(seed: int) -> None:
+    graph = random_graph(seed)
+    if graph is None:
+        return
+    paths, rng = BestPaths(graph), np.random.default_rng(seed)
+    every = [(graph.score[list(path)].sum(), path) for path in all_paths(graph)]
+    for _ in range(20):
+        first, then = (rng.choice(graph.n_edges, size=min(3, graph.n_edges), replace=False) for _ in range(2))
+        together = [
+            score for score, path in every
+            if any(a in first and b in then for n, a in enumerate(path) for b in path[n + 1 :])
+        ]  # fmt: skip
+        found = paths.through_both(paths.behind(first), then)
+        if not together:
+            assert found is None
+            continue
+        assert found is not None
+        path, score = found
+        assert score == pytest.approx(max(together))
+        assert graph.score[list(path.edges)].sum() == pytest.approx(score)
+        assert path.states == (0, *graph.target[list(path.edges)].tolist())
+
+
 def test_most_random_windows_hold_a_transcript() -> None:
     assert sum(random_graph(seed) is not None for seed in range(30)) > 8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.train.evidence import fit_weights
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.scoring import GoldGraph, mean_loss
-from transgenic_tools.train.simulated_evidence import simulate_evidence, thin
+from transgenic_tools.train.simulated_evidence import exchanged, simulate_evidence, thin
 
 
 def gene(*, seed: int = 1) -> Example:
@@ -45,6 +47,48 @@ def test_drawn_counts_follow_the_depth_and_are_mostly_of_known_introns() -> None
         assert 0.9 < of_known / total < 1.0
         means.append(total / 300)
     assert 10 < means[1] / means[0] < 90  # thirty times as deep; expression is drawn anew
+
+
+def retaining(example: Example) -> Example:
+    """The gene with an isoform that retains its second intron."""
+    first, second, third, fourth = example.transcripts[0].exons
+    exons = (first, Interval(second.start, third.end), fourth)
+    return replace(example, transcripts=(*example.transcripts, Transcript("r", "w", "+", exons, exons)))
+
+
+def test_unspliced_reads_are_drawn_where_isoforms_retain_introns_and_few_where_chance_does() -> None:
+    """Of the reads at an intron's ends 2 % or so go on where no isoform retains it, and many more where one does."""
+    plain, both = gene(), retaining(gene())
+    shares = []
+    for example in (plain, both):
+        totals = np.zeros(2)
+        for seed in range(300):
+            drawn = simulate_evidence(example, rng=np.random.default_rng(seed), millions=30.0)
+            if drawn is None or drawn.unspliced is None:
+                continue
+            at = np.flatnonzero((drawn.start == 750) & (drawn.end == 900))
+            totals += [drawn.unspliced[:, at].mean(axis=0).sum(), drawn.reads[at].sum()]
+        shares.append(totals[0] / totals.sum())
+    assert 0.01 < shares[0] < 0.06
+    assert 0.3 < shares[1] < 0.7
+
+
+def test_unspliced_reads_are_left_out_of_some_windows_and_of_those_with_exchanged_counts() -> None:
+    drawn = [simulate_evidence(gene(), rng=np.random.default_rng(s), millions=30.0) for s in range(200)]
+    shown = [e for e in drawn if e is not None]
+    without = sum(e.unspliced is None for e in shown)
+    assert 0.1 < without / len(shown) < 0.4
+    counted = next(e for e in shown if e.unspliced is not None and len(e) > 2)
+    assert counted.unspliced is not None
+    assert counted.unspliced.shape == (2, len(counted))
+    mistaken = exchanged(counted, np.array([7.0, 9.0]), np.random.default_rng(1))
+    assert (mistaken.start.tolist(), mistaken.end.tolist()) == (counted.start.tolist(), counted.end.tolist())
+    assert set(mistaken.reads.tolist()) <= {7.0, 9.0}
+    assert mistaken.unspliced is None
+    thinned = thin(counted, rng=np.random.default_rng(1), share=0.5, drop=0.0)
+    assert thinned is not None
+    assert thinned.unspliced is not None
+    assert 0.3 < thinned.unspliced.sum() / counted.unspliced.sum() < 0.7
 
 
 def test_the_same_seed_draws_the_same_counts() -> None:

@@ -1,4 +1,4 @@
-"""Spliced reads of BAM, CRAM and SAM files, counted by junction.
+"""Spliced reads of BAM, CRAM and SAM files, counted by junction; and reads that go on unspliced through their ends.
 
 In: alignments of RNA-seq reads, sorted and indexed or not. Out: reads by junction, and what was passed over and why.
 A surprise: mates are counted as reads, not as fragments, since finding the mate costs more than it tells. Where the
@@ -9,22 +9,37 @@ their number changes nothing.
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.evidence.config import Strandness
-from transgenic_tools.genome.evidence import MINUS, PLUS, UNKNOWN_STRAND, JunctionKey, aligned_introns
+from transgenic_tools.genome.evidence import (
+    MINUS,
+    PLUS,
+    UNKNOWN_STRAND,
+    JunctionKey,
+    ThroughCounts,
+    aligned_blocks,
+    aligned_introns,
+)
 
-#: Bases of a stretch that one process reads at once.
-STRETCH = 20_000_000
+Ints = npt.NDArray[np.int64]
+#: Ends of junctions (P,), sorted, by sequence and sign; and reads through each of them in the same order.
+Places = dict[tuple[str, int], Ints]
+#: Bases of a stretch that one process reads at once; aligned blocks that are held before they are counted.
+STRETCH, _BLOCKS = 20_000_000, 100_000
 _UNMAPPED, _REVERSE, _SECOND = 0x4, 0x10, 0x80
 _PASSED = {0x4: "unmapped", 0x100: "secondary", 0x200: "failed_quality", 0x400: "duplicate", 0x800: "supplementary"}
 _PASSED_FLAGS = sum(_PASSED)
+_Counted = TypeVar("_Counted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +146,61 @@ def _read_error(error: Exception, path: str | Path) -> BadInputError:
     )
 
 
-def _count_stretch(stretch: _Stretch) -> Tally:
+class _Through:
+    """Reads of one file through the ends of junctions; blocks are counted as soon as many are held."""
+
+    def __init__(self, places: Places, anchor: int) -> None:
+        self._counts = {key: ThroughCounts(ends, anchor) for key, ends in places.items()}
+        self._held: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+        self._number = 0
+
+    def add(self, seqid: str, sign: int, blocks: list[tuple[int, int]]) -> None:
+        """A read whose strand is unknown speaks on both."""
+        for key in ((seqid, PLUS), (seqid, MINUS)) if sign == UNKNOWN_STRAND else ((seqid, sign),):
+            if key in self._counts:
+                self._held[key] += blocks
+                self._number += len(blocks)
+        if self._number >= _BLOCKS:
+            self._flush()
+
+    def _flush(self) -> None:
+        for key, blocks in self._held.items():
+            starts, ends = np.array(blocks, dtype=np.int64).T
+            self._counts[key].add(starts, ends)
+        self._held.clear()
+        self._number = 0
+
+    def counts(self) -> Places:
+        self._flush()
+        return {key: counts.counts() for key, counts in self._counts.items()}
+
+
+def count_unspliced(reads: Iterable[Any], rules: Rules, places: Places) -> Places:
+    """Reads (pysam's `AlignedSegment`) that count and go on through each place."""
+    through = _Through(places, rules.min_anchor)
+    seqids = {seqid for seqid, _ in places}
+    for read in reads:
+        if _fate(read, rules) is None and read.reference_name in seqids:
+            blocks = aligned_blocks(read.reference_start, read.cigartuples or ())
+            through.add(read.reference_name, read_sign(read, rules.strandness), blocks)
+    return through.counts()
+
+
+def _of_stretch(stretch: _Stretch, count: Callable[[Iterable[Any]], _Counted]) -> _Counted:
     with _open(stretch.path, stretch.reference) as handle:
         reads = handle.fetch(stretch.seqid, stretch.start, stretch.end)
         try:
-            return count_reads((read for read in reads if read.reference_start >= stretch.start), stretch.rules)
+            return count(read for read in reads if read.reference_start >= stretch.start)
         except (OSError, ValueError) as error:
             raise _read_error(error, stretch.path) from error
+
+
+def _count_stretch(stretch: _Stretch) -> Tally:
+    return _of_stretch(stretch, lambda reads: count_reads(reads, stretch.rules))
+
+
+def _unspliced_of_stretch(stretch: _Stretch, places: Places) -> Places:
+    return _of_stretch(stretch, lambda reads: count_unspliced(reads, stretch.rules, places))
 
 
 def _stretches(path: Path, fasta: Path, lengths: Mapping[str, int], rules: Rules) -> Iterator[_Stretch]:
@@ -177,8 +240,7 @@ def count_alignments(path: Path, *, fasta: Path, lengths: Mapping[str, int], rul
                 raise _read_error(error, path) from error
     if indexed:
         tally = Tally({}, Counter())
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(threads, mp_context=context) as pool:
+        with _pool(threads) as pool:
             for part in pool.map(_count_stretch, _stretches(path, fasta, stated, rules)):
                 tally.add(part)
     if not tally.reads["spliced"]:
@@ -188,6 +250,33 @@ def count_alignments(path: Path, *, fasta: Path, lengths: Mapping[str, int], rul
             hint="give RNA-seq reads aligned by a spliced aligner (STAR, HISAT2, minimap2 -x splice)",
         )
     return tally
+
+
+def _pool(threads: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(threads, mp_context=multiprocessing.get_context("spawn"))
+
+
+def through_places(path: Path, *, fasta: Path, places: Places, rules: Rules, threads: int = 1) -> Places:
+    """Reads of one file, which `count_alignments` has read before, through each place.
+
+    Args:
+        places: By the names of the alignments.
+    """
+    with _open(path, fasta) as handle:
+        if not (threads > 1 and not handle.is_sam and handle.has_index()):
+            try:
+                return count_unspliced(handle.fetch(until_eof=True), rules, places)
+            except (OSError, ValueError) as error:
+                raise _read_error(error, path) from error
+        lengths = dict(zip(handle.references, handle.lengths, strict=True))
+    stretches = list(_stretches(path, fasta, lengths, rules))
+    theirs = [{key: ends for key, ends in places.items() if key[0] == stretch.seqid} for stretch in stretches]
+    sums = {key: np.zeros(len(ends), dtype=np.int64) for key, ends in places.items()}
+    with _pool(threads) as pool:
+        for part in pool.map(_unspliced_of_stretch, stretches, theirs):
+            for key, counts in part.items():
+                sums[key] += counts
+    return sums
 
 
 def _listed(reads: Counter[str]) -> str:

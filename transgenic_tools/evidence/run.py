@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.errors import BadInputError
-from transgenic_tools.evidence.alignments import Rules, count_alignments
+from transgenic_tools.evidence.alignments import Places, Rules, count_alignments, through_places
 from transgenic_tools.evidence.chains import chains_of_annotation, chains_of_reads
 from transgenic_tools.evidence.config import Config, Kind, Source, Strandness
 from transgenic_tools.evidence.kinds import kind_of
 from transgenic_tools.evidence.motifs import judge, motif_signs, resolve
 from transgenic_tools.evidence.sheet import read_sheet
 from transgenic_tools.evidence.tables import TABLES, read_table
+from transgenic_tools.evidence.unspliced import ends_of, through_of_chains
 from transgenic_tools.genome.evidence import (
     MINUS,
     PLUS,
@@ -40,7 +41,8 @@ from transgenic_tools.genome.interval import Interval, Intervals, merge
 from transgenic_tools.io.aliases import read_aliases
 from transgenic_tools.io.bed import read_loci
 from transgenic_tools.io.fasta import Fasta
-from transgenic_tools.io.junctions import CHAIN, JUNCTION, EvidenceRow, InputInfo, strand_of, write_evidence
+from transgenic_tools.io.files import is_pipe
+from transgenic_tools.io.junctions import CHAIN, JUNCTION, UNSPLICED, EvidenceRow, InputInfo, strand_of, write_evidence
 from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)
@@ -98,13 +100,7 @@ def _read(source: Source, kind: Kind, config: Config, lengths: Mapping[str, int]
         counts, passed = read_table(source.path, kind, multimapped=config.multimapped)
         return _Raw(counts, (), Counter({"other_lines": passed} if passed else {}))
     if kind is Kind.ALIGNMENTS:
-        rules = Rules(
-            strandness=Strandness.FORWARD if source.strandness is Strandness.AUTO else source.strandness,
-            min_anchor=config.min_anchor,
-            multimapped=config.multimapped,
-            min_intron=config.min_intron,
-            max_intron=config.max_intron,
-        )
+        rules = _rules(Strandness.FORWARD if source.strandness is Strandness.AUTO else source.strandness, config)
         tally = count_alignments(source.path, fasta=config.fasta, lengths=lengths, rules=rules, threads=config.threads)
         return _Raw(tally.counts, (), tally.reads)
     if kind is Kind.LONG_READS:
@@ -162,6 +158,16 @@ def _placed(raw: _Raw, lengths: Mapping[str, int], path: Path, limits: tuple[int
     return kept
 
 
+def _rules(strandness: Strandness, config: Config) -> Rules:
+    return Rules(
+        strandness=strandness,
+        min_anchor=config.min_anchor,
+        multimapped=config.multimapped,
+        min_intron=config.min_intron,
+        max_intron=config.max_intron,
+    )
+
+
 def _library(junctions: JunctionCounts, motif: npt.NDArray[np.int8], source: Source) -> JunctionCounts:
     """Signs of reads whose library type was to be told: by the majority of motifs, unknown where they disagree."""
     if source.strandness is not Strandness.AUTO:
@@ -211,6 +217,8 @@ def _inside(counts: Mapping[JunctionKey, int], loci: Mapping[str, Intervals] | N
 class _Input:
     """One input, settled."""
 
+    source: Source
+    kind: Kind
     counts: Mapping[JunctionKey, int]
     chains: tuple[Chain, ...]
     summary: InputSummary
@@ -276,12 +284,33 @@ class _Gatherer:
             inside_loci=_inside(counts, self.loci),
             counted=dict(sorted(counted.items())),
         )
-        return _Input(counts, chains, summary, _digest(counts))
+        return _Input(source, kind, counts, chains, summary, _digest(counts))
+
+    def unspliced(self, made: _Input, places: Places) -> Places:
+        """Reads of one input that go on unspliced through each of these ends; nothing where it cannot tell."""
+        config, source = self.config, made.source
+        if made.kind is not Kind.ALIGNMENTS:
+            return through_of_chains(made.chains, places, config.min_anchor) if made.chains else {}
+        if is_pipe(source.path):
+            return {}
+        # unspliced reads show no motif: where the library was to be told, those without a tag speak on both strands
+        strandness = Strandness.UNSTRANDED if source.strandness is Strandness.AUTO else source.strandness
+        names = defaultdict(list)
+        for alias in self.lengths_as_named():
+            names[self.aliases.get(alias, alias)].append(alias)
+        named = {(alias, sign): ends for (seqid, sign), ends in places.items() for alias in names[seqid]}
+        counted = through_places(
+            source.path, fasta=config.fasta, places=named, rules=_rules(strandness, config), threads=config.threads
+        )
+        return {
+            (seqid, sign): np.sum([counted[alias, sign] for alias in names[seqid]], axis=0) for seqid, sign in places
+        }
 
 
-def _check_twice(inputs: Sequence[_Input], sources: Sequence[Source]) -> None:
+def _check_twice(inputs: Sequence[_Input]) -> None:
     first: dict[str, Source] = {}
-    for made, source in zip(inputs, sources, strict=True):
+    for made in inputs:
+        source = made.source
         other = first.setdefault(made.digest, source)
         if other is not source:
             raise BadInputError(
@@ -291,8 +320,26 @@ def _check_twice(inputs: Sequence[_Input], sources: Sequence[Source]) -> None:
             )
 
 
-def _rows(inputs: Sequence[_Input], order: Mapping[str, int]) -> list[EvidenceRow]:
-    """Junctions and chains of all inputs, sorted by sequence (as in the FASTA), place, strand and kind."""
+def _unspliced_rows(places: Places, of_inputs: Sequence[Places]) -> list[EvidenceRow]:
+    """Ends of junctions that reads of some input go through unspliced."""
+    rows = []
+    for key, ends in places.items():
+        seqid, sign = key
+        nothing = np.zeros(len(ends), dtype=np.int64)
+        reads = np.stack([counted.get(key, nothing) for counted in of_inputs])
+        for at in np.flatnonzero(reads.any(axis=0)).tolist():
+            inputs = np.flatnonzero(reads[:, at]).tolist()
+            rows.append(
+                EvidenceRow(
+                    kind=UNSPLICED, seqid=seqid, start=int(ends[at]) - 1, end=int(ends[at]) + 1, strand=strand_of(sign),
+                    introns=(), inputs=tuple(inputs), counts=tuple(reads[inputs, at].tolist()),
+                )
+            )  # fmt: skip
+    return rows
+
+
+def _rows(inputs: Sequence[_Input]) -> list[EvidenceRow]:
+    """Junctions and chains of all inputs."""
     shown: dict[JunctionKey, list[tuple[int, int]]] = defaultdict(list)
     chained: dict[tuple[str, Intervals, int], list[tuple[int, Chain]]] = defaultdict(list)
     for number, made in enumerate(inputs):
@@ -320,7 +367,7 @@ def _rows(inputs: Sequence[_Input], order: Mapping[str, int]) -> list[EvidenceRo
                 counts=tuple(chain.count for _, chain in chains),
             )
         )
-    return sorted(rows, key=lambda r: (order[r.seqid], r.start, r.end, r.strand, r.kind, r.introns))
+    return rows
 
 
 def run(config: Config) -> Result:
@@ -339,9 +386,11 @@ def run(config: Config) -> Result:
             made = gatherer.gather(source)
             _say(made.summary)
             inputs.append(made)
+        _check_twice(inputs)
+        places = ends_of(key for made in inputs for key in made.counts)
+        rows = [*_rows(inputs), *_unspliced_rows(places, [gatherer.unspliced(made, places) for made in inputs])]
         order = {name: rank for rank, name in enumerate(fasta.names)}
-    _check_twice(inputs, sources)
-    rows = _rows(inputs, order)
+    rows.sort(key=lambda r: (order[r.seqid], r.start, r.end, r.strand, r.kind, r.introns))
     parameters = {
         "min_anchor": config.min_anchor,
         "multimapped": config.multimapped,
@@ -365,7 +414,7 @@ def run(config: Config) -> Result:
     return Result(
         out=config.out,
         junctions=n_junctions,
-        chains=len(rows) - n_junctions,
+        chains=sum(row.kind == CHAIN for row in rows),
         inputs=tuple(made.summary for made in inputs),
     )
 

@@ -36,13 +36,15 @@ from transgenic_tools.search.confidence import (
 from transgenic_tools.search.further import with_ends_of, write_further
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.search import Found, GeneSearch, Searcher, start_search
-from transgenic_tools.search.supported import NO_FRAME, Unused, unused_junctions, write_supported
+from transgenic_tools.search.supported import MIN_READS, NO_FRAME, Unused, unused_junctions, write_supported
 from transgenic_tools.search.utrs import Extended, extend
 
 NO_TRANSCRIPT = "no_valid_transcript"
 PROMPT_LOST = "prompt_outside_grammar"
 #: Of completion: no further transcript is probable enough.
 NOTHING_NEW = "nothing_new"
+#: With evidence: reads contradict each other, so the gene is written without them.
+UNEVEN_READS = "uneven_reads"
 #: Reason of a junction that no transcript has: its ends are those of no intron.
 NONCANONICAL = "noncanonical"
 
@@ -105,11 +107,17 @@ class Predictor:
 
     def _predict(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
         empty = {} if self.judge is None else self.judge.without_gene(rows)
+        empty = {i: p for i, p in empty.items() if not self._shows_gene(rows[i])}
         predicted = iter(self._written_rows([row for i, row in enumerate(rows) if i not in empty]))
         return [
             self.without(row, NO_GENE, f"probability_{empty[i]:.4f}") if i in empty else next(predicted)
             for i, row in enumerate(rows)
         ]
+
+    def _shows_gene(self, row: GeneRow) -> bool:
+        """Whether reads show splicing in a region: what the network thinks of it does not count then."""
+        evidence = None if self.shown is None else self.shown.of(row)
+        return evidence is not None and bool(evidence.reads.max() >= MIN_READS)
 
     def _written_rows(self, rows: Sequence[GeneRow]) -> list[PredictionRow]:
         windows = [
@@ -144,16 +152,18 @@ class Predictor:
         left = {}
         if self.shown is not None and self.config.decoding.decoding != "viterbi":
             left = write_supported(gene, most=self.config.decoding.max_isoforms)
-        written = self._written(row, gene, known)
+        written, cut = self._written(row, gene, known)
         if self.config.add_utrs:
             written = self._with_utrs(row, gene, known, written)
         if not written:
             flags.append(NOTHING_NEW)
+        if gene.sites.support is None and self.shown is not None and self.shown.of(row) is not None:
+            flags.append(UNEVEN_READS)
         filled = self._filled(row, written, tuple(flags))
         if self.shown is None:
             return filled
         prompt = [found for found in gene.found if found.prompt]
-        unused = unused_junctions(gene, [*prompt, *(one.found for one in written)], left)
+        unused = unused_junctions(gene, [*prompt, *(one.found for one in written)], left, cut=cut)
         return _with_unused(filled, row, [self._explained(row, junction) for junction in unused])
 
     def _explained(self, row: GeneRow, unused: Unused) -> Unused:
@@ -195,23 +205,28 @@ class Predictor:
         transcript = found_transcript(found, gene, name)
         return transcript if self.alternatives is None else with_ends_of(transcript, known)
 
-    def _written(self, row: GeneRow, gene: GeneSearch, known: Sequence[Transcript]) -> list[_Written]:
-        """New transcripts, most probable first; where nothing is known, the best one stays whatever its confidence."""
-        keep_best = not known
+    def _written(
+        self, row: GeneRow, gene: GeneSearch, known: Sequence[Transcript]
+    ) -> tuple[list[_Written], list[Found]]:
+        """New transcripts, most probable first, and those that are probable enough but more than a gene may have.
+
+        Where nothing is known, the best one stays whatever its confidence.
+        """
         calibration = self.reader.network.settings.calibration
         if self.shown is not None and gene.sites.support is not None:
             calibration = self.shown.calibration
-        return [
+        least, most = self.config.decoding.least_confidence, self.config.decoding.max_isoforms
+        chosen = choose(gene, calibration, min_confidence=least, keep_best=not known)
+        written = [
             _Written(
                 one.found,
                 self._transcript(one.found, gene, f"{row.gene_id}.t{one.ordinal + 1}", known),
                 score(one.found, gene, one.probability, calibration),
                 dna_probability(one.found, gene, calibration),
             )
-            for one in choose(
-                gene, calibration, min_confidence=self.config.decoding.least_confidence, keep_best=keep_best
-            )
+            for one in chosen[:most]
         ]
+        return written, [one.found for one in chosen[most:]]
 
     def _with_utrs(
         self, row: GeneRow, gene: GeneSearch, known: Sequence[Transcript], written: Sequence[_Written]

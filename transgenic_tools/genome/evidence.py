@@ -149,5 +149,49 @@ def aligned_introns(start: int, cigar: Sequence[tuple[int, int]], *, min_anchor:
     )
 
 
+def aligned_blocks(start: int, cigar: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches `[start, end)` of an alignment between its introns (N); deletions are part of them."""
+    blocks = []
+    position = begin = start
+    for operation, length in cigar:
+        if operation == _INTRON:
+            blocks.append((begin, position))
+            begin = position + length
+        if operation in _ON_REFERENCE:
+            position += length
+    return [*blocks, (begin, position)]
+
+
+class ThroughCounts:
+    """Stretches that go through given places unspliced, `anchor` bases or more on both sides.
+
+    A stretch goes through all places from `start + anchor` to `end - anchor`: its count is added where these begin and
+    taken off behind them, and sums over places tell the rest. So the cost is linear, and memory that of the places.
+
+    Args:
+        places: (P,) sorted, distinct; a place is the boundary before the base of that number.
+        anchor: At least 1.
+    """
+
+    def __init__(self, places: npt.NDArray[np.int64], anchor: int) -> None:
+        self._places, self._anchor = places, anchor
+        self._steps = np.zeros(len(places) + 1, dtype=np.int64)
+
+    def add(
+        self, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], counts: npt.NDArray[np.int64] | None = None
+    ) -> None:
+        """Stretches `[start, end)`, each as often as `counts` says, once without."""
+        long = ends - starts >= 2 * self._anchor
+        first = np.searchsorted(self._places, starts[long] + self._anchor, side="left")
+        behind = np.searchsorted(self._places, ends[long] - self._anchor, side="right")
+        weights = np.ones(len(starts), dtype=np.int64) if counts is None else counts
+        np.add.at(self._steps, first, weights[long])
+        np.subtract.at(self._steps, behind, weights[long])
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """(P,) stretches through each place."""
+        return np.cumsum(self._steps[:-1])
+
+
 #: CIGAR operations: matched are M, =, X; M, D, N, = and X consume reference bases; N is the intron.
 _MATCHED, _ON_REFERENCE, _INTRON = frozenset((0, 7, 8)), frozenset((0, 2, 3, 7, 8)), 3

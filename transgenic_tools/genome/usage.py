@@ -19,7 +19,7 @@ MOST_ROUNDS, SETTLED = 5_000, 1e-7
 _EPSILON = 1e-12
 
 
-def expected_reads(has: npt.NDArray[np.bool_], counts: Floats) -> Floats:
+def expected_reads(has: npt.NDArray[np.bool_], counts: Floats, *, most_rounds: int = MOST_ROUNDS) -> Floats:
     """Reads that each transcript gives each of its introns: maximum likelihood by expectation maximisation.
 
     The reads of an intron are Poisson, their mean is the sum over the transcripts that have it (the model of Jiang and
@@ -30,6 +30,7 @@ def expected_reads(has: npt.NDArray[np.bool_], counts: Floats) -> Floats:
     Args:
         has: (J, T), transcript T has intron J; each transcript has one at least.
         counts: (J, C), reads by condition, not negative.
+        most_rounds: Fewer are near enough where a share is not to be reported.
 
     Returns:
         (T, C), not negative; zeros where a condition has no read.
@@ -39,7 +40,7 @@ def expected_reads(has: npt.NDArray[np.bool_], counts: Floats) -> Floats:
     if (introns == 0).any():
         raise ValueError("a transcript without an intron has no reads across one")
     reads = np.repeat(counts.sum(axis=0, keepdims=True), has.shape[1], axis=0) / introns.sum()
-    for _ in range(MOST_ROUNDS):
+    for _ in range(most_rounds):
         ratio = counts / np.maximum(matrix @ reads, _EPSILON)
         after = reads * (matrix.T @ ratio) / introns
         change = np.abs(after - reads).max(axis=0) / np.maximum(after.sum(axis=0), _EPSILON)

@@ -30,7 +30,7 @@ from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.provenance import Provenance, write_aside
 
 _ROWS_PER_GROUP = 65_536
-JUNCTION, CHAIN = "junction", "chain"
+JUNCTION, CHAIN, UNSPLICED = "junction", "chain", "unspliced"
 #: Junctions of a window that are looked at, for each 1,000 bases; as many as a grammar takes candidates.
 _MOST_PER_KB = 24
 _KIND = Kind(name="evidence", schema=EVIDENCE, maker="tg-evidence")
@@ -61,8 +61,9 @@ class EvidenceRow:
     """A junction, or a chain of them.
 
     Attributes:
-        kind: `junction` (start to end is the intron) or `chain` (start to end is the span).
-        introns: Of a chain: start, end, start, end ...; empty for a junction.
+        kind: `junction` (start to end is the intron), `chain` (start to end is the span) or `unspliced` (start to end
+            are the two bases on either side of a junction's end, the reads go through both).
+        introns: Of a chain: start, end, start, end ...; empty for the others.
         inputs: Numbers of the sources that show it, ascending.
         counts: Their reads, in the same order.
     """
@@ -221,6 +222,9 @@ class EvidenceOfWindows:
         self._introns = _by_place(self._places(table), introns)
         table = evidence.of_kind(CHAIN)
         self._exons = _by_place(*_exons_of_chains(table, self._places(table), weights))
+        table = evidence.of_kind(UNSPLICED)
+        through = _Placed(table["start"].to_numpy(), table["end"].to_numpy(), *_weighted(table, weights))
+        self._through = _by_place(self._places(table), through) if table.num_rows else None
 
     def _places(self, table: pa.Table) -> npt.NDArray[np.int64]:
         """A number for the sequence and strand of each row."""
@@ -274,7 +278,21 @@ class EvidenceOfWindows:
         return WindowEvidence(
             start=introns.start, end=introns.end, reads=introns.reads, inputs=introns.inputs,
             exon_start=exons.start, exon_end=exons.end, exon_chains=exons.reads,
+            unspliced=None if self._through is None else self._unspliced(introns, self._through, reading),
         )  # fmt: skip
+
+    def _unspliced(self, introns: _Placed, through: dict[int, _Placed], reading: Reading) -> npt.NDArray[np.float64]:
+        """(2, J) reads through the start and the end of each junction, in coordinates of what is read as they are."""
+        window = reading.window
+        found = self._inside(through, reading, Interval(window.start, window.end))
+        places = found.start + 1
+        reads = np.zeros((2, len(introns.start)))
+        for side, ends in zip(reads, (introns.start, introns.end), strict=True):
+            at = np.searchsorted(places, ends)
+            known = at < len(places)
+            known[known] = places[at[known]] == ends[known]
+            side[known] = found.reads[at[known]]
+        return reads
 
 
 def _flat(table: pa.Table, column: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

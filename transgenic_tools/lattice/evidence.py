@@ -29,6 +29,8 @@ class WindowEvidence:
         inputs: (J,) inputs that show each.
         exon_start, exon_end: (E,) exons between two introns of one chain, sorted alike.
         exon_chains: (E,) reads or transcripts whose chain holds the exon, weighted.
+        unspliced: (2, J) reads that go on unspliced through the start and through the end of each junction, weighted;
+            None where no input counts them.
     """
 
     start: Ints
@@ -38,6 +40,7 @@ class WindowEvidence:
     exon_start: Ints
     exon_end: Ints
     exon_chains: Floats
+    unspliced: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -61,4 +64,5 @@ class WindowEvidence:
             exon_start=self.exon_start[exons] - part.start,
             exon_end=self.exon_end[exons] - part.start,
             exon_chains=self.exon_chains[exons],
+            unspliced=None if self.unspliced is None else self.unspliced[:, inside],
         )

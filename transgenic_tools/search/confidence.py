@@ -16,11 +16,13 @@ import numpy as np
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.odds import logistic, logit
+from transgenic_tools.genome.usage import expected_reads
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind, path_to_transcript
 from transgenic_tools.lattice.graph import Graph
-from transgenic_tools.lattice.support import NEARBY_READS, RIVAL_READS
+from transgenic_tools.lattice.support import NEARBY_READS, RIVAL_READS, SPLICED_SHARE, UNSPLICED_SHARE, Support
 from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.search.search import Found, GeneSearch
+from transgenic_tools.search.supported import ends_gone_through
 
 #: Order of `transcript_features`.
 FEATURES = (
@@ -34,9 +36,20 @@ SUPPORT_FEATURES = (
     "new_reads", "new_level",  # the same of the strongest junction that is new with it; 0 and _LEAST without one
     "rival_reads",  # the most that speaks against one of its other introns, see `lattice.support`
     "gene_reads",  # log(1 + reads) of the gene's strongest junction
+    "counted",  # 1 where reads that go on unspliced are counted; the next four are 0 else
+    "spliced_share",  # least share that is spliced at the ends of its introns, log
+    "unspliced_share",  # least share that goes on at the ends of junctions that its exons go through, log
+    "new_unspliced_share", "new_unspliced_reads",  # most of both at an end that it is the first to go through
+    "reads_share",  # log of its share of the gene's reads, by the counts (`genome.usage`)
+    "reads",  # log(1 + its reads)
+    "misfit",  # mean distance of the gene's counts from what its transcripts together explain, in logs
+    "own_misfit",  # most that is lacking of what is expected of one of its introns, in logs
+    "dna_log_probability", "dna_coding_log_probability",  # as the first of `FEATURES`, from DNA alone
 )  # fmt: skip
 #: No probability is nearer to 0 or 1.
 FLOOR, _LEAST = 1e-4, -7.0
+#: Rounds of the mixture of transcripts.
+_ROUNDS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +87,67 @@ def step_features(found: Found, gene: GeneSearch, log_probabilities: Sequence[fl
     ]
 
 
-def support_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
-    """What the calibration looks at where reads speak of a gene; see `SUPPORT_FEATURES`. None where none do."""
+def all_support_features(gene: GeneSearch) -> list[list[float]]:
+    """What the calibration looks at where reads speak of a gene, by transcript; nothing where none do."""
+    if gene.sites.support is None:
+        return [[] for _ in gene.found]
+    mixture = _mixture(gene, gene.sites.support)
+    return [
+        [*_intron_features(found, gene, ordinal), *_unspliced_features(found, gene, ordinal), *mixture[ordinal],
+         *dna_features(found, gene)[:2]]
+        for ordinal, found in enumerate(gene.found)
+    ]  # fmt: skip
+
+
+def _unspliced_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
     support = gene.sites.support
-    if support is None:
-        return []
+    assert support is not None
+    if not len(support.ends.place):
+        return [0.0] * 5
+    numbers = support.numbers[list(found.path.edges)]
+    before = set().union(*(ends_gone_through(other.path, support) for other in gene.found[:ordinal]))
+    new = sorted(ends_gone_through(found.path, support) - before)
+    share, reads = support.ends.unspliced_share[new], np.log1p(support.ends.unspliced[new])
+    return [
+        1.0,
+        max(float(numbers[:, SPLICED_SHARE].min()), _LEAST),
+        max(float(numbers[:, UNSPLICED_SHARE].min()), _LEAST),
+        max(float(share.max(initial=_LEAST)), _LEAST) if ordinal else 0.0,
+        float(reads.max(initial=0.0)) if ordinal else 0.0,
+    ]
+
+
+def _mixture(gene: GeneSearch, support: Support) -> list[list[float]]:
+    """Of each transcript: log share of reads, log reads, misfit of all, own misfit; zeros where it has no count."""
+    junctions = [set(support.junction[list(found.path.edges)].tolist()) - {-1} for found in gene.found]
+    ends = [ends_gone_through(found.path, support) for found in gene.found]
+    rows = sorted(set().union(*junctions)), sorted(set().union(*ends))
+    has = np.array(
+        [[row in shown for shown in junctions] for row in rows[0]] + [[row in gone for gone in ends] for row in rows[1]]
+    ).reshape(-1, len(gene.found))
+    counts = np.concatenate([support.evidence.reads[rows[0]], support.ends.unspliced[rows[1]]])
+    counted = has.any(axis=0) if len(has) else np.zeros(len(gene.found), dtype=bool)
+    features = [[0.0] * 4 for _ in gene.found]
+    if not counted.any() or not counts.any():
+        return features
+    has = has[:, counted]
+    reads = expected_reads(has, counts[:, None], most_rounds=_ROUNDS)[:, 0]
+    fitted = has @ reads
+    apart = np.log1p(fitted) - np.log1p(counts)
+    misfit = float(np.abs(apart).mean())
+    for column, index in enumerate(np.flatnonzero(counted).tolist()):
+        features[index] = [
+            max(math.log((reads[column] + 0.5) / (reads.sum() + 0.5)), _LEAST),
+            math.log1p(reads[column]),
+            misfit,
+            float(apart[has[:, column]].max(initial=0.0)),
+        ]
+    return features
+
+
+def _intron_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
+    support = gene.sites.support
+    assert support is not None
     edges = np.array(found.path.edges)
     graph, evidence = gene.sites.graph, support.evidence
     edges = edges[np.isin(graph.kind[list(found.path.states[:-1])], list(DONOR_KINDS))]
@@ -147,13 +216,17 @@ def exon_probabilities(boundaries: Sequence[tuple[int, float]]) -> list[float]:
     return [*exons, current]
 
 
-def transcript_probability(
-    found: Found, gene: GeneSearch, ordinal: int, calibration: Mapping[str, Sequence[float]]
-) -> float:
-    """Calibrated probability of one transcript; for the rest see `score`."""
-    raw = math.exp(found.log_probability) * found.more
-    features = transcript_features(found, gene, ordinal) + support_features(found, gene, ordinal)
-    return calibrated(calibration, calibration_name(ordinal, shown=found.shown), features, raw)
+def transcript_probabilities(gene: GeneSearch, calibration: Mapping[str, Sequence[float]]) -> list[float]:
+    """Calibrated probability of each transcript; for the rest see `score`."""
+    return [
+        calibrated(
+            calibration,
+            calibration_name(ordinal, shown=found.shown),
+            transcript_features(found, gene, ordinal) + support,
+            math.exp(found.log_probability) * found.more,
+        )
+        for ordinal, (found, support) in enumerate(zip(gene.found, all_support_features(gene), strict=True))
+    ]
 
 
 @dataclass(frozen=True)
@@ -161,7 +234,7 @@ class Chosen:
     """A transcript that is written out.
 
     Attributes:
-        probability: See `transcript_probability`.
+        probability: See `transcript_probabilities`.
         ordinal: Its place in the order in which the search wrote.
     """
 
@@ -179,8 +252,10 @@ def choose(
     """
     scored = any(found.probability is not None for found in gene.found)
     new = [
-        Chosen(found.probability or transcript_probability(found, gene, ordinal, calibration), ordinal, found)
-        for ordinal, found in enumerate(gene.found)
+        Chosen(found.probability or probability, ordinal, found)
+        for ordinal, (probability, found) in enumerate(
+            zip(transcript_probabilities(gene, calibration), gene.found, strict=True)
+        )
         if not found.prompt
     ]
     new.sort(key=lambda one: -one.probability)
@@ -197,7 +272,7 @@ def score(found: Found, gene: GeneSearch, whole: float, calibration: Mapping[str
     """Calibrated probabilities of one transcript and its parts.
 
     Args:
-        whole: `transcript_probability`.
+        whole: Of `transcript_probabilities`.
         calibration: Weights by name (`first`, `later`, `exon`, `site`; with evidence `shown`), the last one is the
             bias.
     """

@@ -12,6 +12,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -234,6 +235,7 @@ class Reader:
         length = len(window)
         sites = scores.sites[row, :, :length].float().cpu().numpy()
         contents = scores.contents[row, :, :length].float().log_softmax(0).cpu().numpy()
+        given = (forced, floor)
         if window.evidence is not None and self.evidence_weights:
             forced = (*forced, *window.evidence.sites())
         if forced:
@@ -254,7 +256,10 @@ class Reader:
 
         support = None
         if window.evidence is not None and self.evidence_weights:
-            graph, support = with_evidence(graph, window.evidence, self.evidence_weights)
+            guided = with_evidence(graph, window.evidence, self.evidence_weights)
+            if guided is None:
+                return self.graph_of(replace(window, evidence=None), scores, row, forced=given[0], floor=given[1])
+            graph, support = guided
         return site_graph(graph, features_at, support=support), sites
 
     def _shifted(

@@ -9,8 +9,10 @@ then the best one through each junction; to count edges of written transcripts m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,13 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 #: A junction is worth a transcript of its own from so many reads, and from this share of the strongest junction's.
 MIN_READS, MIN_LEVEL = 2.0, 0.01
+#: Reads that go on unspliced through a junction's end are worth one from this share of all reads there; molecules not
+#: spliced yet give 2 % or so.
+MIN_UNSPLICED = 0.08
+#: Things that some transcripts have and others lack that are tried two by two, and nats below the best path at most.
+MOST_ALTERNATIVES, MOST_BELOW = 10, 25.0
+#: Transcripts that are written for a gene, from which confidence chooses; more where more may stay.
+CANDIDATES = 16
 #: Reasons of junctions that no transcript has: no valid transcript uses it, the gene has all that it may have, or what
 #: was written with it is not probable enough.
 NO_FRAME, NO_ROOM, IMPROBABLE = "no_frame", "max_isoforms", "improbable"
@@ -67,6 +76,34 @@ def _best_both_ways(first, target, score):  # type: ignore[no-untyped-def]  # pr
     return before, after, into, out, source
 
 
+@kernel
+def _best_behind(first, target, score, edges, values):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Of the best ways through one of some edges, (N,) each: the score at each state behind it, the edge by which the
+    state is taken, and whether that is one of them."""
+    n = len(first) - 1
+    reached, into, entered = np.full(n, -np.inf), np.full(n, -1, np.int64), np.zeros(n, np.bool_)
+    for at in range(len(edges)):
+        state = target[edges[at]]
+        if values[at] > reached[state]:
+            reached[state], into[state], entered[state] = values[at], edges[at], True
+    for state in range(n):
+        if reached[state] == -np.inf:
+            continue
+        for edge in range(first[state], first[state + 1]):
+            value = reached[state] + score[edge]
+            if value > reached[target[edge]]:
+                reached[target[edge]], into[target[edge]], entered[target[edge]] = value, edge, False
+    return reached, into, entered
+
+
+class _Behind(NamedTuple):
+    """What `_best_behind` returns."""
+
+    reached: Floats
+    into: Ints
+    entered: npt.NDArray[np.bool_]
+
+
 class BestPaths:
     """The best paths of a graph through given edges; ties go to the first."""
 
@@ -76,13 +113,20 @@ class BestPaths:
             graph.first, graph.target, graph.score
         )
 
+    @property
+    def score_of_best(self) -> float:
+        return float(self._after[0])
+
     def through(self, edges: Ints) -> Path:
         """The path of the highest score among those that take one of some edges, of which there is at least one."""
         graph, source = self._graph, self._source
         total = self._before[source[edges]] + graph.score[edges] + self._after[graph.target[edges]]
-        edge = int(edges[np.argmax(total)])
-        taken = [*self._before_edge(edge), edge, *self._behind_edge(edge)]
-        return Path((0, *graph.target[taken].tolist()), tuple(taken))
+        return self._completed([int(edges[np.argmax(total)])])
+
+    def _completed(self, edges: list[int]) -> Path:
+        """Neighbouring edges with the best way to them and from them."""
+        taken = [*self._before_edge(edges[0]), *edges, *self._behind_edge(edges[-1])]
+        return Path((0, *self._graph.target[taken].tolist()), tuple(taken))
 
     def _before_edge(self, edge: int) -> list[int]:
         """Edges of the best way from BEGIN to where an edge leaves."""
@@ -134,23 +178,40 @@ class BestPaths:
                 yield float(total[edge]), path
 
 
+def _floor(support: Support) -> float:
+    return max(MIN_READS, MIN_LEVEL * float(support.evidence.reads.max(initial=0.0)))
+
+
 def _worth(support: Support) -> list[int]:
     """Junctions worth a transcript, the strongest first."""
-    reads = support.evidence.reads
-    floor = max(MIN_READS, MIN_LEVEL * float(reads.max(initial=0.0)))
+    reads, floor = support.evidence.reads, _floor(support)
     return [index for index in np.argsort(-reads, kind="stable").tolist() if reads[index] >= floor]
 
 
-def _junctions_of(gene: GeneSearch, support: Support) -> set[int]:
-    """Junctions of all transcripts that are written."""
-    return {number for found in gene.found for number in support.junction[list(found.path.edges)].tolist()}
+def _worth_unspliced(support: Support) -> list[int]:
+    """Ends of junctions that are worth a transcript whose exon goes on through them, the strongest first."""
+    ends = support.ends
+    worth = (ends.unspliced >= _floor(support)) & (ends.unspliced_share >= math.log(MIN_UNSPLICED))
+    return [index for index in np.argsort(-ends.unspliced, kind="stable").tolist() if worth[index]]
+
+
+def ends_gone_through(path: Path, support: Support) -> set[int]:
+    """Ends of junctions (their index) through which an exon of the path goes on."""
+    spans = support.through[list(path.edges)].tolist()
+    return {end for first, behind in spans for end in range(first, behind)}
+
+
+def _junctions_of(transcripts: Sequence[Found], support: Support) -> set[int]:
+    """Junctions of some transcripts."""
+    return {number for found in transcripts for number in support.junction[list(found.path.edges)].tolist()}
 
 
 def write_supported(gene: GeneSearch, *, most: int) -> dict[int, str]:
     """Write on, while a junction is left that a valid transcript can use.
 
     Args:
-        most: Transcripts of a gene, the prompt not counted.
+        most: Transcripts that a gene may have in the end, the prompt not counted. More are written, up to `CANDIDATES`,
+            from which confidence chooses.
 
     Returns:
         Junctions that are left (their index in the evidence), and why.
@@ -159,10 +220,12 @@ def write_supported(gene: GeneSearch, *, most: int) -> dict[int, str]:
     left: dict[int, str] = {}
     if support is None:
         return left
+    most = max(most, CANDIDATES)
     paths = BestPaths(graph)
     if gene.written < most:
         _write(gene, paths.best())
-    used = _junctions_of(gene, support)
+    _write_unspliced(gene, support, paths, most=most)
+    used = _junctions_of(gene.found, support)
     for junction in _worth(support):
         if junction in used:
             continue
@@ -174,8 +237,36 @@ def write_supported(gene: GeneSearch, *, most: int) -> dict[int, str]:
             left[junction] = NO_ROOM
             continue
         _write(gene, paths.through(edges))
-        used |= _junctions_of(gene, support)
+        used |= _junctions_of(gene.found[-1:], support)
+    _write_combined(gene, support, paths, most=most)
     return left
+
+
+def _write_unspliced(gene: GeneSearch, support: Support, paths: BestPaths, *, most: int) -> None:
+    """Transcripts that go on where reads do and no other does: through both ends of an intron, then through one."""
+    ends, evidence = support.ends, support.evidence
+    worth = _worth_unspliced(support)
+    if not worth:
+        return
+    number = {int(place): index for index, place in enumerate(ends.place.tolist())}
+    pairs = [(number[s], number[e]) for s, e in zip(evidence.start.tolist(), evidence.end.tolist(), strict=True)]
+    whole = [(a, b) for a, b in pairs if a in worth and b in worth]
+    whole.sort(key=lambda pair: -min(ends.unspliced[pair[0]], ends.unspliced[pair[1]]))
+    gone = set().union(*(ends_gone_through(found.path, support) for found in gene.found))
+    kept = {pair for found in gene.found for pair in whole if set(pair) <= ends_gone_through(found.path, support)}
+    first, behind = support.through.T
+    for a, b in [*whole, *((end, end) for end in worth)]:
+        if gene.written >= most:
+            return
+        if (a == b and a in gone) or (a, b) in kept:
+            continue
+        edges = np.flatnonzero((first <= a) & (b < behind))
+        if len(edges):
+            path = paths.through(edges)
+            _write(gene, path)
+            through = ends_gone_through(path, support)
+            gone |= through
+            kept |= {pair for pair in whole if set(pair) <= through}
 
 
 def _write(gene: GeneSearch, path: Path) -> None:
@@ -186,23 +277,66 @@ def _write(gene: GeneSearch, path: Path) -> None:
         gene.write(Found(path=path, log_probability=sum(steps), step_log_probability=steps, more=gene.more, shown=True))
 
 
-def unused_junctions(gene: GeneSearch, kept: list[Found], left: dict[int, str]) -> list[Unused]:
+def _alternatives(gene: GeneSearch, support: Support) -> list[tuple[Ints, set[int]]]:
+    """What some transcripts have and others lack, of what is worth one: its edges, and the transcripts that have it."""
+    paths = [found.path for found in gene.found]
+    junctions = [set(support.junction[list(path.edges)].tolist()) for path in paths]
+    ends = [ends_gone_through(path, support) for path in paths]
+    first, behind = support.through.T
+    listed = [
+        (
+            support.evidence.reads[j],
+            np.flatnonzero(support.junction == j),
+            {n for n, has in enumerate(junctions) if j in has},
+        )
+        for j in _worth(support)
+    ] + [
+        (
+            support.ends.unspliced[e],
+            np.flatnonzero((first <= e) & (e < behind)),
+            {n for n, has in enumerate(ends) if e in has},
+        )
+        for e in _worth_unspliced(support)
+    ]
+    listed = [one for one in listed if len(one[1]) and 0 < len(one[2]) < len(paths)]
+    listed.sort(key=lambda one: -one[0])
+    return [(edges, users) for _, edges, users in listed[:MOST_ALTERNATIVES]]
+
+
+def _write_combined(gene: GeneSearch, support: Support, paths: BestPaths, *, most: int) -> None:
+    """Transcripts with two things that reads show and that none written so far has together."""
+    alternatives = _alternatives(gene, support)
+    combined = []
+    for edges, users in alternatives:
+        behind = paths.behind(edges)
+        together = [paths.through_both(behind, others) for others, theirs in alternatives if not users & theirs]
+        combined += [found for found in together if found is not None]
+    combined.sort(key=lambda found: -found[1])
+    for path, score in combined:
+        if gene.written < most and score >= paths.score_of_best - MOST_BELOW:
+            _write(gene, path)
+
+
+def unused_junctions(
+    gene: GeneSearch, kept: Sequence[Found], left: Mapping[int, str], *, cut: Sequence[Found] = ()
+) -> list[Unused]:
     """Junctions worth a transcript that none of those kept has, by position.
 
     Args:
         kept: Transcripts that are given out; the prompt is among them.
         left: What `write_supported` returned.
+        cut: Transcripts that are probable enough and more than the gene may have.
     """
     support = gene.sites.support
     if support is None:
         return []
-    used = {number for found in kept for number in support.junction[list(found.path.edges)].tolist()}
+    used, lost = _junctions_of(kept, support), _junctions_of(cut, support)
     return [
         Unused(
             start=int(support.evidence.start[index]),
             end=int(support.evidence.end[index]),
             reads=float(support.evidence.reads[index]),
-            reason=left.get(index, IMPROBABLE),
+            reason=NO_ROOM if index in lost else left.get(index, IMPROBABLE),
         )
         for index in sorted(_worth(support))
         if index not in used

@@ -17,13 +17,14 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.odds import logit
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS
+from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.search.confidence import (
+    all_support_features,
     boundary_probabilities,
     calibration_name,
     dna_features,
     exon_probabilities,
     found_transcript,
-    support_features,
     transcript_features,
 )
 from transgenic_tools.search.config import DecodingConfig
@@ -111,25 +112,31 @@ def collect(
     Args:
         first_seed: Of the flanks; each window of a gene has a seed of its own from there on.
     """
-    samples = Samples()
-    genes, references = [], []
+    genes = []
     for seed in range(first_seed, first_seed + windows):
         for item in jittered_items(examples, seed=seed):
             cropped = crop_transcripts(examples[item.index], item.crop)
             sites, _ = reader.read_window(cropped.window, floor=config.floor)
             if sites is not None:
-                genes.append(start_search(cropped.gene_id, sites))
-                references.append(cropped.transcripts)
+                genes.append((cropped, sites))
+    return samples_of(reader, genes, config)
+
+
+def samples_of(reader: Reader, graphs: Sequence[tuple[Example, SiteGraph]], config: DecodingConfig) -> Samples:
+    """The same for graphs that are made already, each beside the gene whose window it is of."""
+    samples = Samples()
+    genes = [start_search(example.gene_id, sites) for example, sites in graphs]
     search(reader.network.decoder, config, genes, dtype=reader.dtype)
     for gene in genes:
         write_supported(gene, most=config.max_isoforms)
-    for gene, reference in zip(genes, references, strict=True):
+    for gene, (example, _) in zip(genes, graphs, strict=True):
+        reference = example.transcripts
         cds = {t.cds for t in reference}
         exons = {exon for t in reference for exon in t.exons}
         sites_known = {p for t in reference for i in t.introns for p in (i.start, i.end - 1)}
-        for ordinal, found in enumerate(gene.found):
+        for ordinal, (found, support) in enumerate(zip(gene.found, all_support_features(gene), strict=True)):
             transcript = found_transcript(found, gene, "t")
-            features = transcript_features(found, gene, ordinal) + support_features(found, gene, ordinal)
+            features = transcript_features(found, gene, ordinal) + support
             right = transcript.cds in cds
             samples.add(calibration_name(ordinal, shown=found.shown), gene.key, features, right)
             if gene.sites.support is not None:

@@ -11,9 +11,10 @@ for shallow runs too. The loss is that of any known transcript, not of the first
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,23 +29,29 @@ from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import read_shard
 from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.paths import find_paths
+from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.lattice.support import EVIDENCE_FEATURES, N_EVIDENCE
 from transgenic_tools.model.evidence import EvidenceScoring, write_evidence_scoring
 from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.provenance import Provenance, file_sha256
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.train.calibration import Samples, collect, fit
+from transgenic_tools.train.calibration import Samples, fit, samples_of
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example, chosen_rows, example_from_row
 from transgenic_tools.train.metrics import jittered_items
 from transgenic_tools.train.scoring import GoldGraph, descend, known_paths, mean_loss
-from transgenic_tools.train.simulated_evidence import simulate_evidence, thin
+from transgenic_tools.train.simulated_evidence import exchanged, simulate_evidence, thin
 
 logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 #: Depths of drawn counts in millions of reads; real ones keep one read in 1 to 300. Windows of each gene.
 DEPTHS, MOST_THINNED, WINDOWS = (1.0, 30.0), 300.0, 2
+#: Draws of the counts of each window: for the weights, and for confidence, where some windows have the reads of others,
+#: so that it learns when not to trust them.
+DRAWS, CALIBRATION_DRAWS, MISTAKEN = 2, 6, 0.15
+#: Graphs that are searched together.
+_HELD = 128
 #: Share of windows in which junctions are missed at random, and the share of junctions missed there.
 _WITH_LOSS, _LOSS = 0.5, 0.1
 
@@ -69,10 +76,19 @@ def fit_weights(
 
 
 def with_evidence(
-    rows: Sequence[GeneRow], evidence: EvidenceOfWindows | None, *, seed: int, deep: float = DEPTHS[1]
+    rows: Sequence[GeneRow],
+    evidence: EvidenceOfWindows | None,
+    *,
+    seed: int,
+    deep: float = DEPTHS[1],
+    mistaken: float = 0.0,
 ) -> list[Example]:
-    """Genes with what reads show of them: of the file, thinned, or drawn; those of which they show nothing go."""
-    examples = []
+    """Genes with what reads show of them: of the file, thinned, or drawn; those of which they show nothing go.
+
+    Args:
+        mistaken: Share of the windows whose junctions have the reads of others, of any gene.
+    """
+    examples: list[Example] = []
     for row in rows:
         example, rng = example_from_row(row), stable_rng("evidence", seed, row.gene_id)
         shown: WindowEvidence | None
@@ -88,21 +104,57 @@ def with_evidence(
             shown = thin(shown, rng=rng, share=share, drop=drop)
         if shown is not None:
             examples.append(replace(example, window=replace(example.window, evidence=shown)))
-    return examples
+    return _mistaken(examples, share=mistaken, seed=seed) if mistaken and examples else examples
 
 
-def gold_graphs(reader: Reader, examples: Sequence[Example], *, seed: int) -> list[GoldGraph]:
+def _mistaken(examples: Sequence[Example], *, share: float, seed: int) -> list[Example]:
+    """Some of the windows with reads that say nothing."""
+    every = [example.window.evidence for example in examples]
+    reads = np.concatenate([shown.reads for shown in every if shown is not None])
+    after = []
+    for example, shown in zip(examples, every, strict=True):
+        rng = stable_rng("mistaken", seed, example.gene_id)
+        if shown is not None and rng.random() < share:
+            example = replace(example, window=replace(example.window, evidence=exchanged(shown, reads, rng)))
+        after.append(example)
+    return after
+
+
+def read_draws(reader: Reader, draws: Sequence[Sequence[Example]], *, seed: int) -> Iterator[tuple[Example, SiteGraph]]:
+    """Jittered windows of genes with their graphs, each as often as a draw shows reads; the network reads it once."""
+    of_gene: dict[str, list[Example]] = {}
+    for examples in draws:
+        for item in jittered_items(examples, seed=seed):  # the flanks are those of the gene in all draws
+            cropped = crop_transcripts(examples[item.index], item.crop)
+            of_gene.setdefault(cropped.gene_id, []).append(cropped)
+    for alike in of_gene.values():
+        scores = next(reader.score_windows([alike[0].window]))
+        for cropped in alike:
+            sites, _ = reader.graph_of(cropped.window, scores, 0)
+            if sites is not None and sites.support is not None:
+                yield cropped, sites
+
+
+def gold_graphs(reader: Reader, draws: Sequence[Sequence[Example]], *, seed: int) -> list[GoldGraph]:
     """Graphs of jittered windows whose known transcripts follow the grammar."""
     graphs = []
-    for item in jittered_items(examples, seed=seed):
-        cropped = crop_transcripts(examples[item.index], item.crop)
-        sites, _ = reader.read_window(cropped.window)
-        if sites is None or sites.support is None:
-            continue
-        if paths := find_paths(sites.graph, cropped.transcripts):
-            support = sites.support
+    for cropped, sites in read_draws(reader, draws, seed=seed):
+        if (support := sites.support) is not None and (paths := find_paths(sites.graph, cropped.transcripts)):
             graphs.append(known_paths(support.plain, support.plain.score, support.numbers, paths))
     return graphs
+
+
+def collect_draws(reader: Reader, draws: Sequence[Sequence[Example]], *, seed: int) -> Samples:
+    """What confidence is fitted on; few graphs are held at once."""
+    samples = Samples()
+    graphs = read_draws(reader, draws, seed=seed)
+    while held := list(itertools.islice(graphs, _HELD)):
+        samples.extend(samples_of(reader, held, DecodingConfig()))
+    return samples
+
+
+def _seed_of_draw(seed: int, draw: int) -> int:
+    return seed + 1_000 * draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,14 +183,20 @@ def fit_evidence(
     network, _ = load_network(model)
     network.eval()
     reader = Reader(network, precision="fp32", evidence_weights=(0.0,) * N_EVIDENCE)
-    graphs = [g for seed in range(1, windows + 1) for g in gold_graphs(reader, genes.examples(seed), seed=seed)]
+    graphs = []
+    for seed in range(1, windows + 1):
+        draws = [genes.examples(_seed_of_draw(seed, draw)) for draw in range(DRAWS)]
+        graphs += gold_graphs(reader, draws, seed=seed)
     weights, before, after = fit_weights(graphs)
     rounded = tuple(round(float(weight), 4) for weight in weights)
     reader = Reader(network, precision="fp32", evidence_weights=rounded)
     samples = Samples()
     for seed in range(1, windows + 1):
-        held_out = with_evidence(calibrate_on, None, seed=100 + seed)
-        samples.extend(collect(reader, held_out, DecodingConfig(), windows=1, first_seed=seed))
+        draws = [
+            with_evidence(calibrate_on, None, seed=_seed_of_draw(100 + seed, draw), mistaken=MISTAKEN)
+            for draw in range(CALIBRATION_DRAWS)
+        ]
+        samples.extend(collect_draws(reader, draws, seed=seed))
     calibration, errors = fit(samples, {}, names=(*network.settings.calibration, "shown", "dna"))
     figures = {"graphs": float(len(graphs)), "loss_before": before, "loss_after": after, **errors}
     return EvidenceScoring(weights=rounded, calibration=calibration), figures

@@ -2,11 +2,15 @@
 
 In: a gene with its known transcripts and its sequence, and a depth. Out: `WindowEvidence`, or None without a junction.
 A surprise: no read is made. Counts are drawn: expression log-normal over genes, a share for each transcript, Poisson
-reads for each junction; and junctions that no annotation has, as many and as strong as those of TAIR's RNA-seq set of
-eleven tissues (76 genes: 1.2 for each known intron, two in three share one end with one, median 0.3 % of its reads).
+reads for each junction, fewer near a transcript's ends, as paired reads have them; junctions that no annotation has, as
+many and as strong as those of TAIR's RNA-seq set of eleven tissues (76 genes: 1.2 for each known intron, two in three
+share one end with one, median 0.3 % of its reads); and reads that go on unspliced, of other isoforms and of molecules
+that are not spliced yet.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,18 +32,73 @@ _NEAR = 200
 #: Share of windows for which full-length reads are at hand too, and their number at mean expression.
 _WITH_CHAINS, _CHAINS_PER_MILLION = 0.25, 0.5
 _MOST_INPUTS = 12
+#: Share of windows for which reads that go on unspliced are counted; molecules that keep an intron by chance: median,
+#: and sigma over genes and over introns.
+_WITH_UNSPLICED = 0.75
+_KEPT, _KEPT_SIGMA = 0.02, 0.7
+#: Bases of a read and of a fragment; both are drawn for each window.
+_READ_LENGTHS, _FRAGMENTS, _ANCHOR = (75, 100, 150), (1.2, 4.0), 8
 
 Junction = tuple[int, int]
+Floats = npt.NDArray[np.float64]
 
 
-def _rates(transcripts: tuple[Transcript, ...], rng: np.random.Generator) -> dict[Junction, float]:
-    """Expected share of the gene's reads for each known intron."""
-    shares = rng.dirichlet(np.full(len(transcripts), 0.7))
-    rates: dict[Junction, float] = {}
-    for transcript, share in zip(transcripts, shares.tolist(), strict=True):
-        for intron in transcript.introns:
-            rates[intron.start, intron.end] = rates.get((intron.start, intron.end), 0.0) + share
-    return rates
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Paired reads of `length` bases, of fragments of `fragment` bases from anywhere in a molecule."""
+
+    length: int
+    fragment: int
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> _Pairs:
+        length = int(rng.choice(_READ_LENGTHS))
+        return cls(length, int(length * rng.uniform(*_FRAGMENTS)))
+
+    def caught(self, place: int, bases: int) -> float:
+        """Reads across a place of a molecule with so many bases, as a share of what its middle gets."""
+        fragment = min(self.fragment, bases)
+        reach = self.length - _ANCHOR
+        total = 0
+        for first in (place - reach, place - fragment + _ANCHOR):  # fragments that begin here or after reach the place
+            last = min(first + reach - _ANCHOR, bases - fragment)
+            total += max(last - max(first, 0) + 1, 0)
+        return total / (2 * (reach - _ANCHOR + 1))
+
+
+class _Molecules:
+    """One gene's isoforms and their shares."""
+
+    def __init__(self, transcripts: tuple[Transcript, ...], pairs: _Pairs, rng: np.random.Generator) -> None:
+        self._transcripts, self._pairs = transcripts, pairs
+        self._shares = rng.dirichlet(np.full(len(transcripts), 0.7)).tolist()
+        self._kept = _KEPT * np.exp(_KEPT_SIGMA * rng.standard_normal())
+
+    def spliced(self) -> dict[Junction, float]:
+        """Expected share of the gene's reads for each known intron."""
+        rates: dict[Junction, float] = {}
+        for transcript, share in zip(self._transcripts, self._shares, strict=True):
+            place, bases = 0, sum(map(len, transcript.exons))
+            for exon, intron in zip(transcript.exons, transcript.introns, strict=False):
+                place += len(exon)
+                key = (intron.start, intron.end)
+                rates[key] = rates.get(key, 0.0) + share * self._pairs.caught(place, bases)
+        return rates
+
+    def unspliced(self, end: int, rng: np.random.Generator) -> float:
+        """The same for reads that go on through a place: of isoforms with an exon there, of introns kept by chance."""
+        kept = min(self._kept * np.exp(_KEPT_SIGMA * rng.standard_normal()), 0.5)
+        rate = 0.0
+        for transcript, share in zip(self._transcripts, self._shares, strict=True):
+            before, bases = 0, sum(map(len, transcript.exons))
+            for exon in transcript.exons:
+                if exon.start + _ANCHOR <= end <= exon.end - _ANCHOR:
+                    rate += share * self._pairs.caught(before + end - exon.start, bases)
+                elif end in (exon.start, exon.end) and transcript.exons[0].start < end < transcript.exons[-1].end:
+                    rate += share * kept * self._pairs.caught(before + end - exon.start, bases)
+                    break
+                before += len(exon)
+        return rate
 
 
 def _unknown(
@@ -73,7 +132,8 @@ def simulate_evidence(example: Example, *, rng: np.random.Generator, millions: f
     Args:
         millions: Reads of the whole sequencing run, in millions.
     """
-    rates = _rates(example.transcripts, rng)
+    molecules = _Molecules(example.transcripts, _Pairs.drawn(rng), rng)
+    rates = molecules.spliced()
     known = sorted(rates)
     if not known:
         return None
@@ -90,6 +150,8 @@ def simulate_evidence(example: Example, *, rng: np.random.Generator, millions: f
     shown = {junction: reads for junction, reads in shown.items() if reads.any()}
     if not shown:
         return None
+    ends = sorted({end for junction in shown for end in junction}) if rng.random() < _WITH_UNSPLICED else []
+    through = {end: float(rng.poisson(molecules.unspliced(end, rng) * reads_of_gene)) for end in ends}
     chains = _chains(example.transcripts, millions * level, rng) if rng.random() < _WITH_CHAINS else {}
     return WindowEvidence(
         start=np.array([start for start, _ in shown], dtype=np.int64),
@@ -99,7 +161,17 @@ def simulate_evidence(example: Example, *, rng: np.random.Generator, millions: f
         exon_start=np.array([start for start, _ in sorted(chains)], dtype=np.int64),
         exon_end=np.array([end for _, end in sorted(chains)], dtype=np.int64),
         exon_chains=np.array([chains[exon] for exon in sorted(chains)], dtype=np.float64),
+        unspliced=np.array([[through[j[side]] for j in shown] for side in (0, 1)]) if through else None,
     )
+
+
+def exchanged(evidence: WindowEvidence, reads: Floats, rng: np.random.Generator) -> WindowEvidence:
+    """The same junctions with reads that were drawn from others', and nothing that could tell it."""
+    drawn = rng.choice(reads, size=len(evidence))
+    return replace(
+        evidence, reads=drawn, inputs=np.minimum(evidence.inputs, drawn).astype(np.int64), unspliced=None,
+        exon_start=np.zeros(0, np.int64), exon_end=np.zeros(0, np.int64), exon_chains=np.zeros(0),
+    )  # fmt: skip
 
 
 def _chains(transcripts: tuple[Transcript, ...], millions: float, rng: np.random.Generator) -> dict[Junction, float]:
@@ -119,11 +191,11 @@ def thin(evidence: WindowEvidence, *, rng: np.random.Generator, share: float, dr
         share: Of the reads that stay.
         drop: Probability of a junction to be missed.
     """
-    reads = rng.binomial(np.ceil(evidence.reads).astype(np.int64), share).astype(np.float64)
+    reads = _thinned(evidence.reads, share, rng)
     kept = (reads > 0) & (rng.random(len(reads)) >= drop)
     if not kept.any():
         return None
-    chains = rng.binomial(np.ceil(evidence.exon_chains).astype(np.int64), share).astype(np.float64)
+    chains = _thinned(evidence.exon_chains, share, rng)
     exons = chains > 0
     return WindowEvidence(
         start=evidence.start[kept],
@@ -133,4 +205,17 @@ def thin(evidence: WindowEvidence, *, rng: np.random.Generator, share: float, dr
         exon_start=evidence.exon_start[exons],
         exon_end=evidence.exon_end[exons],
         exon_chains=chains[exons],
+        unspliced=None if evidence.unspliced is None else _thinned_ends(evidence, share, rng)[:, kept],
     )
+
+
+def _thinned(reads: Floats, share: float, rng: np.random.Generator) -> Floats:
+    return rng.binomial(np.ceil(reads).astype(np.int64), share).astype(np.float64)
+
+
+def _thinned_ends(evidence: WindowEvidence, share: float, rng: np.random.Generator) -> Floats:
+    """Unspliced reads (2, J); an end that junctions share has one number."""
+    assert evidence.unspliced is not None
+    ends = np.concatenate([evidence.start, evidence.end])
+    _, first, number = np.unique(ends, return_index=True, return_inverse=True)
+    return _thinned(evidence.unspliced.ravel()[first], share, rng)[number].reshape(2, -1)
