@@ -12,7 +12,7 @@ from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.run import run
 from transgenic_tools.genome.interval import Strand
 from transgenic_tools.io.gff3 import read_annotation
-from transgenic_tools.io.junctions import CHAIN, JUNCTION, EvidenceRow, InputInfo, write_evidence
+from transgenic_tools.io.junctions import CHAIN, JUNCTION, NONCANONICAL, EvidenceRow, InputInfo, write_evidence
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import read_predictions, write_prediction_shard
 from transgenic_tools.provenance import Provenance
@@ -22,10 +22,10 @@ EXONS = [(80, 110), (150, 180), (220, 250), (300, 330)]
 INTRONS = [(110, 150), (180, 220), (250, 300)]
 
 
-def junction(start: int, end: int, counts: dict[int, int], strand: Strand = "+") -> EvidenceRow:
+def junction(start: int, end: int, counts: dict[int, int], strand: Strand = "+", kind: str = JUNCTION) -> EvidenceRow:
     numbers = tuple(sorted(counts))
     return EvidenceRow(
-        kind=JUNCTION, seqid="chr1", start=start, end=end, strand=strand, introns=(), inputs=numbers,
+        kind=kind, seqid="chr1", start=start, end=end, strand=strand, introns=(), inputs=numbers,
         counts=tuple(counts[n] for n in numbers),
     )  # fmt: skip
 
@@ -107,6 +107,25 @@ def test_the_table_of_introns(tmp_path: Path) -> None:
     first = table[0]
     assert (first["reads"], first["samples"], first["reads:leaf"], first["reads:root"]) == ("5", "2", "3", "2")
     assert (table[3]["reads"], table[3]["samples"]) == ("0", "0")
+
+
+def test_strong_junctions_without_a_splice_motif_are_told(tmp_path: Path) -> None:
+    rows = [
+        junction(*INTRONS[0], {0: 3}),
+        junction(*INTRONS[1], {0: 2}, kind=NONCANONICAL),  # a known transcript has it: what reads show is told
+        junction(112, 150, {0: 10}, kind=NONCANONICAL),
+        junction(114, 150, {0: 9}, kind=NONCANONICAL),  # weak
+        junction(900, 950, {0: 10}, kind=NONCANONICAL),
+    ]
+    attributes, table = annotate(tmp_path, rows)
+    assert [(row["start"], row["reads"], row["reason"]) for row in table] == [
+        ("110", "3", "."),
+        ("112", "10", "noncanonical"),
+        ("180", "2", "."),
+        ("250", "0", "."),
+        ("900", "10", "outside_loci"),
+    ]
+    assert attributes["intron_support"] == "2/3"
 
 
 def test_without_evidence_nothing_is_said(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.evidence.test_inputs import gathered
 from transgenic_tools.errors import BadInputError, MissingInputError, UsageError
 from transgenic_tools.evidence.config import Config
 from transgenic_tools.evidence.run import run
-from transgenic_tools.io.junctions import EvidenceFile
+from transgenic_tools.io.junctions import JUNCTION, NONCANONICAL, EvidenceFile
 
 
 def written(tmp_path: Path, text: str, name: str = "SJ.out.tab") -> Path:
@@ -95,8 +95,14 @@ def test_lines_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
     assert len(found) == len(introns)
     counted = result.inputs[0].counted
     assert [counted[name] for name in ("unknown_seqid", "past_contig_end", "intron_length", "noncanonical")] == [1] * 4
+    kinds = {kind: list(EvidenceFile(tmp_path / "e.parquet").rows(kind)) for kind in (JUNCTION, NONCANONICAL)}
+    assert [(r.start, r.end, r.strand, r.inputs, r.counts) for r in kinds[NONCANONICAL]] == [
+        (302, 402, "+", (0,), (5,))
+    ]
+    assert len(kinds[JUNCTION]) == result.junctions == len(introns)
     kept, _ = gathered(tmp_path, written(tmp_path, text), bases, noncanonical=True)
     assert kept.junctions == len(introns) + 1
+    assert not list(EvidenceFile(tmp_path / "e.parquet").rows(NONCANONICAL))
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,17 @@ from transgenic_tools.gsf import parse
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.io.shards import prediction_provenance, read_predictions, read_shard
 from transgenic_tools.lattice.evidence import WindowEvidence
+from transgenic_tools.lattice.support import ANCHOR
 from transgenic_tools.model import evidence
-from transgenic_tools.model.evidence import load_evidence_scoring
+from transgenic_tools.model.alternatives import Trees
+from transgenic_tools.model.evidence import EvidenceScoring, load_evidence_scoring
 from transgenic_tools.model.files import default_model_dir
 from transgenic_tools.model.transgenic import TransgenicModel
+from transgenic_tools.search.confidence import FURTHER_FEATURES
 from transgenic_tools.search.reader import Reader
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
-SCORING = load_evidence_scoring(default_model_dir())[0]
+SCORING = load_evidence_scoring(default_model_dir(), features=FURTHER_FEATURES)[0]
 
 
 def shows(junctions: dict[tuple[int, int], float], unspliced: dict[int, float] | None = None) -> WindowEvidence | None:
@@ -54,11 +57,12 @@ def guided(
     model: TransgenicModel,
     shown: dict[str, dict[tuple[int, int], float]],
     unspliced: dict[int, float] | None = None,
+    scoring: EvidenceScoring = SCORING,
     **search: object,
 ) -> Predictor:
     plain = predictor(model, **search)  # type: ignore[arg-type]
-    reader = Reader(model, precision="fp32", evidence_weights=SCORING.weights)
-    of = Shown(of=lambda row: shows(shown.get(row.gene_id, {}), unspliced), calibration=SCORING.calibration)
+    reader = Reader(model, precision="fp32", evidence_weights=scoring.weights)
+    of = Shown(of=lambda row: shows(shown.get(row.gene_id, {}), unspliced), scoring=scoring)
     return Predictor(reader, plain.config, model_hash="test", shown=of)
 
 
@@ -251,7 +255,78 @@ def test_weights_of_other_numbers_are_refused(tmp_path: Path) -> None:
     saved["weights"]["phase_of_the_moon"] = 1.0
     (tmp_path / "evidence.json").write_text(json.dumps(saved))
     with pytest.raises(BadInputError, match="phase_of_the_moon"):
-        load_evidence_scoring(tmp_path)
+        load_evidence_scoring(tmp_path, features=FURTHER_FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": list(FURTHER_FEATURES[1:])}, "other numbers"),
+        ({"min_confidence": 1.5}, "min_confidence 1.5"),
+        ({"further": {"bias": 0.0, "trees": []}}, "no weights of evidence"),
+    ],
+)
+def test_damaged_trees_of_evidence_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    saved = json.loads((default_model_dir() / "evidence.json").read_text())
+    (tmp_path / "evidence.json").write_text(json.dumps(saved | change))
+    with pytest.raises(BadInputError, match=message):
+        load_evidence_scoring(tmp_path, features=FURTHER_FEATURES)
+
+
+def constant(bias: float) -> Trees:
+    nothing = np.zeros((1, 1))
+    whole = nothing.astype(np.int64)
+    return Trees(bias=bias, feature=whole - 1, threshold=nothing, left=whole, right=whole, value=nothing)
+
+
+def test_trees_say_which_further_transcripts_are_written_and_the_fitted_threshold_is_the_default(
+    model: TransgenicModel, spliced: list[GeneRow]
+) -> None:
+    shown = {row.gene_id: dict.fromkeys(known_introns(row), 100.0) for row in spliced}
+
+    def written(bias: float, least: float, **search: object) -> list[int]:
+        scoring = replace(SCORING, further=constant(bias), min_confidence=least)
+        return [len(introns_of(p)) for p in guided(model, shown, scoring=scoring, **search).predict(spliced)]
+
+    all_of_them, none = written(0.0, 0.4), written(0.0, 0.6)  # a probability of one half
+    assert none == [1] * len(spliced)
+    assert sum(all_of_them) > len(spliced)
+    assert written(0.0, 0.6, min_confidence=0.4) == all_of_them
+    assert written(0.0, 0.4, min_confidence=0.6) == none
+
+
+def stop_behind(row: GeneRow, cds: list[Interval], at: int) -> int | None:
+    """Where translation ends, inside the intron behind exon `at`, if that stays in; None where it goes on."""
+    coding = "".join(row.sequence[part.start : part.end] for part in cds[: at + 1])
+    into = row.sequence[cds[at].end : cds[at + 1].start]
+    for place in range(0, len(coding + into) - 2, 3):
+        if (coding + into)[place : place + 3] in ("TAA", "TAG", "TGA"):
+            behind = place + 3 - len(coding)
+            return cds[at].end + behind if behind > ANCHOR else None
+    return None
+
+
+def test_reads_into_an_intron_with_a_stop_codon_end_the_coding_sequence_there(
+    model: TransgenicModel, spliced: list[GeneRow]
+) -> None:
+    tried = written = 0
+    for row, plain in zip(spliced, predictor(model).predict(spliced), strict=True):
+        first = parse(plain.gsf or "").transcripts[0]
+        cds = list(first.cds)
+        stops = {at: stop_behind(row, cds, at) for at in range(len(cds) - 1)}
+        at = next((at for at, stop in stops.items() if stop is not None), None)
+        if at is None:
+            continue
+        tried += 1
+        donor = cds[at].end
+        shown = {row.gene_id: dict.fromkeys(((i.start, i.end) for i in first.introns), 100.0)}
+        scoring = replace(SCORING, further=constant(0.0))
+        prediction = guided(model, shown, {donor: 40.0}, scoring=scoring, max_isoforms=16).predict([row])[0]
+        assert_valid(row, prediction)
+        ends = {(t.cds[0].start, t.cds[-1].end) for t in parse(prediction.gsf or "").transcripts}
+        written += (cds[0].start, stops[at]) in ends
+    assert tried >= 4
+    assert written == tried
 
 
 def test_a_model_without_weights_of_evidence_takes_those_of_the_embedded_one(
@@ -259,8 +334,9 @@ def test_a_model_without_weights_of_evidence_takes_those_of_the_embedded_one(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(evidence.logger, "warning", lambda text, *values: said.append(text % values))
-    scoring, path = load_evidence_scoring(tmp_path)
-    assert scoring == SCORING
+    scoring, path = load_evidence_scoring(tmp_path, features=FURTHER_FEATURES)
+    assert (scoring.weights, scoring.calibration) == (SCORING.weights, SCORING.calibration)
+    assert scoring.further.to_json() == SCORING.further.to_json()
     assert path == default_model_dir() / "evidence.json"
     assert len(said) == 1
     assert "embedded" in said[0]

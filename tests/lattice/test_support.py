@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -12,14 +13,17 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.lattice.candidates import choose_candidates
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.evidence import WindowEvidence
-from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, Kind
-from transgenic_tools.lattice.graph import Graph, backward, build_graph
+from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, IS_DONOR, Kind
+from transgenic_tools.lattice.graph import Graph, backward, best_path, build_graph
 from transgenic_tools.lattice.support import (
     EVIDENCE_FEATURES,
     N_EVIDENCE,
     NEARBY,
     edge_evidence,
+    elsewhere,
     ends_of,
+    junctions_of_best,
+    uneven,
     with_evidence,
 )
 from transgenic_tools.lattice.vocabulary import Site
@@ -192,3 +196,26 @@ def test_ends_of_junctions_are_counted_once_and_not_where_nobody_counts() -> Non
     assert ends.unspliced.tolist() == [6.0, 0.0, 1.0]
     assert np.allclose(np.exp(ends.unspliced_share), [7 / 14, 1 / 6, 2 / 4])
     assert not len(ends_of(evidence_of(junctions)).place)
+
+
+def test_what_contradicts_the_best_path_from_dna_alone() -> None:
+    """Two junctions along it with 9 reads each, one of 99 beside it: ten times as strong, with one read more each."""
+    reads = np.array([9.0, 99.0, 9.0, 2.0])
+    assert elsewhere(reads, [0, 2]) == pytest.approx(np.log(100.0 / 10.0))
+    assert elsewhere(reads, []) == pytest.approx(np.log(100.0))
+    assert elsewhere(reads[[0, 2]], [0, 1]) == pytest.approx(np.log(1.0 / 10.0))
+    assert uneven([9.0, 9.0]) == 0.0
+    assert uneven([3.0]) == uneven([1.0, 5.0]) == 0.0  # too few to tell
+    assert uneven([1.0, 39.0]) == pytest.approx(722.0 / 400.0 - 1.0 / 20.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_junctions_of_the_best_path_are_those_of_its_introns(seed: int) -> None:
+    evidence = some_evidence(seed)
+    graph = graph_of(seed, evidence)
+    assert graph is not None
+    _, junction, _ = edge_evidence(graph, evidence, ends_of(evidence))
+    states = best_path(graph.first, graph.target, graph.score).tolist()
+    introns = [segment(graph, a, b) for a, b in itertools.pairwise(states) if IS_DONOR[graph.kind[a]]]
+    shown = list(zip(evidence.start.tolist(), evidence.end.tolist(), strict=True))
+    assert [shown[j] for j in junctions_of_best(graph, junction)] == [i for i in introns if i in shown]

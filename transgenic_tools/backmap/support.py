@@ -14,10 +14,10 @@ from typing import IO, NamedTuple
 
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, Strand, merge
-from transgenic_tools.io.junctions import CHAIN, JUNCTION, EvidenceFile
+from transgenic_tools.io.junctions import CHAIN, JUNCTION, NONCANONICAL, EvidenceFile
 from transgenic_tools.io.rows import PredictionRow
 
-#: A junction beside all loci is told from so many reads on.
+#: A junction beside all loci, or without a splice motif, is told from so many reads on.
 STRONG_READS = 10
 OUTSIDE = "outside_loci"
 Introns = tuple[tuple[int, int], ...]
@@ -77,11 +77,14 @@ class ShownGenes:
     def __init__(self, evidence: EvidenceFile) -> None:
         self.inputs = evidence.inputs
         self._reads: dict[Place, dict[int, int]] = {}
+        self._noncanonical: set[Place] = set()
         self._chains: dict[tuple[str, Strand, tuple[int, int]], list[Introns]] = defaultdict(list)
         for row in evidence.rows():
-            if row.kind == JUNCTION:
+            if row.kind in (JUNCTION, NONCANONICAL):
                 place = Place(row.seqid, row.start, row.end, row.strand)
                 self._reads[place] = dict(zip(row.inputs, row.counts, strict=True))
+                if row.kind == NONCANONICAL:
+                    self._noncanonical.add(place)
             elif row.kind == CHAIN:
                 chain = tuple(zip(row.introns[::2], row.introns[1::2], strict=True))
                 for intron in chain:
@@ -132,9 +135,10 @@ class ShownGenes:
         for place, reads in self._reads.items():
             if place in self._used or place in left or sum(reads.values()) < STRONG_READS:
                 continue
-            near = loci.get((place.seqid, place.strand), ())
-            if not _touches(near, place):
+            if not _touches(loci.get((place.seqid, place.strand), ()), place):
                 left[place] = OUTSIDE
+            elif place in self._noncanonical:
+                left[place] = NONCANONICAL
         return left
 
     def write(self, handle: IO[str]) -> None:

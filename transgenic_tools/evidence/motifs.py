@@ -111,11 +111,14 @@ def judge(junctions: JunctionCounts, signs: Mapping[tuple[int, int], Signs], pat
     return verdict
 
 
-def resolve(junctions: JunctionCounts, motif: Signs, *, noncanonical: bool) -> tuple[JunctionCounts, Counter[str]]:
-    """Junctions on a settled strand, and how many were left out by reason.
+def resolve(
+    junctions: JunctionCounts, motif: Signs, *, noncanonical: bool
+) -> tuple[JunctionCounts, JunctionCounts, Counter[str]]:
+    """Junctions on a settled strand; those without a motif that are no candidates; and how many were left out, and why.
 
     The motif decides: the aligner or library that says otherwise is wrong about the strand (`strand_corrected` counts
-    those, which are kept). Without a motif a junction needs a stated strand, and `noncanonical`.
+    those, which are kept). Without a motif a junction needs a stated strand, and `noncanonical` to be
+    a candidate.
     """
     plain = motif == 0
     counts: Counter[str] = Counter()
@@ -130,4 +133,4 @@ def resolve(junctions: JunctionCounts, motif: Signs, *, noncanonical: bool) -> t
         if chosen.any():
             counts[reason] = int(chosen.sum())
     settled = replace(junctions, sign=np.where(plain, junctions.sign, motif).astype(np.int8))
-    return settled.take(~left_out), counts
+    return settled.take(~left_out), settled.take(left_out & ~strandless), counts

@@ -42,7 +42,16 @@ from transgenic_tools.io.aliases import read_aliases
 from transgenic_tools.io.bed import read_loci
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.files import is_pipe
-from transgenic_tools.io.junctions import CHAIN, JUNCTION, UNSPLICED, EvidenceRow, InputInfo, strand_of, write_evidence
+from transgenic_tools.io.junctions import (
+    CHAIN,
+    JUNCTION,
+    NONCANONICAL,
+    UNSPLICED,
+    EvidenceRow,
+    InputInfo,
+    strand_of,
+    write_evidence,
+)
 from transgenic_tools.provenance import Provenance
 
 logger = logging.getLogger(__name__)
@@ -220,6 +229,7 @@ class _Input:
     source: Source
     kind: Kind
     counts: Mapping[JunctionKey, int]
+    noncanonical: Mapping[JunctionKey, int]
     chains: tuple[Chain, ...]
     summary: InputSummary
     digest: str
@@ -262,7 +272,7 @@ class _Gatherer:
         if kind is Kind.ALIGNMENTS:
             junctions = _library(junctions, signs[0, 0], source)
         verdict = judge(junctions, signs, source.path)
-        junctions, left_out = resolve(junctions, signs[0, 0], noncanonical=config.noncanonical)
+        junctions, strange, left_out = resolve(junctions, signs[0, 0], noncanonical=config.noncanonical)
         counts = _merged(junctions)
         if not counts:
             raise BadInputError(
@@ -284,7 +294,7 @@ class _Gatherer:
             inside_loci=_inside(counts, self.loci),
             counted=dict(sorted(counted.items())),
         )
-        return _Input(source, kind, counts, chains, summary, _digest(counts))
+        return _Input(source, kind, counts, _merged(strange), chains, summary, _digest(counts))
 
     def unspliced(self, made: _Input, places: Places) -> Places:
         """Reads of one input that go on unspliced through each of these ends; nothing where it cannot tell."""
@@ -340,19 +350,20 @@ def _unspliced_rows(places: Places, of_inputs: Sequence[Places]) -> list[Evidenc
 
 def _rows(inputs: Sequence[_Input]) -> list[EvidenceRow]:
     """Junctions and chains of all inputs."""
-    shown: dict[JunctionKey, list[tuple[int, int]]] = defaultdict(list)
+    shown: dict[tuple[str, JunctionKey], list[tuple[int, int]]] = defaultdict(list)
     chained: dict[tuple[str, Intervals, int], list[tuple[int, Chain]]] = defaultdict(list)
     for number, made in enumerate(inputs):
-        for key, count in made.counts.items():
-            shown[key].append((number, count))
+        for kind, counts in ((JUNCTION, made.counts), (NONCANONICAL, made.noncanonical)):
+            for key, count in counts.items():
+                shown[kind, key].append((number, count))
         for chain in made.chains:
             chained[chain.seqid, chain.introns, chain.sign].append((number, chain))
     rows = [
         EvidenceRow(
-            kind=JUNCTION, seqid=key.seqid, start=key.start, end=key.end, strand=strand_of(key.sign), introns=(),
-            inputs=tuple(number for number, _ in counts), counts=tuple(count for _, count in counts),
+            kind=kind, seqid=key.seqid, start=key.start, end=key.end, strand=strand_of(key.sign), introns=(),
+            inputs=tuple(number for number, _ in by_input), counts=tuple(count for _, count in by_input),
         )
-        for key, counts in shown.items()
+        for (kind, key), by_input in shown.items()
     ]  # fmt: skip
     for (seqid, introns, sign), chains in chained.items():
         rows.append(

@@ -8,7 +8,7 @@ are batched by bases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -18,6 +18,7 @@ from transgenic_tools.generate.judge import RegionJudge
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.gsf import write
+from transgenic_tools.io.junctions import NONCANONICAL
 from transgenic_tools.io.rows import NO_GENE, GeneRow, PredictionRow
 from transgenic_tools.lattice.carried import CarriedScores
 from transgenic_tools.lattice.condition import Condition
@@ -25,6 +26,7 @@ from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.paths import exact_sites, find_paths
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.alternatives import AlternativeScoring
+from transgenic_tools.model.evidence import EvidenceScoring
 from transgenic_tools.search.confidence import (
     FLOOR,
     Scores,
@@ -45,8 +47,6 @@ PROMPT_LOST = "prompt_outside_grammar"
 NOTHING_NEW = "nothing_new"
 #: With evidence: reads contradict each other, so the gene is written without them.
 UNEVEN_READS = "uneven_reads"
-#: Reason of a junction that no transcript has: its ends are those of no intron.
-NONCANONICAL = "noncanonical"
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Shown:
 
     Attributes:
         of: What reads show of a gene; None where they show nothing.
-        calibration: As a model's own.
+        scoring: As fitted for the model.
     """
 
     of: Callable[[GeneRow], WindowEvidence | None]
-    calibration: Mapping[str, Sequence[float]]
+    scoring: EvidenceScoring
 
 
 class Predictor:
@@ -212,11 +212,14 @@ class Predictor:
 
         Where nothing is known, the best one stays whatever its confidence.
         """
-        calibration = self.reader.network.settings.calibration
-        if self.shown is not None and gene.sites.support is not None:
-            calibration = self.shown.calibration
+        calibration, further = self.reader.network.settings.calibration, None
         least, most = self.config.decoding.least_confidence, self.config.decoding.max_isoforms
-        chosen = choose(gene, calibration, min_confidence=least, keep_best=not known)
+        unshown: float | None = None
+        if self.shown is not None and gene.sites.support is not None:
+            calibration, further = self.shown.scoring.calibration, self.shown.scoring.further
+            if self.config.decoding.min_confidence is None:  # what no read shows stays as sure as without reads
+                unshown, least = least, self.shown.scoring.min_confidence
+        chosen = choose(gene, calibration, further, min_confidence=least, min_unshown=unshown, keep_best=not known)
         written = [
             _Written(
                 one.found,

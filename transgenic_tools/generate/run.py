@@ -50,6 +50,7 @@ from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
 from transgenic_tools.search.alternatives import FEATURES
+from transgenic_tools.search.confidence import FURTHER_FEATURES
 from transgenic_tools.search.reader import Reader
 
 logger = logging.getLogger(__name__)
@@ -215,9 +216,9 @@ def _load_evidence(path: Path, directory: Path) -> tuple[Shown, tuple[float, ...
     from transgenic_tools.io.junctions import EvidenceFile, EvidenceOfWindows
     from transgenic_tools.model.evidence import load_evidence_scoring
 
-    scoring, scoring_path = load_evidence_scoring(directory)
+    scoring, scoring_path = load_evidence_scoring(directory, features=FURTHER_FEATURES)
     windows = EvidenceOfWindows(EvidenceFile(path))
-    shown = Shown(of=lambda row: windows.of(row.reading, Interval(row.start, row.end)), calibration=scoring.calibration)
+    shown = Shown(of=lambda row: windows.of(row.reading, Interval(row.start, row.end)), scoring=scoring)
     digests = {"file": file_sha256(path)[:16], "scoring": file_sha256(scoring_path)[:16]}
     return shown, scoring.weights, digests
 

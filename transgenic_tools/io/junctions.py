@@ -30,7 +30,7 @@ from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.provenance import Provenance, write_aside
 
 _ROWS_PER_GROUP = 65_536
-JUNCTION, CHAIN, UNSPLICED = "junction", "chain", "unspliced"
+JUNCTION, CHAIN, UNSPLICED, NONCANONICAL = "junction", "chain", "unspliced", "noncanonical"
 #: Junctions of a window that are looked at, for each 1,000 bases; as many as a grammar takes candidates.
 _MOST_PER_KB = 24
 _KIND = Kind(name="evidence", schema=EVIDENCE, maker="tg-evidence")
@@ -62,7 +62,8 @@ class EvidenceRow:
 
     Attributes:
         kind: `junction` (start to end is the intron), `chain` (start to end is the span) or `unspliced` (start to end
-            are the two bases on either side of a junction's end, the reads go through both).
+            are the two bases on either side of a junction's end, the reads go through both) or `noncanonical` (a
+            junction that is told, but no candidate, since it has no splice motif).
         introns: Of a chain: start, end, start, end ...; empty for the others.
         inputs: Numbers of the sources that show it, ascending.
         counts: Their reads, in the same order.

@@ -101,6 +101,7 @@ class Support:
         junction: (M,) junction that an edge is, -1 for none.
         through: (M, 2) of `ends`, the first that an exon goes on through and the first behind it; equal for none.
         plain: The graph as DNA alone has it, with the same states and edges.
+        uneven, elsewhere: What the functions of these names say of the best path from DNA alone.
     """
 
     evidence: WindowEvidence
@@ -109,6 +110,8 @@ class Support:
     junction: Ints
     through: Ints
     plain: Graph
+    uneven: float
+    elsewhere: float
 
 
 def strongest_at(place: Ints, reads: Floats) -> Floats:
@@ -229,22 +232,34 @@ def edge_evidence(graph: Graph, evidence: WindowEvidence, ends: Ends) -> tuple[F
     return out, junction_of, through_of
 
 
-def uneven(plain: Graph, evidence: WindowEvidence, junction: Ints) -> float:
-    """Variance of reads along the introns of the best path from DNA alone, over their squared mean, beyond Poisson's.
-
-    Counts of one transcript are about the same; counts that belong to other introns are told by this. Introns without
-    reads say nothing of it: there DNA may be wrong. 0 where too few reads say anything.
+def junctions_of_best(plain: Graph, junction: Ints) -> list[int]:
+    """Junctions along the best path from DNA alone.
 
     Args:
         junction: (M,) as in `Support`.
     """
-    counts = []
+    found = []
     for state, following in itertools.pairwise(best_path(plain.first, plain.target, plain.score).tolist()):
         if IS_DONOR[plain.kind[state]]:
             leaving = np.arange(plain.first[state], plain.first[state + 1])
             at = junction[leaving[plain.target[leaving] == following][0]]
             if at >= 0:
-                counts.append(float(evidence.reads[at]))
+                found.append(int(at))
+    return found
+
+
+def elsewhere(reads: Floats, on_best: Sequence[int]) -> float:
+    """Log of the strongest junction beside the best path over the median of those along it, with one read more each."""
+    beside = np.delete(reads, on_best).max(initial=0.0)
+    return float(np.log1p(beside) - np.log1p(np.median(reads[on_best]) if len(on_best) else 0.0))
+
+
+def uneven(counts: Sequence[float]) -> float:
+    """Variance of reads along the introns of a path, over their squared mean, beyond Poisson's.
+
+    Counts of one transcript are about the same; counts that belong to other introns are told by this. Introns without
+    reads say nothing of it: there DNA may be wrong. 0 where too few reads say anything.
+    """
     if len(counts) < 2 or sum(counts) < FEWEST_READS:
         return 0.0
     mean = sum(counts) / len(counts)
@@ -259,9 +274,14 @@ def with_evidence(graph: Graph, evidence: WindowEvidence, weights: Sequence[floa
     """
     ends = ends_of(evidence)
     numbers, junction, through = edge_evidence(graph, evidence, ends)
-    if uneven(graph, evidence, junction) > UNEVEN:
+    on_best = junctions_of_best(graph, junction)
+    unevenness = uneven(evidence.reads[on_best].tolist())
+    if unevenness > UNEVEN:
         return None
     score = graph.score + numbers @ np.array(weights, dtype=np.float64)
     guided = replace(graph, score=score, beta=backward(graph.first, graph.target, score))
-    support = Support(evidence=evidence, ends=ends, numbers=numbers, junction=junction, through=through, plain=graph)
+    support = Support(
+        evidence=evidence, ends=ends, numbers=numbers, junction=junction, through=through, plain=graph,
+        uneven=unevenness, elsewhere=elsewhere(evidence.reads, on_best),
+    )  # fmt: skip
     return guided, support

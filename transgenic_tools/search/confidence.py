@@ -3,7 +3,8 @@
 In: what the search wrote. Out: calibrated probabilities in (0, 1).
 A surprise: raw probabilities are those of the decoder's own steps; calibration is logistic regressions fitted on
 validation genes and stored in the model's config, so a model without one gives raw values. The first transcript of a
-gene and later ones have regressions of their own, and others again where evidence is in the graph's scores.
+gene and later ones have regressions of their own, and where evidence is in the graph's scores another for the first
+and boosted trees for the others: what speaks for a retained intron speaks against a new one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_O
 from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.support import NEARBY_READS, RIVAL_READS, SPLICED_SHARE, UNSPLICED_SHARE, Support
 from transgenic_tools.lattice.vocabulary import Site
+from transgenic_tools.model.alternatives import Trees
 from transgenic_tools.search.search import Found, GeneSearch
 from transgenic_tools.search.supported import ends_gone_through
 
@@ -35,6 +37,8 @@ SUPPORT_FEATURES = (
     "weakest_level",  # log of its share of the gene's strongest junction
     "new_reads", "new_level",  # the same of the strongest junction that is new with it; 0 and _LEAST without one
     "rival_reads",  # the most that speaks against one of its other introns, see `lattice.support`
+    "new_rival_reads",  # the same of those that are new with it
+    "new_unsupported",  # 1 where one is new with it that no read shows
     "gene_reads",  # log(1 + reads) of the gene's strongest junction
     "counted",  # 1 where reads that go on unspliced are counted; the next four are 0 else
     "spliced_share",  # least share that is spliced at the ends of its introns, log
@@ -45,7 +49,12 @@ SUPPORT_FEATURES = (
     "misfit",  # mean distance of the gene's counts from what its transcripts together explain, in logs
     "own_misfit",  # most that is lacking of what is expected of one of its introns, in logs
     "dna_log_probability", "dna_coding_log_probability",  # as the first of `FEATURES`, from DNA alone
+    "other_start", "other_stop",  # 1 where it is translated from, or to, elsewhere than the first
+    "coding_length",  # log of its coding bases as a share of the first's
+    "uneven", "elsewhere",  # how much the gene's counts contradict its best path from DNA alone, see `lattice.support`
 )  # fmt: skip
+#: What the trees look at that judge further transcripts where reads speak of a gene.
+FURTHER_FEATURES = (*FEATURES, *SUPPORT_FEATURES, "shown")
 #: No probability is nearer to 0 or 1.
 FLOOR, _LEAST = 1e-4, -7.0
 #: Rounds of the mixture of transcripts.
@@ -89,14 +98,25 @@ def step_features(found: Found, gene: GeneSearch, log_probabilities: Sequence[fl
 
 def all_support_features(gene: GeneSearch) -> list[list[float]]:
     """What the calibration looks at where reads speak of a gene, by transcript; nothing where none do."""
-    if gene.sites.support is None:
+    support = gene.sites.support
+    if support is None:
         return [[] for _ in gene.found]
-    mixture = _mixture(gene, gene.sites.support)
+    mixture, coding = _mixture(gene, support), _coding_features(gene)
     return [
         [*_intron_features(found, gene, ordinal), *_unspliced_features(found, gene, ordinal), *mixture[ordinal],
-         *dna_features(found, gene)[:2]]
+         *dna_features(found, gene)[:2], *coding[ordinal], support.uneven, support.elsewhere]
         for ordinal, found in enumerate(gene.found)
     ]  # fmt: skip
+
+
+def _coding_features(gene: GeneSearch) -> list[list[float]]:
+    """Of each transcript: other start, other stop, coding length."""
+    spans = []
+    for found in gene.found:
+        cds = found_transcript(found, gene, "t").cds
+        spans.append((cds[0].start, cds[-1].end, sum(map(len, cds))))
+    start, stop, bases = spans[0]
+    return [[float(s != start), float(e != stop), max(math.log(n / bases), _LEAST)] for s, e, n in spans]
 
 
 def _unspliced_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
@@ -145,6 +165,19 @@ def _mixture(gene: GeneSearch, support: Support) -> list[list[float]]:
     return features
 
 
+def new_unshown(found: Found, gene: GeneSearch, ordinal: int) -> set[int]:
+    """Introns (their edges) that no transcript before it has and no read shows; only where reads speak of the gene."""
+    support, kind = gene.sites.support, gene.sites.graph.kind
+    assert support is not None
+    before = {edge for other in gene.found[:ordinal] for edge in other.path.edges}
+    steps = zip(found.path.states[:-1], found.path.edges, strict=True)
+    return {
+        edge
+        for state, edge in steps
+        if kind[state] in DONOR_KINDS and support.junction[edge] < 0 and edge not in before
+    }
+
+
 def _intron_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
     support = gene.sites.support
     assert support is not None
@@ -158,7 +191,8 @@ def _intron_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float
     strongest = math.log1p(float(evidence.reads.max()))
     weakest = math.log1p(float(evidence.reads[shown].min())) if len(shown) else 0.0
     newest = math.log1p(float(evidence.reads[new].max())) if len(new) else 0.0
-    against = support.numbers[edges][:, [RIVAL_READS, NEARBY_READS]]
+    against = support.numbers[edges][:, [RIVAL_READS, NEARBY_READS]].max(axis=1, initial=0.0)
+    unshown = np.isin(edges, list(new_unshown(found, gene, ordinal)))
     return [
         float((junctions < 0).mean()) if len(edges) else 0.0,
         weakest,
@@ -166,13 +200,15 @@ def _intron_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float
         newest,
         max(newest - strongest, _LEAST) if len(new) else _LEAST,
         float(against.max(initial=0.0)),
+        float(against[unshown].max(initial=0.0)),
+        float(unshown.any()),
         strongest,
     ]
 
 
-def calibration_name(ordinal: int, *, shown: bool = False) -> str:
-    """Which regression a transcript takes: `first`, `later`, or `shown` where it was written for a junction's sake."""
-    return "shown" if shown else "later" if ordinal else "first"
+def calibration_name(ordinal: int) -> str:
+    """Which regression a transcript takes: `first` or `later`."""
+    return "later" if ordinal else "first"
 
 
 def dna_probability(found: Found, gene: GeneSearch, calibration: Mapping[str, Sequence[float]]) -> float | None:
@@ -216,17 +252,35 @@ def exon_probabilities(boundaries: Sequence[tuple[int, float]]) -> list[float]:
     return [*exons, current]
 
 
-def transcript_probabilities(gene: GeneSearch, calibration: Mapping[str, Sequence[float]]) -> list[float]:
-    """Calibrated probability of each transcript; for the rest see `score`."""
-    return [
+def further_features(found: Found, gene: GeneSearch, ordinal: int, support: Sequence[float]) -> list[float]:
+    """See `FURTHER_FEATURES`; `support` is what `all_support_features` gives for it."""
+    return [*transcript_features(found, gene, ordinal), *support, float(found.shown)]
+
+
+def transcript_probabilities(
+    gene: GeneSearch, calibration: Mapping[str, Sequence[float]], further: Trees | None = None
+) -> list[float]:
+    """Calibrated probability of each transcript; for the rest see `score`.
+
+    Args:
+        further: Of `EvidenceScoring`, for all but the first where reads speak of the gene.
+    """
+    every = all_support_features(gene)
+    told = [
         calibrated(
             calibration,
-            calibration_name(ordinal, shown=found.shown),
+            calibration_name(ordinal),
             transcript_features(found, gene, ordinal) + support,
             math.exp(found.log_probability) * found.more,
         )
-        for ordinal, (found, support) in enumerate(zip(gene.found, all_support_features(gene), strict=True))
+        for ordinal, (found, support) in enumerate(zip(gene.found, every, strict=True))
+        if further is None or gene.sites.support is None or not ordinal
     ]
+    later = range(len(told), len(gene.found))
+    if further is None or not later:
+        return told
+    features = np.array([further_features(gene.found[n], gene, n, every[n]) for n in later])
+    return [*told, *further.probability(features).tolist()]
 
 
 @dataclass(frozen=True)
@@ -244,17 +298,27 @@ class Chosen:
 
 
 def choose(
-    gene: GeneSearch, calibration: Mapping[str, Sequence[float]], *, min_confidence: float, keep_best: bool
+    gene: GeneSearch,
+    calibration: Mapping[str, Sequence[float]],
+    further: Trees | None = None,
+    *,
+    min_confidence: float,
+    min_unshown: float | None = None,
+    keep_best: bool,
 ) -> list[Chosen]:
     """Transcripts that were not given, most probable first; `keep_best`: the best one stays in any case.
 
     Those whose probability the scores of alternatives gave are chosen already, and so is what they were held against.
+
+    Args:
+        min_unshown: Least probability, where reads speak of the gene, of a transcript with an intron that is new with
+            it and that no read shows, where that is more than `min_confidence`.
     """
     scored = any(found.probability is not None for found in gene.found)
     new = [
         Chosen(found.probability or probability, ordinal, found)
         for ordinal, (probability, found) in enumerate(
-            zip(transcript_probabilities(gene, calibration), gene.found, strict=True)
+            zip(transcript_probabilities(gene, calibration, further), gene.found, strict=True)
         )
         if not found.prompt
     ]
@@ -264,8 +328,14 @@ def choose(
         for rank, one in enumerate(new)
         if (keep_best and (rank == 0 or (scored and one.ordinal == 0)))
         or one.found.probability is not None
-        or one.probability >= min_confidence
+        or one.probability >= _least(one, gene, min_confidence, min_unshown)
     ]
+
+
+def _least(one: Chosen, gene: GeneSearch, least: float, unshown: float | None) -> float:
+    if unshown is None or gene.sites.support is None or not new_unshown(one.found, gene, one.ordinal):
+        return least
+    return max(least, unshown)
 
 
 def score(found: Found, gene: GeneSearch, whole: float, calibration: Mapping[str, Sequence[float]]) -> Scores:
@@ -273,8 +343,7 @@ def score(found: Found, gene: GeneSearch, whole: float, calibration: Mapping[str
 
     Args:
         whole: Of `transcript_probabilities`.
-        calibration: Weights by name (`first`, `later`, `exon`, `site`; with evidence `shown`), the last one is the
-            bias.
+        calibration: Weights by name (`first`, `later`, `exon`, `site`), the last one is the bias.
     """
     boundaries = boundary_probabilities(found, gene.sites.graph)
     exons = tuple(calibrated(calibration, "exon", [logit(p)], p) for p in exon_probabilities(boundaries))

@@ -9,6 +9,7 @@ then the best one through each junction; to count edges of written transcripts m
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.kernels import kernel
+from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, Kind
 from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.paths import Path
 from transgenic_tools.lattice.support import Support
@@ -25,14 +27,21 @@ from transgenic_tools.search.beam import path_hash
 from transgenic_tools.search.search import Found, GeneSearch
 
 Ints = npt.NDArray[np.int64]
+#: Donors, and acceptors by kind, of introns between two coding bases.
+_CODING_DONORS = frozenset((Kind.D0, Kind.D1, Kind.D2, Kind.DS1, Kind.DS2))
+_IS_CODING = np.array([kind in ACCEPTOR_KINDS and kind not in (Kind.A5, Kind.A3) for kind in Kind])
 Floats = npt.NDArray[np.float64]
 #: A junction is worth a transcript of its own from so many reads, and from this share of the strongest junction's.
 MIN_READS, MIN_LEVEL = 2.0, 0.01
 #: Reads that go on unspliced through a junction's end are worth one from this share of all reads there; molecules not
 #: spliced yet give 2 % or so.
-MIN_UNSPLICED = 0.08
+MIN_UNSPLICED = 0.05
 #: Things that some transcripts have and others lack that are tried two by two, and nats below the best path at most.
 MOST_ALTERNATIVES, MOST_BELOW = 10, 25.0
+#: Transcripts that are written for being near the best, and nats that they are below it at most.
+MOST_NEAR, NEAR = 2, 5.0
+#: Transcripts whose introns are tried with a stop codon inside.
+MOST_BASES = 2
 #: Transcripts that are written for a gene, from which confidence chooses; more where more may stay.
 CANDIDATES = 16
 #: Reasons of junctions that no transcript has: no valid transcript uses it, the gene has all that it may have, or what
@@ -121,9 +130,9 @@ class BestPaths:
         """The path of the highest score among those that take one of some edges, of which there is at least one."""
         graph, source = self._graph, self._source
         total = self._before[source[edges]] + graph.score[edges] + self._after[graph.target[edges]]
-        return self._completed([int(edges[np.argmax(total)])])
+        return self.completed([int(edges[np.argmax(total)])])
 
-    def _completed(self, edges: list[int]) -> Path:
+    def completed(self, edges: Sequence[int]) -> Path:
         """Neighbouring edges with the best way to them and from them."""
         taken = [*self._before_edge(edges[0]), *edges, *self._behind_edge(edges[-1])]
         return Path((0, *self._graph.target[taken].tolist()), tuple(taken))
@@ -153,6 +162,27 @@ class BestPaths:
         """Edges of the best way to END that begins with one of some edges, of which there is at least one."""
         edge = int(edges[np.argmax(self._graph.score[edges] + self._after[self._graph.target[edges]])])
         return [edge, *self._behind_edge(edge)]
+
+    def behind(self, edges: Ints) -> _Behind:
+        """The best ways through one of some edges, as far as each state behind them."""
+        graph = self._graph
+        values = self._before[self._source[edges]] + graph.score[edges]
+        return _Behind(*_best_behind(graph.first, graph.target, graph.score, edges, values))
+
+    def through_both(self, behind: _Behind, edges: Ints) -> tuple[Path, float] | None:
+        """The best of these ways that goes on through one of some other edges, and its score; None where none does."""
+        graph, source = self._graph, self._source
+        total = behind.reached[source[edges]] + graph.score[edges] + self._after[graph.target[edges]]
+        at = int(np.argmax(total))
+        if not np.isfinite(total[at]):
+            return None
+        taken = [int(edges[at])]
+        entered = False
+        while not entered:
+            state = source[taken[0]]
+            taken.insert(0, int(behind.into[state]))
+            entered = bool(behind.entered[state])
+        return self.completed(taken), float(total[at])
 
     def best(self) -> Path:
         """The path of the highest score of all."""
@@ -191,7 +221,7 @@ def _worth(support: Support) -> list[int]:
 def _worth_unspliced(support: Support) -> list[int]:
     """Ends of junctions that are worth a transcript whose exon goes on through them, the strongest first."""
     ends = support.ends
-    worth = (ends.unspliced >= _floor(support)) & (ends.unspliced_share >= math.log(MIN_UNSPLICED))
+    worth = (ends.unspliced >= 1.0) & (ends.unspliced_share >= math.log(MIN_UNSPLICED))
     return [index for index in np.argsort(-ends.unspliced, kind="stable").tolist() if worth[index]]
 
 
@@ -238,8 +268,58 @@ def write_supported(gene: GeneSearch, *, most: int) -> dict[int, str]:
             continue
         _write(gene, paths.through(edges))
         used |= _junctions_of(gene.found[-1:], support)
+    _write_coding(gene, support, paths, most=most)
+    _write_stopped(gene, support, paths, most=most)
     _write_combined(gene, support, paths, most=most)
+    _write_near(gene, paths, most=most)
     return left
+
+
+def _write_near(gene: GeneSearch, paths: BestPaths, *, most: int) -> None:
+    """What is nearly as good as the best: other starts, stops and sites some bases away leave few reads, or none."""
+    near, before = paths.others([found.path for found in gene.found], within=NEAR), gene.written
+    for _, path in near:
+        if gene.written >= min(most, before + MOST_NEAR):
+            return
+        _write(gene, path)
+
+
+def _write_coding(gene: GeneSearch, support: Support, paths: BestPaths, *, most: int) -> None:
+    """The best transcripts through junctions that are an intron of untranslated regions in all that have them."""
+    graph = gene.sites.graph
+    coding = _IS_CODING[graph.kind[graph.target]]
+    used = {j for f in gene.found for j in support.junction[[e for e in f.path.edges if coding[e]]].tolist()}
+    for junction in _worth(support):
+        edges = np.flatnonzero((support.junction == junction) & coding)
+        if gene.written < most and junction not in used and len(edges):
+            path = paths.through(edges)
+            if graph.score[list(path.edges)].sum() >= paths.score_of_best - MOST_BELOW:
+                _write(gene, path)
+                used.update(support.junction[[e for e in path.edges if coding[e]]].tolist())
+
+
+def _write_stopped(gene: GeneSearch, support: Support, paths: BestPaths, *, most: int) -> None:
+    """Transcripts that go on into an intron of the first ones, as reads do, and meet a stop codon there.
+
+    The start is that of the others: the best path of all that go on would often take another one, to get around the
+    stop codon, but cells do not choose where they translate by what follows.
+    """
+    graph, ends = gene.sites.graph, support.ends
+    worth = {int(ends.place[end]): float(ends.unspliced[end]) for end in _worth_unspliced(support)}
+    stopped: list[tuple[float, list[int]]] = []
+    for found in gene.found[:MOST_BASES]:
+        states, edges = found.path.states, found.path.edges
+        for at, (state, following) in enumerate(itertools.pairwise(states)):
+            if graph.kind[following] not in _CODING_DONORS or int(graph.position[following]) not in worth:
+                continue
+            leaving = np.arange(graph.first[state], graph.first[state + 1])
+            to_stop = leaving[graph.kind[graph.target[leaving]] == Kind.STOP]
+            to_stop = to_stop[graph.position[graph.target[to_stop]] > graph.position[following]]
+            stopped += [(worth[int(graph.position[following])], [*edges[:at], int(edge)]) for edge in to_stop]
+    stopped.sort(key=lambda one: -one[0])
+    for _, taken in stopped:
+        if gene.written < most:
+            _write(gene, paths.completed(taken))
 
 
 def _write_unspliced(gene: GeneSearch, support: Support, paths: BestPaths, *, most: int) -> None:

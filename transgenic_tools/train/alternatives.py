@@ -123,8 +123,16 @@ def collect(rows: Sequence[GeneRow], reader: Reader, config: DecodingConfig) -> 
         logger.info("%d of %d genes", begin + len(part), len(rows))
 
 
-def grow(features: Floats, outcomes: npt.NDArray[np.bool_], *, seed: int = 1) -> Trees:
-    """Boosted trees of five leaves.
+def grow(
+    features: Floats,
+    outcomes: npt.NDArray[np.bool_],
+    *,
+    rounds: int = 150,
+    leaves: int = 5,
+    rate: float = 0.06,
+    seed: int = 1,
+) -> Trees:
+    """Boosted trees, so many, of so many leaves.
 
     Raises:
         UsageError: scikit-learn is not installed, or the candidates are all right or all wrong.
@@ -139,8 +147,8 @@ def grow(features: Floats, outcomes: npt.NDArray[np.bool_], *, seed: int = 1) ->
     except ImportError as error:
         raise UsageError("scikit-learn is not installed", hint="pip install 'transgenic-tools[fit]'") from error
     machine = GradientBoostingClassifier(
-        n_estimators=150, learning_rate=0.06, max_leaf_nodes=5, min_samples_leaf=40, subsample=0.5, max_features=0.3,
-        random_state=seed,
+        n_estimators=rounds, learning_rate=rate, max_leaf_nodes=leaves, min_samples_leaf=40, subsample=0.5,
+        max_features=0.3, random_state=seed,
     ).fit(features.astype(np.float32), outcomes)  # fmt: skip
     share = float(outcomes.mean())
     trees = [each.tree_ for each in machine.estimators_[:, 0]]

@@ -25,6 +25,7 @@ from transgenic_tools.search.confidence import (
     dna_features,
     exon_probabilities,
     found_transcript,
+    further_features,
     transcript_features,
 )
 from transgenic_tools.search.config import DecodingConfig
@@ -42,6 +43,8 @@ WINDOWS = 4
 #: Fewest samples of a regression.
 FEWEST = 50
 NAMES = ("first", "later", "exon", "site")
+#: Samples of further transcripts where reads speak of a gene: no regression is fitted on them.
+FURTHER = "further"
 
 
 @dataclass
@@ -136,11 +139,14 @@ def samples_of(reader: Reader, graphs: Sequence[tuple[Example, SiteGraph]], conf
         sites_known = {p for t in reference for i in t.introns for p in (i.start, i.end - 1)}
         for ordinal, (found, support) in enumerate(zip(gene.found, all_support_features(gene), strict=True)):
             transcript = found_transcript(found, gene, "t")
-            features = transcript_features(found, gene, ordinal) + support
             right = transcript.cds in cds
-            samples.add(calibration_name(ordinal, shown=found.shown), gene.key, features, right)
             if gene.sites.support is not None:
                 samples.add("dna", gene.key, dna_features(found, gene), right)
+            if gene.sites.support is not None and ordinal:
+                samples.add(FURTHER, gene.key, further_features(found, gene, ordinal, support), right)
+            else:
+                features = transcript_features(found, gene, ordinal) + support
+                samples.add(calibration_name(ordinal), gene.key, features, right)
             boundaries = boundary_probabilities(found, gene.sites.graph)
             for exon, p in zip(transcript.exons, exon_probabilities(boundaries), strict=True):
                 samples.add("exon", gene.key, [logit(p)], exon in exons)

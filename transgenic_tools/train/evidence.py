@@ -33,10 +33,13 @@ from transgenic_tools.lattice.site_graph import SiteGraph
 from transgenic_tools.lattice.support import EVIDENCE_FEATURES, N_EVIDENCE
 from transgenic_tools.model.evidence import EvidenceScoring, write_evidence_scoring
 from transgenic_tools.model.files import load_network, model_hash
+from transgenic_tools.model.network import Network
 from transgenic_tools.provenance import Provenance, file_sha256
+from transgenic_tools.search.confidence import FURTHER_FEATURES
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.train.calibration import Samples, fit, samples_of
+from transgenic_tools.train.alternatives import grow
+from transgenic_tools.train.calibration import FURTHER, Samples, expected_calibration_error, fit, samples_of
 from transgenic_tools.train.decoding import crop_transcripts
 from transgenic_tools.train.examples import Example, chosen_rows, example_from_row
 from transgenic_tools.train.metrics import jittered_items
@@ -49,7 +52,9 @@ Floats = npt.NDArray[np.float64]
 DEPTHS, MOST_THINNED, WINDOWS = (1.0, 30.0), 300.0, 2
 #: Draws of the counts of each window: for the weights, and for confidence, where some windows have the reads of others,
 #: so that it learns when not to trust them.
-DRAWS, CALIBRATION_DRAWS, MISTAKEN = 2, 6, 0.15
+DRAWS, CALIBRATION_DRAWS, MISTAKEN = 2, 6, 0.25
+#: Trees, leaves of each, their rate; from which probability on further transcripts are written (by validation genes).
+ROUNDS, LEAVES, RATE, MIN_CONFIDENCE = 200, 8, 0.05, 0.22
 #: Graphs that are searched together.
 _HELD = 128
 #: Share of windows in which junctions are missed at random, and the share of junctions missed there.
@@ -189,7 +194,15 @@ def fit_evidence(
         graphs += gold_graphs(reader, draws, seed=seed)
     weights, before, after = fit_weights(graphs)
     rounded = tuple(round(float(weight), 4) for weight in weights)
-    reader = Reader(network, precision="fp32", evidence_weights=rounded)
+    scoring, errors = fit_confidence(network, rounded, calibrate_on, windows=windows)
+    return scoring, {"graphs": float(len(graphs)), "loss_before": before, "loss_after": after, **errors}
+
+
+def fit_confidence(
+    network: Network, weights: tuple[float, ...], calibrate_on: Sequence[GeneRow], *, windows: int = WINDOWS
+) -> tuple[EvidenceScoring, dict[str, float]]:
+    """Confidence of what is written with given weights, and the calibration errors."""
+    reader = Reader(network, precision="fp32", evidence_weights=weights)
     samples = Samples()
     for seed in range(1, windows + 1):
         draws = [
@@ -197,9 +210,12 @@ def fit_evidence(
             for draw in range(CALIBRATION_DRAWS)
         ]
         samples.extend(collect_draws(reader, draws, seed=seed))
-    calibration, errors = fit(samples, {}, names=(*network.settings.calibration, "shown", "dna"))
-    figures = {"graphs": float(len(graphs)), "loss_before": before, "loss_after": after, **errors}
-    return EvidenceScoring(weights=rounded, calibration=calibration), figures
+    features, outcomes = np.array(samples.features.pop(FURTHER)), np.array(samples.outcomes.pop(FURTHER), dtype=bool)
+    further = grow(features, outcomes, rounds=ROUNDS, leaves=LEAVES, rate=RATE)
+    calibration, errors = fit(samples, {}, names=("first", "exon", "site", "dna"))
+    errors["calibration_error_further"] = expected_calibration_error(further.probability(features), outcomes)
+    scoring = EvidenceScoring(weights=weights, calibration=calibration, further=further, min_confidence=MIN_CONFIDENCE)
+    return scoring, errors
 
 
 def main() -> None:
@@ -212,6 +228,7 @@ def main() -> None:
     parser.add_argument("--calibrate-on", default="validation", help="genes that the model has not learned")
     parser.add_argument("--evidence", type=Path, help="real counts, of tg-evidence")
     parser.add_argument("--until", type=int, help="--evidence covers genes before this position")
+    parser.add_argument("--weights", type=Path, help="evidence.json whose weights stay; confidence alone is fitted")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
@@ -223,7 +240,15 @@ def main() -> None:
         drawn.pop(row.gene_id, None)
     evidence = EvidenceOfWindows(EvidenceFile(given.evidence)) if given.evidence else None
     genes = Genes(drawn=tuple(drawn.values()), counted=tuple(counted), evidence=evidence)
-    scoring, figures = fit_evidence(given.model, genes, chosen_rows(rows, given.calibrate_on))
+    calibrate_on = chosen_rows(rows, given.calibrate_on)
+    if given.weights is None:
+        scoring, figures = fit_evidence(given.model, genes, calibrate_on)
+    else:
+        saved = json.loads(given.weights.read_text())
+        weights = tuple(saved["weights"][name] for name in EVIDENCE_FEATURES)
+        scoring, figures = fit_confidence(load_network(given.model)[0].eval(), weights, calibrate_on)
+        kept = saved["provenance"]["parameters"]["figures"]
+        figures |= {name: kept[name] for name in ("graphs", "loss_before", "loss_after")}
     parameters = {
         "model": model_hash(load_network(given.model)[1]),
         "drawn": given.split,
@@ -234,7 +259,7 @@ def main() -> None:
         "figures": {name: round(value, 4) for name, value in figures.items()},
     }
     provenance = Provenance("transgenic_tools.train.evidence", parameters)
-    write_evidence_scoring(given.out, scoring, provenance=provenance)
+    write_evidence_scoring(given.out, scoring, features=FURTHER_FEATURES, provenance=provenance)
     print(json.dumps({**dict(zip(EVIDENCE_FEATURES, scoring.weights, strict=True)), **parameters["figures"]}))
 
 
