@@ -7,6 +7,7 @@ and `tg-scan GENOME` is `tg-scan loci GENOME`.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -109,6 +110,7 @@ def join(
     shares: Annotated[list[Path], typer.Argument(help="bigWig files of the shares of one genome, in their order.")],
     outdir: OutdirOption,
     prefix: Annotated[str, typer.Option(help="Beginning of the names of the files.")] = "",
+    json_summary: JsonOption = None,
     verbose: VerboseOption = 0,
     quiet: QuietOption = False,
     version: VersionOption = False,
@@ -120,9 +122,9 @@ def join(
     set_up_logging(verbose, quiet)
     from transgenic_tools.io.tracks import join_scan_tracks
 
-    for path in join_scan_tracks(shares, outdir, prefix):
-        if not quiet:
-            typer.echo(path)
+    written = [str(path) for path in join_scan_tracks(shares, outdir, prefix)]
+    if not say_json(json_summary, json.dumps({"tracks": written})) and not quiet:
+        typer.echo("\n".join(written))
 
 
 main = entry_point(app, "tg-scan")
