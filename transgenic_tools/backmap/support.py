@@ -7,6 +7,7 @@ A surprise: reads are counted here as they are; `weight` is for scores alone.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -79,16 +80,15 @@ class ShownGenes:
         self._reads: dict[Place, dict[int, int]] = {}
         self._noncanonical: set[Place] = set()
         self._chains: dict[tuple[str, Strand, tuple[int, int]], list[Introns]] = defaultdict(list)
-        for row in evidence.rows():
-            if row.kind in (JUNCTION, NONCANONICAL):
-                place = Place(row.seqid, row.start, row.end, row.strand)
-                self._reads[place] = dict(zip(row.inputs, row.counts, strict=True))
-                if row.kind == NONCANONICAL:
-                    self._noncanonical.add(place)
-            elif row.kind == CHAIN:
-                chain = tuple(zip(row.introns[::2], row.introns[1::2], strict=True))
-                for intron in chain:
-                    self._chains[row.seqid, row.strand, intron].append(chain)
+        for row in itertools.chain(evidence.rows(JUNCTION), evidence.rows(NONCANONICAL)):
+            place = Place(row.seqid, row.start, row.end, row.strand)
+            self._reads[place] = dict(zip(row.inputs, row.counts, strict=True))
+            if row.kind == NONCANONICAL:
+                self._noncanonical.add(place)
+        for row in evidence.rows(CHAIN):
+            chain = tuple(zip(row.introns[::2], row.introns[1::2], strict=True))
+            for intron in chain:
+                self._chains[row.seqid, row.strand, intron].append(chain)
         self._used: dict[Place, list[str]] = defaultdict(list)
         self._unused: dict[Place, str] = {}
         self._loci: dict[tuple[str, Strand], list[Interval]] = defaultdict(list)

@@ -133,12 +133,12 @@ class EvidenceFile:
 
     def rows(self, kind: str | None = None) -> Iterator[EvidenceRow]:
         """Rows in file order, of one kind or of all."""
-        for batch in self._table.to_batches():
+        table = self._table if kind is None else self.of_kind(kind)
+        for batch in table.to_batches():
             for values in batch.to_pylist():
-                if kind is None or values["kind"] == kind:
-                    yield EvidenceRow(
-                        **{**values, **{name: tuple(values[name]) for name in ("introns", "inputs", "counts")}}
-                    )
+                yield EvidenceRow(
+                    **{**values, **{name: tuple(values[name]) for name in ("introns", "inputs", "counts")}}
+                )
 
     def of_kind(self, kind: str) -> pa.Table:
         """Rows of one kind, in file order."""
