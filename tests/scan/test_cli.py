@@ -132,11 +132,12 @@ def test_tracks_of_shares_join_to_those_of_the_whole(
 ) -> None:
     monkeypatch.setattr(scan_run, "PIECE", 2_000)
     monkeypatch.setattr(scan_run, "OVERLAP", 1_000)
+    monkeypatch.setattr(scan_run, "TILE", 2_000)  # a sequence of several pieces is longer than a tile
     run(Config(fasta=genome, outdir=tmp_path / "whole", model=model, tracks=True))
     shares = []
-    for number in range(3):
-        folder = tmp_path / f"{number + 1}of3"
-        run(Config(fasta=genome, outdir=folder, model=model, tracks=True, part=(number, 3)))
+    for number in range(40):  # more than there are pieces
+        folder = tmp_path / f"{number + 1}of40"
+        run(Config(fasta=genome, outdir=folder, model=model, tracks=True, part=(number, 40)))
         shares += [str(folder / name) for name in ScanTracks.NAMES]
     for given, name in ((shares, "joined"), ([str(tmp_path / "whole" / n) for n in ScanTracks.NAMES], "alone")):
         done = CliRunner().invoke(app, ["join", *given, "--outdir", str(tmp_path / name), "--prefix", "g"])
@@ -182,6 +183,13 @@ def test_the_summary_has_the_curve_of_the_model(tmp_path: Path, genome: Path, mo
         run(Config(fasta=genome, outdir=tmp_path / "o", model=directory))
         curve = json.loads((tmp_path / "o" / "scan.json").read_text())["curve"]
         assert (curve and curve["points"]) == wanted
+
+
+def test_where_every_sequence_is_left_out_there_are_no_tracks(tmp_path: Path, genome: Path, model: Path) -> None:
+    result = run(
+        Config(fasta=genome, outdir=tmp_path / "o", model=model, tracks=True, skip_seqids=("a", "ChrC", "b", "tiny"))
+    )
+    assert (result.sequences, list((tmp_path / "o").glob("*.bw"))) == (0, [])
 
 
 def test_tracks_round_join_and_leave_out(tmp_path: Path) -> None:
@@ -340,7 +348,10 @@ def test_organelles_and_reads_are_warned_of(
     caplog.set_level("INFO")
     run(Config(fasta=genome, outdir=tmp_path / "o", model=model))
     assert "ChrC: by name a plastid" in caplog.text
-    reads = tmp_path / "r.fa"
-    reads.write_text("".join(f">r{i}\n{'ACGTTGCA' * 12}\n" for i in range(20)))
-    run(Config(fasta=reads, outdir=tmp_path / "p", model=model))
-    assert "reads instead of an assembly?" in caplog.text
+    for bases in (96, 150):
+        caplog.clear()
+        reads = tmp_path / "r.fa"
+        reads.write_text("".join(f">r{i}\n{('ACGTTGCA' * 20)[:bases]}\n" for i in range(20)))
+        result = run(Config(fasta=reads, outdir=tmp_path / "p", model=model))
+        assert "reads instead of an assembly?" in caplog.text
+        assert result.loci == 0

@@ -25,6 +25,8 @@ from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.provenance import write_aside
 
 Singles = npt.NDArray[np.float32]
+#: Bases of a stretch that is copied at once.
+_AT_ONCE = 1_000_000
 
 
 class SiteTrack:
@@ -136,14 +138,10 @@ def join_tracks(parts: Sequence[Path], target: Path) -> None:
         joined = pyBigWig.open(str(aside), "w")
         joined.addHeader(list(lengths.items()))
         empty = True
-        for seqid in lengths:
-            for part in parts:
-                with _opened(part) as track:
-                    rows = [row for row in _intervals(track, seqid) if row[2] > 0]
-                if rows:
-                    empty = False
-                    starts, ends, values = zip(*rows, strict=True)
-                    joined.addEntries([seqid] * len(rows), list(starts), ends=list(ends), values=list(values))
+        for rows in _in_order(parts, lengths):
+            empty = False
+            seqids, starts, ends, values = map(list, zip(*rows, strict=True))
+            joined.addEntries(seqids, starts, ends=ends, values=values)
         if empty:
             _add_nothing(joined, next(iter(lengths), None))
         joined.close()
@@ -178,8 +176,18 @@ def join_scan_tracks(shares: Sequence[Path], outdir: Path, prefix: str = "") -> 
     return written
 
 
-def _intervals(track: Any, seqid: str) -> Sequence[tuple[int, int, float]]:
-    return (track.intervals(seqid) or ()) if seqid in track.chroms() else ()
+def _in_order(parts: Sequence[Path], lengths: Mapping[str, int]) -> Iterator[list[tuple[str, int, int, float]]]:
+    """What all parts say of each stretch on a grid, so that the bytes do not depend on how many parts there are."""
+    with ExitStack() as files:
+        tracks = [files.enter_context(_opened(part)) for part in parts]
+        known = [set(track.chroms()) for track in tracks]
+        for seqid, length in lengths.items():
+            own = [track for track, names in zip(tracks, known, strict=True) if seqid in names]
+            for start in range(0, length, _AT_ONCE):
+                found = (track.intervals(seqid, start, min(start + _AT_ONCE, length)) or () for track in own)
+                rows = [(seqid, *row) for some in found for row in some if row[0] >= start and row[2] > 0]
+                if rows:
+                    yield sorted(rows)
 
 
 @contextmanager

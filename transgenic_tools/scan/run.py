@@ -49,7 +49,7 @@ from transgenic_tools.search.trials import Trials
 
 logger = logging.getLogger(__name__)
 #: Sequences shorter than this hold no gene that could be told from chance.
-SHORTEST = 150
+SHORTEST = 200
 #: Flag of rows: cut by the end of the sequence.
 CUT = "cut_by_end"
 #: Reason of loci of which the lattice says that there is hardly a gene.
@@ -418,9 +418,10 @@ def run(config: Config) -> Result:
         pieces = [piece for name in names for piece in pieces_of(name, fasta.lengths[name])]
         chosen = share(pieces, *config.part)
         judge = _judge(network.settings, scoring, config)
-        lengths = {piece.seqid: piece.length for piece in chosen}
+        # a bigWig wants a sequence, and a share may have no piece; the first one's is the first share's in any case
+        lengths = {piece.seqid: piece.length for piece in chosen or pieces[:1]}
         with _tables(config.outdir) as tables, ExitStack() as files:
-            tracks = ScanTracks(config.outdir, lengths, files) if config.tracks else None
+            tracks = ScanTracks(config.outdir, lengths, files) if config.tracks and lengths else None
             looks = LociLooks(load_distance_scoring(directory))
             scanner = Scanner(
                 config, fasta, read, patch=network.settings.encoder.patch, judge=judge, tracks=tracks, carrier=carrier,
