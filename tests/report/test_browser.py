@@ -322,8 +322,7 @@ def test_any_place_of_a_scanned_genome_opens_with_tracks_beneath(
     WebDriverWait(driver, 10).until(lambda d: "900–2,500" in _text(d, "locus-title"))
     assert "2 genes in view" in _text(driver, "locus-place")
     WebDriverWait(driver, 10).until(lambda d: len(d.find_elements(By.CSS_SELECTOR, "path.signal.coding")) == 2)
-    arrow = driver.find_element(By.CSS_SELECTOR, "g.neighbour polygon")
-    webdriver.ActionChains(driver).move_to_element(arrow).click().perform()
+    _click(driver, driver.find_element(By.CSS_SELECTOR, "#stage .neighbour polygon"))
     WebDriverWait(driver, 10).until(lambda d: _text(d, "locus-title").startswith("gene000"))
     assert driver.find_elements(By.CSS_SELECTOR, "path.signal.coding")
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
