@@ -206,12 +206,12 @@ ELSEWHERE = {"--nproc_per_node", "--keep-genes"}
 UNSET = {
     "annotate": {
         "--into", "--index", "--rejects", "--fasta", "--prediction", "--split", "--shards", "--calibration", "--outdir",
-        "--condition-scale", "--usage",
+        "--condition-scale", "--usage", "--complete",
         "--jitter", "--max-length", "--min-score", "--routine", "--contig-end", "--overlap", "--folds", "--strict",
         "--min-intron", "--max-intron",
     },
     "generate": {"--min-intron", "--max-intron"},
-    "train": {"--against", "--condition", "--max-length"},
+    "train": {"--add-utrs", "--against", "--complete", "--condition", "--max-length"},
 }  # fmt: skip
 
 
