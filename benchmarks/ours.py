@@ -19,9 +19,12 @@ from benchmarks.windows import write_shards
 from transgenic_tools.io.rows import GeneRow
 
 
-def run_ours(windows: Sequence[GeneRow], gff3: Path, *, work: Path, model: Path | None) -> Cost:
-    """Predict and map back; `gff3` is written."""
-    return generate(windows, work=work, model=model).plus(backmap(gff3, work=work))
+def run_ours(
+    windows: Sequence[GeneRow], gff3: Path, *, work: Path, model: Path | None, fasta: Path | None = None
+) -> Cost:
+    """Predict and map back, with the genome where it is given; `gff3` is written."""
+    more = () if fasta is None else ("--fasta", fasta)
+    return generate(windows, work=work, model=model).plus(backmap(gff3, work=work, more=more))
 
 
 @cache

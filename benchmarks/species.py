@@ -186,7 +186,7 @@ def measure_set(species: Species, genome: Genome, options: Options) -> dict[str,
             found[name] = _augustus(species, tools, fresh=options.fresh)
         else:
             gff3 = tools.out / f"{name}.gff3"
-            cost = run_ours(windows, gff3, work=work / "ours", model=options.model)
+            cost = run_ours(windows, gff3, work=work / "ours", model=options.model, fasta=genome.fasta)
             found[name] = _figures(species, tools, gff3, cost) | {"model": model_hash(model_dir(options.model))}
         log.info("%s, %s: %s", species.name, name, ", ".join(f"{k} {v}" for k, v in _cells(found, name).items()))
     return found
