@@ -211,3 +211,22 @@ def test_a_place_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(PermissionError, match="another user"):
         kernels.enter(place)
+
+
+@pytest.mark.slow
+def test_kernels_compiled_just_now_read_windows_to_the_bit_as_kept_ones_do(copy: Path, tmp_path: Path) -> None:
+    """A function that is not inlined may be another one in the process that compiled its caller."""
+    program = """
+        import hashlib, numpy as np
+        from transgenic_tools.lattice.window import WindowInput
+        from transgenic_tools.model.files import default_model_dir, load_network
+        from transgenic_tools.search.reader import Reader
+        reader, random = Reader(load_network(default_model_dir())[0].eval(), precision="fp32"), np.random.default_rng(1)
+        windows = [WindowInput(codes=random.integers(0, 4, length).astype(np.uint8)) for length in (900, 3000, 1800)]
+        bits = b"".join(scores.sites.numpy().tobytes() for scores in reader.score_windows(windows))
+        print(hashlib.sha256(bits).hexdigest())
+    """
+    kept = str(tmp_path / "kept")
+    first = run(copy, program, NUMBA_CACHE_DIR=kept, OMP_NUM_THREADS="1")
+    assert list(Path(kept).rglob("*.nbc"))
+    assert run(copy, program, NUMBA_CACHE_DIR=kept, OMP_NUM_THREADS="1") == first

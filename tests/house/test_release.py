@@ -168,13 +168,19 @@ def lent_channel(folder: Path, needed: list[str]) -> Path:
     for name in ("python", "python3", f"python{python}"):
         (folder / "python" / "bin" / name).symlink_to(interpreter)
     package("python", ".".join(map(str, sys.version_info[:3])), folder / "python")
+    own = folder / "build"  # the checkout's environment has no pip where uv made it
+    env, into = dict(os.environ), own / "bin" / "python"
+    must(uv(), "venv", "-q", "--python", sys.executable, own, cwd=folder, env=env)
+    must(uv(), "pip", "install", "-q", "-p", into, "pip", "setuptools>=77", cwd=folder, env=env)
+    tools = own / "lib" / f"python{python}" / "site-packages"
     for name, pattern in (("pip", "pip*"), ("setuptools", "*setuptools*"), ("setuptools", "*distutils*")):
         target = folder / name / "lib" / f"python{python}" / "site-packages"
         target.mkdir(parents=True, exist_ok=True)
-        for path in site.glob(pattern):
+        for path in tools.glob(pattern):
             shutil.copytree(path, target / path.name) if path.is_dir() else shutil.copy(path, target)
     for name in ("pip", "setuptools"):
-        package(name, metadata.version(name), folder / name, "python")
+        [version] = {found.version for found in metadata.distributions(name=name, path=[str(tools)])}
+        package(name, version, folder / name, "python")
     theirs = {conda: ours for ours, conda in NAMES.items()}
     for name in (one.split()[0] for one in needed):
         target = packages_of(name)

@@ -4,7 +4,8 @@ In: queries, keys and values side by side, fp32 or bf16 (see `numbers`). Out: wh
 between them everything is fp32.
 Dims: M rows of a pack, W windows, P places of one window, D channels, H heads, S = D / H, C columns of a panel.
 A surprise: panels of keys begin with a window's first place, so its numbers are the same bits in any pack; a product
-with values reads on into the next head, whose columns nobody looks at.
+with values reads on into the next head, whose columns nobody looks at. What `attend_windows` calls is inlined: a
+function of its own gives other bits when it has just been compiled than when it was kept.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Laid(NamedTuple):
     values: Singles
 
 
-@kernel(fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy", inline="always")
 def _lay_window(mixed, first, places, sight, size, laid):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Fill `laid` with a window; behind its last place queries and keys are 0 as far as products reach."""
     half, dim = size // 2, sight.heads * size
@@ -89,7 +90,7 @@ def _in_order(bits):  # type: ignore[no-untyped-def]  # pragma: no cover
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
-@kernel(fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy", inline="always")
 def _weigh(scores, low, high):  # type: ignore[no-untyped-def]  # pragma: no cover
     """exp of the scores `low:high` less the largest of them, in place, 0 for all others; returns their sum."""
     seen = scores[low:high]  # a slice: indices that may be negative are not vectorised
