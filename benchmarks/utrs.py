@@ -24,7 +24,7 @@ from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.files import load_network
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.search.utrs import extend, lacks_utrs
+from transgenic_tools.search.utrs import extend
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench"
 #: Upper bounds of the probabilities that are looked at together.
@@ -54,7 +54,7 @@ def give_utrs(rows: Sequence[GeneRow], reader: Reader) -> list[Given | None]:
     for row, window, scores in zip(rows, windows, reader.score_windows(windows), strict=True):
         known = [t for t in row.read_transcripts() if t.cds]
         main = primary_of(known)
-        if main is None or lacks_utrs(main) != (False, False):
+        if main is None or main.lacks_utrs != (False, False):
             continue
         bare = replace(main, exons=main.cds)
         sites, _ = reader.graph_of(window, scores, 0, forced=exact_sites([bare]), floor=DecodingConfig().floor)

@@ -286,6 +286,7 @@ def test_a_run_that_ended_early_goes_on(here: Path, model: Path, monkeypatch: py
         ({"augment": True, "annotation": "a.gff3", "csq_attributes": True}, "--csq-attributes"),
         ({"min_gene_confidence": 1.5}, "--min-gene-confidence 1.5"),
         ({"extend_genes": True}, "--augment"),
+        ({"augment": True, "annotation": "a.gff3", "utrs_in_place": True}, "--utrs-in-place"),
         ({"skip_attributes": ["locked"]}, "--skip-attribute"),
         ({"augment": True, "annotation": "a.gff3", "id_pattern": "X{number}"}, "--id-pattern"),
         ({"reads": "r.fq"}, "--reference"),

@@ -15,7 +15,6 @@ from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.search.config import DecodingConfig
-from transgenic_tools.search.utrs import lacks_utrs
 
 
 def coding_alone(row: GeneRow) -> GeneRow:
@@ -47,7 +46,7 @@ def test_known_coding_sequences_get_utrs(model: TransgenicModel, rows: list[Gene
 
 
 def test_without_the_flag_and_with_utrs_nothing_changes(model: TransgenicModel, rows: list[GeneRow]) -> None:
-    rows = [row for row in rows if not any(any(lacks_utrs(t)) for t in row.read_transcripts())][:4]
+    rows = [row for row in rows if not any(any(t.lacks_utrs) for t in row.read_transcripts())][:4]
     assert len(rows) == 4
     assert adding(model).predict(rows) == predictor(model, complete=True).predict(rows)
 

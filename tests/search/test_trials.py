@@ -11,11 +11,11 @@ import pytest
 
 from tests.scan.builders import SCORING, Genome
 from transgenic_tools.genome.interval import Interval
-from transgenic_tools.genome.sequence import encode
+from transgenic_tools.genome.sequence import encode, strand_codes
 from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
 from transgenic_tools.lattice.segments import State, Stretch, best_path
 from transgenic_tools.lattice.vocabulary import N_SITES, Content
-from transgenic_tools.search.loci import Judge, strand_codes, strand_stretch
+from transgenic_tools.search.loci import Judge, strand_stretch
 from transgenic_tools.search.tiles import BothStrands
 from transgenic_tools.search.trials import TWO, Trials, coding_runs
 

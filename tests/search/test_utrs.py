@@ -11,7 +11,7 @@ from tests.lattice.test_graph import paths_of, random_graph, read
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.lattice.grammar import Kind
 from transgenic_tools.lattice.graph import Graph
-from transgenic_tools.search.utrs import extend, lacks_utrs
+from transgenic_tools.search.utrs import extend
 
 SEEDS = [seed for seed in range(60) if random_graph(seed) is not None]
 
@@ -36,8 +36,8 @@ def test_the_best_utrs_and_the_probability_of_their_introns(seed: int) -> None:
     paths = all_of(graph)
     for cds in list(dict.fromkeys(t.cds for t, _ in paths))[:12]:
         same = [(t, score) for t, score in paths if t.cds == cds]
-        whole = [(t, score) for t, score in same if lacks_utrs(t) == (False, False)]
-        direct = [t for t, _ in same if lacks_utrs(t) == (True, True)]
+        whole = [(t, score) for t, score in same if t.lacks_utrs == (False, False)]
+        direct = [t for t, _ in same if t.lacks_utrs == (True, True)]
         if not whole or not direct:
             continue
         (extended,) = extend(graph, [bare(same[0][0])])
@@ -68,7 +68,7 @@ def test_a_side_that_is_known_keeps_its_end(seed: int) -> None:
     assert graph is not None
     for path, _ in paths_of(graph):
         whole = read(graph, path)
-        if lacks_utrs(whole) != (False, False) or whole.introns:
+        if whole.lacks_utrs != (False, False) or whole.introns:
             continue
         half = replace(whole, exons=(replace(whole.exons[0], end=whole.cds[-1].end),))
         for extended in extend(graph, [half]):
@@ -79,7 +79,7 @@ def test_a_side_that_is_known_keeps_its_end(seed: int) -> None:
 def test_what_has_utrs_or_is_no_path_gets_none() -> None:
     graph = random_graph(SEEDS[0])
     assert graph is not None
-    whole = next(read(graph, p) for p, _ in paths_of(graph) if lacks_utrs(read(graph, p)) == (False, False))
+    whole = next(read(graph, p) for p, _ in paths_of(graph) if read(graph, p).lacks_utrs == (False, False))
     assert extend(graph, [whole]) == []
     elsewhere = replace(bare(whole), cds=(replace(whole.cds[0], start=whole.cds[0].start + 1), *whole.cds[1:]))
     assert extend(graph, [replace(elsewhere, exons=elsewhere.cds)]) == []

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from transgenic_tools.backmap.config import check_utrs
 from transgenic_tools.choices import SHARD_BASES, Device, Precision
 from transgenic_tools.errors import UsageError
 from transgenic_tools.generate.config import Config as GenerateConfig
@@ -118,6 +119,7 @@ class Config:
                 "--extend-genes, --add-utrs, --skip-genes and --skip-attribute are of --augment",
                 hint="add --augment, or leave them out",
             )
+        check_utrs(add_utrs=self.add_utrs, utrs_in_place=self.utrs_in_place)
         if self.tracks and not self.scans:
             raise UsageError("--tracks are of a scan", hint="leave --annotation and --regions out, or --tracks")
         if self.keep_names and self.annotation is None and self.reference is None:

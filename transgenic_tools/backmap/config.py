@@ -19,6 +19,12 @@ from transgenic_tools.provenance import check_outputs, file_sha256, is_stream
 _LOCUS_TAG_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9]{2,11}")
 
 
+def check_utrs(*, add_utrs: bool, utrs_in_place: bool) -> None:
+    """Raises UsageError where no UTRs are added that could stand anywhere."""
+    if utrs_in_place and not add_utrs:
+        raise UsageError("--utrs-in-place, but no UTRs are added", hint="add --add-utrs")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """What to map back, and where to.
@@ -106,8 +112,7 @@ class Config:
         if self.into is None and (self.skip_genes or self.skip_attributes or self.extend_genes or self.add_utrs):
             flags = "--skip-genes, --skip-attribute, --extend-genes and --add-utrs"
             raise UsageError(f"{flags} need --into", hint="add --into USER.gff3")
-        if self.utrs_in_place and not self.add_utrs:
-            raise UsageError("--utrs-in-place, but no UTRs are added", hint="add --add-utrs")
+        check_utrs(add_utrs=self.add_utrs, utrs_in_place=self.utrs_in_place)
         if not 0.0 <= self.min_confidence <= 1.0:
             raise UsageError(f"--min-gene-confidence {self.min_confidence} is not between 0 and 1")
         if self.max_isoforms < 0 or self.rows_in_memory < 1:

@@ -43,9 +43,10 @@ def _longer(predicted: Transcript, known: Transcript) -> Transcript | None:
     if not known.cds or predicted.cds != known.cds or not is_run(known.introns, predicted.introns):
         return None
     whole, inside, reach = known.interval, predicted.interval, known.interval
-    if whole.start == known.cds[0].start:
+    before, behind = known.lacks_utrs
+    if before:
         reach = Interval(min(inside.start, reach.start), reach.end)
-    if whole.end == known.cds[-1].end:
+    if behind:
         reach = Interval(reach.start, max(inside.end, reach.end))
     exons = merge([*clip(predicted.exons, reach), *known.exons])
     made = replace(predicted, id=known.id, exons=exons, exon_scores=())
@@ -61,7 +62,9 @@ def split_off(predicted: Sequence[Transcript], known: Sequence[Transcript]) -> t
     others: list[Transcript] = []
     done: set[str] = set()
     for transcript in predicted:
-        shown = any(t.cds == transcript.cds and is_run(transcript.introns, t.introns) and _has_utrs(t) for t in known)
+        shown = any(
+            t.cds == transcript.cds and is_run(transcript.introns, t.introns) and not any(t.lacks_utrs) for t in known
+        )
         made = None if shown else next(
             ((t, m) for t in known if t.id not in done and (m := _longer(transcript, t)) is not None), None
         )  # fmt: skip
@@ -71,11 +74,6 @@ def split_off(predicted: Sequence[Transcript], known: Sequence[Transcript]) -> t
             done.add(made[0].id)
             longer.append(Longer(known=made[0], transcript=made[1]))
     return longer, others
-
-
-def _has_utrs(transcript: Transcript) -> bool:
-    whole, cds = transcript.interval, transcript.cds
-    return bool(cds) and whole.start < cds[0].start and whole.end > cds[-1].end
 
 
 class Rooms:

@@ -243,8 +243,7 @@ class Predictor:
         return sorted([*more, *kept], key=lambda one: -one.scores.transcript)
 
     def _extended(self, row: GeneRow, gene: GeneSearch, number: int, one: Extended) -> _Written:
-        steps = tuple(gene.sites.graph.log_probability(one.path.states[:-1], one.path.edges).tolist())
-        found = Found(path=one.path, log_probability=sum(steps), step_log_probability=steps, more=1.0)
+        found = Found.of(gene.sites.graph, one.path, more=1.0)
         calibration = self.reader.network.settings.calibration
         return _Written(
             found,

@@ -69,6 +69,12 @@ class Transcript:
         """From the first exon's start to the last exon's end."""
         return Interval(self.exons[0].start, self.exons[-1].end)
 
+    @property
+    def lacks_utrs(self) -> tuple[bool, bool]:
+        """Whether it begins, and ends, with its CDS, left to right; neither where there is no CDS."""
+        whole, cds = self.interval, self.cds
+        return (False, False) if not cds else (whole.start == cds[0].start, whole.end == cds[-1].end)
+
     @cached_property
     def introns(self) -> Intervals:
         """Left to right, UTR introns included."""

@@ -10,10 +10,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from transgenic_tools.genome.interval import Strand
+
 IUPAC = "ACGTRYSWKMBDHVN"
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVNacgtryswkmbdhvnUu", "TGCAYRSWMKVHDBNtgcayrswmkvhdbnAa")
 COMPLEMENT_BYTES = bytes.maketrans(b"ACGTRYSWKMBDHVNacgtryswkmbdhvnUu", b"TGCAYRSWMKVHDBNtgcayrswmkvhdbnAa")
 UNKNOWN_CODE = 4
+#: Of codes; 4 is unknown, and 5 fills up batches.
+_COMPLEMENT_CODES = np.array([3, 2, 1, 0, 4, 5], dtype=np.uint8)
 
 _CODES = np.full(256, UNKNOWN_CODE, dtype=np.uint8)
 for _code, _letters in enumerate(("Aa", "Cc", "Gg", "TtUu")):
@@ -24,6 +28,11 @@ for _code, _letters in enumerate(("Aa", "Cc", "Gg", "TtUu")):
 def reverse_complement(sequence: str) -> str:
     """The other strand, 5' to 3'; IUPAC letters are complemented, case is kept."""
     return sequence.translate(_COMPLEMENT)[::-1]
+
+
+def strand_codes(codes: npt.NDArray[np.uint8], strand: Strand) -> npt.NDArray[np.uint8]:
+    """Base codes of a stretch 5' to 3' on a strand; what is no base stays as it is."""
+    return codes if strand == "+" else _COMPLEMENT_CODES[codes[::-1]]
 
 
 def encode(sequence: str) -> npt.NDArray[np.uint8]:

@@ -44,7 +44,7 @@ class LociCurve:
     calibration_error: float
     points: tuple[CurvePoint, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
@@ -67,7 +67,7 @@ def curve_of(saved: Any) -> LociCurve:
 
 def write_curve(path: Path, curve: LociCurve, *, provenance: Provenance) -> None:
     """Write the file of a model directory."""
-    _KIND.write(path, {"curve": curve.as_dict()}, provenance=provenance)
+    _KIND.write(path, {"curve": curve.to_json()}, provenance=provenance)
 
 
 def load_curve(directory: Path) -> LociCurve | None:

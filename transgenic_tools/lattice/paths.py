@@ -7,6 +7,7 @@ A surprise: TSS and TTS are fuzzy. A path takes the nearest candidate, so a path
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.lattice.grammar import SITE_OF_KIND, Kind, transcript_to_path
-from transgenic_tools.lattice.graph import Graph
+from transgenic_tools.lattice.graph import Graph, best_path
 from transgenic_tools.lattice.vocabulary import Site
 
 _SITE = np.array(SITE_OF_KIND)
@@ -38,6 +39,16 @@ class Path:
         states = np.array(self.states)
         kinds = graph.kind[states]
         return tuple(states[(kinds != _TSS) & (kinds != _TTS)].tolist())
+
+
+def best(graph: Graph) -> Path:
+    """The path of the highest score."""
+    states = best_path(graph.first, graph.target, graph.score).tolist()
+    edges = []
+    for state, following in itertools.pairwise(states):
+        leaving = range(graph.first[state], graph.first[state + 1])
+        edges.append(next(e for e in leaving if graph.target[e] == following))
+    return Path(tuple(states), tuple(edges))
 
 
 def exact_sites(transcripts: Sequence[Transcript]) -> list[tuple[Site, int]]:

@@ -9,7 +9,6 @@ acceptor, or where its surroundings are read; a window without junctions keeps i
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +18,8 @@ import numpy.typing as npt
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.evidence import WindowEvidence
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, IS_DONOR, Kind
-from transgenic_tools.lattice.graph import Graph, backward, best_path
+from transgenic_tools.lattice.graph import Graph, backward
+from transgenic_tools.lattice.paths import best
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -238,14 +238,7 @@ def junctions_of_best(plain: Graph, junction: Ints) -> list[int]:
     Args:
         junction: (M,) as in `Support`.
     """
-    found = []
-    for state, following in itertools.pairwise(best_path(plain.first, plain.target, plain.score).tolist()):
-        if IS_DONOR[plain.kind[state]]:
-            leaving = np.arange(plain.first[state], plain.first[state + 1])
-            at = junction[leaving[plain.target[leaving] == following][0]]
-            if at >= 0:
-                found.append(int(at))
-    return found
+    return [at for at in junction[list(best(plain).edges)].tolist() if at >= 0]
 
 
 def elsewhere(reads: Floats, on_best: Sequence[int]) -> float:

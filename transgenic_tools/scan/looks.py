@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.genome.profile import BESIDE, Profile, count_words
-from transgenic_tools.genome.sequence import UNKNOWN_CODE
+from transgenic_tools.genome.sequence import UNKNOWN_CODE, strand_codes
 from transgenic_tools.io.distance import FEWEST, WARNING, DistanceScoring, Look
 from transgenic_tools.lattice.vocabulary import Content
 from transgenic_tools.search.loci import Locus
@@ -34,41 +34,40 @@ class LociLooks:
     """
 
     def __init__(self, scoring: DistanceScoring | None) -> None:
-        self.scoring = scoring if scoring is not None and scoring.looks is not None else None
+        self._scoring, self._looks = scoring, None if scoring is None else scoring.looks
         self._words = np.zeros(64, dtype=np.int64)
         self._loci = 0
 
     def see(self, locus: Locus, codes: npt.NDArray[np.uint8], scores: BothStrands, *, offset: int) -> None:
         """Take note of a locus; `codes` (L,) and `scores` begin at `offset` of the sequence."""
-        if self.scoring is None:
+        if self._looks is None:
             return
         part = slice(max(0, locus.coding.start - BESIDE - offset), locus.coding.end + BESIDE - offset)
         contents = scores.contents[0 if locus.strand == "+" else 1, Content.CODING_1 : Content.CODING_3 + 1, part]
-        bases, noncoding = codes[part], np.exp(contents).sum(0) < 0.5
+        bases, noncoding = strand_codes(codes[part], locus.strand), np.exp(contents).sum(0) < 0.5
         if locus.strand == "-":
-            bases = np.where(bases < UNKNOWN_CODE, 3 - bases, bases)[::-1].astype(np.uint8)
             noncoding = noncoding[::-1]
         self._words += count_words(bases, noncoding & (bases < UNKNOWN_CODE))
         self._loci += 1
 
     def look(self) -> Look | None:
         """None of too few loci."""
-        if self.scoring is None or self.scoring.looks is None or self._loci < FEWEST:
+        if self._looks is None or self._loci < FEWEST:
             return None
         none = Profile.none()
-        return self.scoring.looks.of(Profile({**none.counts, "composition": self._words[None]}), self._loci)
+        return self._looks.of(Profile({**none.counts, "composition": self._words[None]}), self._loci)
 
     def tell(self) -> Mapping[str, Any]:
         """The sentence and, far from home, the warning; nearest species and distance for the report of the scan."""
-        look = self.look()
-        if look is None or self.scoring is None or self.scoring.looks is None:
+        look, looks = self.look(), self._looks
+        if look is None or looks is None or self._scoring is None:
             return {}
-        composition, looks = look.aspects["composition"], self.scoring.looks
+        composition = look.aspects["composition"]
         logger.info(
             "composition of %d loci: %.3f from %s, the nearest species learned (at home up to about %.3f)",
             self._loci, composition, look.nearest, looks.tolerance,
         )  # fmt: skip
-        far = looks.weight * look.strangeness > self.scoring.limit
+        far = looks.weight * look.strangeness > self._scoring.limit
         if far:
             logger.warning("%s", WARNING)
         return {"nearest": look.nearest, "composition": round(composition, 4), "far": far}

@@ -454,7 +454,7 @@ def run(config: Config) -> Result:
             report = {
                 "loci": result.loci, "dropped": result.dropped, "bases": result.bases, "parameters": parameters,
                 "loci_by_megabase": tables.by_piece, "scores": dict(sorted(tables.scores.items())),
-                "curve": None if curve is None else curve.as_dict(),
+                "curve": None if curve is None else curve.to_json(),
                 **({"look": look} if look else {}),
             }  # fmt: skip
             aside.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -64,14 +64,7 @@ def write_further(
             if candidate.ordinal is not None:
                 kept.append(replace(gene.found[candidate.ordinal], probability=probability))
                 continue
-            path = candidate.path
-            steps = tuple(gene.sites.graph.log_probability(path.states[:-1], path.edges).tolist())
-            kept.append(
-                Found(
-                    path=path, log_probability=sum(steps), step_log_probability=steps, more=gene.more,
-                    probability=probability,
-                )
-            )  # fmt: skip
+            kept.append(Found.of(gene.sites.graph, candidate.path, more=gene.more, probability=probability))
     gene.found = kept
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.interval import Interval, Strand
 from transgenic_tools.genome.odds import logit
+from transgenic_tools.genome.sequence import strand_codes
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.scoring import pack_weights
 from transgenic_tools.lattice.segments import (
@@ -33,7 +34,7 @@ from transgenic_tools.lattice.segments import (
 from transgenic_tools.lattice.vocabulary import Content, Site
 from transgenic_tools.search.confidence import calibrated
 from transgenic_tools.search.tiles import BothStrands
-from transgenic_tools.search.trials import Codes, Trials, coding_runs
+from transgenic_tools.search.trials import Trials, coding_runs
 
 Calibration = Mapping[str, Sequence[float]]
 #: Names of two regressions: of loci that a scan proposes, and of the best locus of a region that somebody gave.
@@ -70,11 +71,6 @@ class Locus:
     cut: bool = False
     features: tuple[float, ...] = NOTHING
     worth: float | None = None
-
-
-def strand_codes(codes: Codes, strand: Strand) -> Codes:
-    """Base codes of a piece 5' to 3' on a strand."""
-    return codes if strand == "+" else np.where(codes < 4, 3 - codes, codes)[::-1].astype(np.uint8)
 
 
 def strand_stretch(codes: npt.NDArray[np.uint8], scores: BothStrands, strand: Strand, *, longest_gap: int) -> Stretch:
@@ -171,19 +167,16 @@ class Judge:
         strands: tuple[Strand, Strand] = ("+", "-")
         for strand in strands:
             stretch = strand_stretch(codes, scores, strand, longest_gap=self.longest_gap)
-            path = best_path(stretch, self.scoring)
-            if self.trials is None:
-                found += self.loci_of_strand(stretch, strand, offset=offset, at_ends=at_ends, path=path)
-                continue
-            own = np.ascontiguousarray(strand_codes(codes, strand))
-            path = self.trials.settled(own, stretch, path)
-            runs = coding_runs(path)
-            for number, locus in enumerate(
-                self.loci_of_strand(stretch, strand, offset=offset, at_ends=at_ends, path=path)
-            ):
-                doubtful = locus.score < _DOUBTFUL
-                worth = self.trials.worth_of(own, stretch, runs, number) if doubtful else None
-                found.append(locus if worth is None else replace(locus, worth=worth))
+            path, own = best_path(stretch, self.scoring), np.ascontiguousarray(strand_codes(codes, strand))
+            if self.trials is not None:
+                path = self.trials.settled(own, stretch, path)
+            loci = self.loci_of_strand(stretch, strand, offset=offset, at_ends=at_ends, path=path)
+            if self.trials is not None:
+                runs = coding_runs(path)
+                for number in (number for number, locus in enumerate(loci) if locus.score < _DOUBTFUL):
+                    worth = self.trials.worth_of(own, stretch, runs, number)
+                    loci[number] = replace(loci[number], worth=worth)
+            found += loci
         return sorted(found)
 
     def best_of_region(self, stretch: Stretch) -> tuple[float, ...]:

@@ -23,8 +23,8 @@ import torch
 
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.lattice.grammar import Kind
-from transgenic_tools.lattice.graph import best_path
-from transgenic_tools.lattice.paths import Path
+from transgenic_tools.lattice.graph import Graph
+from transgenic_tools.lattice.paths import Path, best
 from transgenic_tools.lattice.site_graph import History, SiteGraph
 from transgenic_tools.model.decoders.pointer import PointerDecoder
 from transgenic_tools.search.beam import (
@@ -74,6 +74,16 @@ class Found:
     shown: bool = False
     probability: float | None = None
 
+    @classmethod
+    def of(cls, graph: Graph, path: Path, *, more: float, **said: Any) -> Found:
+        """A path of a graph that the decoder did not write: its steps are as probable as the graph has them.
+
+        Args:
+            said: Of the attributes `prompt`, `shown` and `probability`.
+        """
+        steps = tuple(graph.log_probability(path.states[:-1], path.edges).tolist())
+        return cls(path=path, log_probability=sum(steps), step_log_probability=steps, more=more, **said)
+
 
 @dataclass
 class GeneSearch:
@@ -107,22 +117,13 @@ def start_search(key: str, sites: SiteGraph, prompt: Sequence[Path] = ()) -> Gen
     """A fresh search; `key` seeds sampling."""
     gene = GeneSearch(key, sites, [], History.of(sites.graph))
     for path in prompt:
-        steps = tuple(sites.graph.log_probability(path.states[:-1], path.edges).tolist())
-        gene.write(Found(path=path, log_probability=sum(steps), step_log_probability=steps, more=1.0, prompt=True))
+        gene.write(Found.of(sites.graph, path, more=1.0, prompt=True))
     return gene
 
 
 def viterbi(gene: GeneSearch) -> Found:
     """The graph's best path: the fallback of the search, and its oracle."""
-    graph = gene.sites.graph
-    states = best_path(graph.first, graph.target, graph.score).tolist()
-    edges = []
-    for state, following in itertools.pairwise(states):
-        leaving = range(graph.first[state], graph.first[state + 1])
-        edges.append(next(e for e in leaving if graph.target[e] == following))
-    steps = tuple(graph.log_probability(states[:-1], edges).tolist())
-    path = Path(tuple(states), tuple(edges))
-    return Found(path=path, log_probability=sum(steps), step_log_probability=steps, more=1.0)
+    return Found.of(gene.sites.graph, best(gene.sites.graph), more=1.0)
 
 
 def _pair_weights(decoder: PointerDecoder) -> Pair:

@@ -353,8 +353,7 @@ def _write(gene: GeneSearch, path: Path) -> None:
     """Write a path that is new."""
     graph = gene.sites.graph
     if path_hash(path.core(graph)) not in gene.known:
-        steps = tuple(graph.log_probability(path.states[:-1], path.edges).tolist())
-        gene.write(Found(path=path, log_probability=sum(steps), step_log_probability=steps, more=gene.more, shown=True))
+        gene.write(Found.of(graph, path, more=gene.more, shown=True))
 
 
 def _alternatives(gene: GeneSearch, support: Support) -> list[tuple[Ints, set[int]]]:

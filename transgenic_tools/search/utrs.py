@@ -84,15 +84,9 @@ class _Ends:
         return way, math.exp(min(0.0, these - all_ways))
 
 
-def lacks_utrs(transcript: Transcript) -> tuple[bool, bool]:
-    """Whether it begins with its start codon, and ends with its stop codon; in window coordinates."""
-    whole, cds = transcript.interval, transcript.cds
-    return (False, False) if not cds else (whole.start == cds[0].start, whole.end == cds[-1].end)
-
-
 def extend(graph: Graph, known: Sequence[Transcript]) -> list[Extended]:
     """Those known transcripts that lack a UTR and are paths of the graph, with the UTRs that it holds for likeliest."""
-    wanted = [t for t in known if any(lacks_utrs(t))]
+    wanted = [t for t in known if any(t.lacks_utrs)]
     ends, found = _Ends(graph) if wanted else None, list[Extended]()
     for transcript in wanted:
         path = find_path(graph, transcript)
@@ -106,7 +100,7 @@ def _extended(graph: Graph, ends: _Ends, known: Transcript, path: Path) -> Exten
     kinds = graph.kind[list(path.states)].tolist()
     start, stop = kinds.index(Kind.START), kinds.index(Kind.STOP)
     before, behind = list(path.edges[:start]), list(path.edges[stop:])
-    lacks_before, lacks_behind = lacks_utrs(known)
+    lacks_before, lacks_behind = known.lacks_utrs
     probability, new = 1.0, False
     if lacks_before:
         way, share = ends.before(path.states[start])

@@ -31,7 +31,7 @@ import yaml
 
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.interval import Interval, Strand
-from transgenic_tools.genome.sequence import encode
+from transgenic_tools.genome.sequence import encode, strand_codes
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.gff3.reader import read_annotation
 from transgenic_tools.io.rows import PARTIAL, GeneRow
@@ -39,8 +39,6 @@ from transgenic_tools.io.shards import read_shard
 from transgenic_tools.train.examples import Example, example_from_row
 
 Codes = npt.NDArray[np.uint8]
-#: Complement of a base code; an unknown base stays one.
-COMPLEMENT = np.array([3, 2, 1, 0, 4, 5], dtype=np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +127,7 @@ class Territory:
         low, high = max(start, 0), min(end, len(whole))
         if low < high:
             codes[low - start : high - start] = whole[low:high]
-        return codes if strand == "+" else COMPLEMENT[codes[::-1]]
+        return strand_codes(codes, strand)
 
 
 @dataclass(frozen=True)

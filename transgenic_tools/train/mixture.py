@@ -20,9 +20,10 @@ from torch import Tensor
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.hashing import stable_rng
 from transgenic_tools.genome.interval import STRANDS, Interval, Strand
+from transgenic_tools.genome.sequence import strand_codes
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, Content, allowed_sites
 from transgenic_tools.train.examples import Example, Isoforms, Labels, crop_labels, draw_crop, label_window
-from transgenic_tools.train.genomes import COMPLEMENT, Codes, Source, Territory
+from transgenic_tools.train.genomes import Codes, Source, Territory
 
 Kind = Literal["gene", "none", "tile"]
 
@@ -341,14 +342,10 @@ def collate_windows(windows: Sequence[Window]) -> StrandBatch:
                 weighed = _weigh(window.codes, labels)
             else:  # what a strand allows is read along it
                 turned = Labels(labels.sites[:, ::-1], labels.known[:, ::-1], labels.contents[::-1])
-                own, content = _weigh(_reverse(window.codes), turned)
+                own, content = _weigh(strand_codes(window.codes, "-"), turned)
                 weighed = own[:, ::-1], content[::-1]
             weight[strand, row, :, :size], contents[strand, row, :size] = weighed
     return StrandBatch(*(torch.from_numpy(a) for a in (codes, sites, weight, contents)))
-
-
-def _reverse(codes: Codes) -> Codes:
-    return COMPLEMENT[codes[::-1]]
 
 
 def load_step(drawer: Drawer, step: int) -> tuple[StrandBatch | None, StrandBatch | None]:
