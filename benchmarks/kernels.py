@@ -176,6 +176,7 @@ def _stepping() -> Iterator[Contest]:
     import torch.nn.functional as F
 
     from transgenic_tools.fast import stepping
+    from transgenic_tools.fast.attention import Sight
     from transgenic_tools.fast.pack import Rotary
     from transgenic_tools.fast.product import add_linear, panels
 
@@ -192,7 +193,7 @@ def _stepping() -> Iterator[Contest]:
         table = np.arange(count * 20, dtype=np.int32).reshape(count, 20)
         store, at = np.zeros((2, count * 20, 128), dtype=np.float32), np.full(count, 19)
         tokens = stepping.Tokens(np.arange(count), at, table[:, 19].copy(), table)
-        sight = stepping.Sight(4, 512, *Rotary(32).reach(20))
+        sight = Sight(4, 512, *Rotary(32).reach(20))
         qkv, mixed = np.zeros((count, 384), dtype=np.float32), np.zeros((count, 128), dtype=np.float32)
         t_qkv, t_store, t_table = torch.from_numpy(qkv), torch.from_numpy(store), torch.from_numpy(table).long()
         cosine, sine = (torch.from_numpy(angle[19:20]) for angle in (sight.cosine, sight.sine))

@@ -11,8 +11,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.fast.attention import Sight as WindowSight
-from transgenic_tools.fast.stepping import Sight, States, Tables, Tokens
+from transgenic_tools.fast.attention import Sight
+from transgenic_tools.fast.stepping import States, Tables, Tokens
 
 Singles = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -40,7 +40,7 @@ def turned(x: Singles, cosine: Singles, sine: Singles) -> Singles:
     return np.concatenate([left * cosine - right * sine, left * sine + right * cosine], axis=-1)
 
 
-def band_attention(mixed: Singles, first: int, places: int, sight: WindowSight) -> Singles:
+def band_attention(mixed: Singles, first: int, places: int, sight: Sight) -> Singles:
     """What the places of one window find (P, D)."""
     dim = mixed.shape[1] // 3
     own = mixed[first : first + places].reshape(places, 3, sight.heads, dim // sight.heads).transpose(1, 2, 0, 3)

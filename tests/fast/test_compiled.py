@@ -86,7 +86,7 @@ def test_attend_tokens(size: int, band: int) -> None:
     table = rng.permutation(rows * steps).reshape(rows, steps).astype(np.int32)
     at, who = np.array([29, 0, 12, 13]), np.array([0, 1, 2, 2])
     new = stepping.Tokens(who, at, table[who, at], table)
-    sight = stepping.Sight(heads, band, *Rotary(size).reach(steps))
+    sight = attention.Sight(heads, band, *Rotary(size).reach(steps))
     qkv, store = numbers(4, 3 * dim).numpy(), numbers(2, rows * steps, dim, seed=1).numpy()
     plain_store = store.copy()
     expected = numpy_twin.attended(qkv.copy(), new, sight, *plain_store)

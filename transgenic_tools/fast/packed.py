@@ -15,11 +15,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from transgenic_tools.fast.attention import Sight
 from transgenic_tools.fast.fused_layers import FusedLayer, packed_linear
 from transgenic_tools.fast.pack import Rotary, lay_out, neighbours
 from transgenic_tools.fast.product import ROWS, panels
 from transgenic_tools.fast.stepping import (
-    Sight,
     States,
     StepWeights,
     Tables,

@@ -56,15 +56,6 @@ class Tokens(NamedTuple):
     table: npt.NDArray[np.int32]
 
 
-class Sight(NamedTuple):
-    """How tokens attend: `heads` heads to `band` steps back, turned by the angles (T, S / 2) of their steps."""
-
-    heads: int
-    band: int
-    cosine: Singles
-    sine: Singles
-
-
 @kernel(fastmath=True, error_model="numpy")
 def write_tokens(visited, ordinals, states, tables, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Decoder input of visited states: site, kind and which transcript it belongs to, added up.
@@ -191,7 +182,7 @@ def attend_tokens(qkv, tokens, sight, keys, values, out):  # type: ignore[no-unt
 
     Args:
         qkv: (>= n, 3 D) fp32, turned in place.
-        tokens: `Tokens`; sight: `Sight`.
+        tokens: `Tokens`; sight: `attention.Sight`, its band counts steps back.
         keys, values: (stored, D).
         out: (>= n, D).
 
@@ -259,7 +250,7 @@ def run_step(x, weights, tokens, sight, store):  # type: ignore[no-untyped-def] 
 
     Args:
         x: (M, D) fp32, M a multiple of 4, changed; tokens beyond n are padding.
-        weights: `StepWeights`; tokens: `Tokens`; sight: `Sight`.
+        weights: `StepWeights`; tokens: `Tokens`; sight: `attention.Sight`, its band counts steps back.
         store: (N, 2, stored, D) keys and values.
 
     Returns:
