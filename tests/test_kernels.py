@@ -180,6 +180,24 @@ def test_where_nothing_can_be_written_kernels_are_compiled_anew(copy: Path, tmp_
     assert not Path(place).exists(), "left behind"
 
 
+def test_a_first_run_says_that_it_compiles(copy: Path, tmp_path: Path) -> None:
+    """Else a minute passes without a word; a process that finds kernels says nothing."""
+    ask = """
+        import logging, sys
+        logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+        from transgenic_tools import kernels
+        kernels.place()
+    """
+    place = str(tmp_path / "kept")
+    assert "a first run on this processor compiles functions" in run(copy, ask, NUMBA_CACHE_DIR=place)
+    assert run(copy, ask, NUMBA_CACHE_DIR=place) == ""
+    assert run(copy, ask, NUMBA_CACHE_DIR=str(tmp_path / "task"), TRANSGENIC_KERNELS=place) == ""
+    (copy / "__pycache__").unlink() if (copy / "__pycache__").is_file() else shutil.rmtree(copy / "__pycache__")
+    (copy / "__pycache__").write_text("no directory")
+    blocked = str(copy / "__pycache__" / "below")
+    assert "set NUMBA_CACHE_DIR" in run(copy, ask, NUMBA_CACHE_DIR=blocked, XDG_CACHE_HOME=blocked)
+
+
 def make_places(parent: Path, count: int) -> list[Path]:
     """Places, the oldest first."""
     places = [parent / f"place{i}" for i in range(count)]

@@ -318,6 +318,18 @@ def test_what_a_later_stage_would_refuse_is_refused_at_once(here: Path, model: P
     assert not (here / "out").exists()
 
 
+def test_a_gpu_or_a_model_that_is_not_there_is_refused_before_the_scan(
+    here: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match="no CUDA device is visible"):
+        run(settings(here, model, device="cuda"))
+    with pytest.raises(MissingInputError, match="no such model directory") as refused:
+        run(settings(here, model, scan_model=Path("nt500m-led")))
+    assert "tg-train --preset nt500m-led" in str(refused.value.hint)
+    assert not (here / "out").exists()
+
+
 def test_names_of_genomes() -> None:
     for file, name in {"g.fa": "g", "a.b.fasta.gz": "a.b", "x.fna.bgz": "x", "plain": "plain"}.items():
         assert Config(fasta=Path(file), outdir=Path("o")).name == name

@@ -86,7 +86,7 @@ def test_podman_alone(podman_image: str, tmp_path: Path, site: Path) -> None:
 
 @pytest.fixture
 def torch_image(podman_image: str) -> str:
-    """The real one: built by `make images`, never by a test, since it takes minutes and 15 GB on the way."""
+    """The real one: built by `make images`, never by a test, since it takes minutes and 16 GB on the way."""
     if not images.exists(images.TORCH):
         pytest.skip(f"there is no {images.TORCH}: containers/build torch makes it")
     if not images.holds_this_code(images.TORCH):

@@ -60,7 +60,7 @@ def test_predictions_of_other_shards_in_the_directory_are_named(
 @pytest.mark.parametrize(
     ("flags", "code", "word"),
     [
-        (["--model", "no-such-model"], EXIT_NO_INPUT, "no config.json"),
+        (["--model", "no-such-model"], EXIT_NO_INPUT, "no such model directory"),
         (["--num-beams", "0"], EXIT_USAGE, "--num-beams 0"),
         (["--decoding", "fancy"], EXIT_USAGE, "fancy"),
         (["--split", "test2"], EXIT_USAGE, "test2"),

@@ -16,6 +16,7 @@ from transgenic_tools.io import parquet, shards
 from transgenic_tools.io.rows import GeneRow, PredictionRow
 from transgenic_tools.io.shards import (
     ShardIndex,
+    expand_shards,
     read_predicted_genes,
     read_predictions,
     read_shard,
@@ -106,8 +107,12 @@ def test_no_rows_give_one_empty_shard(tmp_path: Path) -> None:
 def test_what_is_no_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingInputError):
         list(read_shard(tmp_path / "none.parquet"))
-    with pytest.raises(MissingInputError):
+    with pytest.raises(MissingInputError) as empty:
         list(read_shard(tmp_path))
+    assert empty.value.hint == "run tg-prep first"
+    with pytest.raises(MissingInputError) as unpredicted:
+        expand_shards(tmp_path, made_by="tg-generate")
+    assert unpredicted.value.hint == "run tg-generate first"
     (tmp_path / "x.parquet").write_text("no")
     with pytest.raises(BadInputError, match="no Parquet file"):
         list(read_shard(tmp_path / "x.parquet"))

@@ -102,6 +102,17 @@ def test_processes_share_what_zero_spreads() -> None:
     assert [shared(memory, zero=zero, processes=4).total for zero in (0, 1, 2, 3)] == [140, 128, 122, 116]
 
 
+def test_times_are_told_in_words_that_fit() -> None:
+    memory, cpu = Memory(1, 0, 0, 0, 1), torch.device("cpu")
+    for seconds, said in (
+        (100, "about 2 min"),
+        (7_200, "about 2 h"),
+        (180_000, "about 50 h"),
+        (864_000, "about 10 days"),
+    ):
+        assert check(memory, cpu, half=False, seconds=seconds, free=100).endswith(said)
+
+
 def test_generation_is_announced_and_stopped_where_it_cannot_fit() -> None:
     config = config_of("esm")
     line = generation_line(config.settings, torch.device("cpu"), at_once=3000, total_bases=10**6)

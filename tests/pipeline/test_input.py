@@ -150,3 +150,19 @@ def test_what_a_mode_cannot_use_is_refused_before_any_task(tiny_sheet: Path) -> 
     embedded = nextflow.run("--input", str(tiny_sheet), "--store_encodings", "true", launch_dir=tiny_sheet.parent)
     assert embedded.code == 1
     assert "has no pretrained encoder whose work could be stored" in embedded.text
+
+
+def test_what_only_augment_can_use_is_not_ignored(tiny_sheet: Path) -> None:
+    """As tg-annotate and tg-backmap refuse the same flags."""
+    done = nextflow.run(
+        "--input", str(tiny_sheet), "--extend_genes", "true", "--skip_attribute", "locked",
+        launch_dir=tiny_sheet.parent,
+    )  # fmt: skip
+    assert done.code == 1
+    assert "--extend_genes, --skip_attribute: of --mode augment alone" in done.text
+    in_place = nextflow.run(
+        "--input", str(tiny_sheet), "--mode", "augment", "--utrs_in_place", "true", launch_dir=tiny_sheet.parent
+    )
+    assert in_place.code == 1
+    assert "--utrs_in_place, but no UTRs are added; add --add_utrs" in in_place.text
+    assert "Submitted process" not in done.text + in_place.text

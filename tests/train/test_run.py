@@ -85,8 +85,18 @@ def test_training_that_diverges_stops_and_leaves_no_model(data: tuple[Path, ...]
 
 def test_a_model_to_start_from_that_is_not_there(data: tuple[Path, ...], tmp_path: Path) -> None:
     """Not asked for on a network."""
-    with pytest.raises(MissingInputError, match=r"none: no config\.json"):
+    with pytest.raises(MissingInputError, match="none: there is no such model directory"):
         build_model(config(data, tmp_path, init=tmp_path / "none"))
+
+
+def test_a_pretrained_encoder_without_its_weights_is_said(
+    data: tuple[Path, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = {"mapping": {"channels": 6, "width": 6}, "decoder": DECODERS["pointer"]}
+    for name, said in (("esm", True), ("embedded", False)):
+        caplog.clear()
+        build_model(config(data, tmp_path, model_overrides=parts | {"encoder": ENCODERS[name]}))
+        assert ("begins with random numbers" in caplog.text) is said
 
 
 def test_loss_falls_and_perplexity_is_logged_per_epoch(data: tuple[Path, ...], tmp_path: Path) -> None:

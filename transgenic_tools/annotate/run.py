@@ -394,9 +394,10 @@ def _check(config: Config) -> None:
     """Raises before anything is done that a missing file, or a condition that nobody knows, would waste."""
     loci = (config.annotation, config.regions, config.aliases, config.skip_genes)
     shown = (config.reference, config.reads, config.evidence, config.conditions)
-    for path in (config.fasta, *loci, *shown, config.model, config.scan_model):
+    for path in (config.fasta, *loci, *shown):
         if path is not None and not path.exists():
             raise MissingInputError("no such file", path=path, hint="check the path")
+    _check_machine(config)
     if config.evidence is not None and config.gathers:
         from transgenic_tools.evidence.sheet import read_sheet
 
@@ -408,6 +409,18 @@ def _check(config: Config) -> None:
         model = load_conditions(model_dir(config.model))
         for name in filter(None, (config.condition, config.against)):
             find_values(model, name, config.conditions)
+
+
+def _check_machine(config: Config) -> None:
+    """The same for a model directory without a model and a GPU that is not there; torch is loaded only to ask these."""
+    given = [path for path in (config.model, config.scan_model) if path is not None]
+    if given or config.device == "cuda":
+        from transgenic_tools.model.files import model_dir
+        from transgenic_tools.model.network import pick_device
+
+        for path in given:
+            model_dir(path)
+        pick_device(config.device)
 
 
 def annotate_alone(config: Config, *, loaded: tuple[Reader, Path]) -> Path:

@@ -217,7 +217,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         MissingInputError, BadInputError: a file is missing or is not what it should be. A gene that fails is a row
             in `rejects.tsv` instead.
     """
-    shards = expand_shards(config.predictions)
+    shards = expand_shards(config.predictions, made_by="tg-generate")
     earlier = [reject for table in config.earlier_rejects for reject in read_rejects(table)]
     for difference in differences(shards):
         logger.warning("%s", difference)

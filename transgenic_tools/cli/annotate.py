@@ -74,27 +74,27 @@ def annotate(
     ] = Config.sample,
     augment: Annotated[bool, _flag("--augment", "Add new isoforms to --annotation, whose lines stay.")] = False,
     extend_genes: Annotated[
-        bool, _flag("--extend-genes", "--augment: gene lines grow with their isoforms; else UTRs are cut.")
+        bool, _flag("--extend-genes", "With --augment: gene lines grow with their isoforms; else UTRs are cut.")
     ] = False,
     add_utrs: Annotated[
-        bool, _flag("--add-utrs", "--augment: transcripts without UTRs get new ones beside them that have some.")
+        bool, _flag("--add-utrs", "With --augment: transcripts without UTRs get new ones beside them that have some.")
     ] = False,
     utrs_in_place: Annotated[
-        bool, _flag("--utrs-in-place", "--add-utrs: in the lines of these transcripts, which change.")
+        bool, _flag("--utrs-in-place", "With --add-utrs: in the lines of these transcripts, which change.")
     ] = False,
-    skip_genes: Annotated[Path | None, _file("--skip-genes", "--augment: IDs of genes that get nothing.")] = None,
+    skip_genes: Annotated[Path | None, _file("--skip-genes", "With --augment: IDs of genes that get nothing.")] = None,
     skip_attribute: Annotated[
         list[str] | None,
-        _file("--skip-attribute", "--augment: genes with this (KEY or KEY=VALUE) get nothing; may be repeated."),
+        _file("--skip-attribute", "With --augment: genes with this (KEY or KEY=VALUE) get nothing; may be repeated."),
     ] = None,
     skip_seqid: Annotated[
-        list[str] | None, _file("--skip-seqid", "Scan: not this sequence (plastid ...); may be repeated.")
+        list[str] | None, _file("--skip-seqid", "Of a scan: not this sequence (plastid ...); may be repeated.")
     ] = None,
     scan_min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="Scan: leave out loci less probable than this.")
+        float, typer.Option(min=0, max=1, help="Of a scan: leave out loci less probable than this.")
     ] = Config.scan_min_score,
     complete_only: Annotated[
-        bool, _flag("--complete-only", "Scan: leave out genes that the end of a sequence cuts.")
+        bool, _flag("--complete-only", "Of a scan: leave out genes that the end of a sequence cuts.")
     ] = False,
     model: Annotated[Path | None, _file("--model", "Model directory; the embedded model unless given.", "-m")] = None,
     scan_model: Annotated[Path | None, _file("--scan-model", "Model directory of the scan.")] = None,
@@ -131,7 +131,7 @@ def annotate(
         bool, _flag("--keep-names", "Carry over names, products and Dbxref of --annotation (else of --reference).")
     ] = False,
     submission: Annotated[
-        str | None, _file("--submission", "Check and write what NCBI and ENA want, and a .tbl.")
+        str | None, _file("--submission", "Locus tag prefix: check and write what NCBI and ENA want, and a .tbl.")
     ] = None,
     gtf: Annotated[bool, _flag("--gtf", "GTF as well.")] = False,
     bed: Annotated[bool, _flag("--bed", "BED12 as well.")] = False,

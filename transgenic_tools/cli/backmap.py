@@ -67,20 +67,23 @@ def backmap(
             help="Leave out whole genes whose best isoform is less probable than this (with --into: single isoforms).",
         ),
     ] = Config.min_confidence,
-    skip_genes: Annotated[Path | None, _file("--skip-genes", "--into: IDs of genes that get nothing.")] = None,
+    skip_genes: Annotated[Path | None, _file("--skip-genes", "With --into: IDs of genes that get nothing.")] = None,
     skip_attribute: Annotated[
         list[str] | None,
-        typer.Option(help="--into: genes with this attribute (KEY or KEY=VALUE) get nothing; may be repeated."),
+        typer.Option(help="With --into: genes with this attribute (KEY or KEY=VALUE) get nothing; may be repeated."),
     ] = None,
     extend_genes: Annotated[
-        bool, typer.Option("--extend-genes", help="--into: gene lines grow with their isoforms; else UTRs are cut.")
+        bool,
+        typer.Option("--extend-genes", help="With --into: gene lines grow with their isoforms; else UTRs are cut."),
     ] = False,
     add_utrs: Annotated[
         bool,
-        typer.Option("--add-utrs", help="--into: transcripts without UTRs get new ones beside them that have some."),
+        typer.Option(
+            "--add-utrs", help="With --into: transcripts without UTRs get new ones beside them that have some."
+        ),
     ] = False,
     utrs_in_place: Annotated[
-        bool, typer.Option("--utrs-in-place", help="--add-utrs: in the lines of these transcripts, which change.")
+        bool, typer.Option("--utrs-in-place", help="With --add-utrs: in the lines of these transcripts, which change.")
     ] = False,
     max_isoforms: Annotated[
         int, typer.Option(help="Best isoforms to keep for a gene; 0 keeps all.")

@@ -68,7 +68,7 @@ def generate(
         bool, typer.Option("--complete", help="Known transcripts in the shards are the prompt; write further ones.")
     ] = False,
     add_utrs: Annotated[
-        bool, typer.Option("--add-utrs", help="--complete: write known transcripts without UTRs with some, too.")
+        bool, typer.Option("--add-utrs", help="With --complete: write known transcripts without UTRs with some, too.")
     ] = False,
     split: Annotated[Split | None, typer.Option(help="Only genes of this split.")] = None,
     device: DeviceOption = Config.device,

@@ -40,8 +40,10 @@ def window_lengths(shards: Sequence[Path], split: str | None) -> list[int]:
     return [bases for path in shards for bases in read_lengths(path, split=split)]
 
 
-def announce(model: Network, device: torch.device, shards: Sequence[Path], config: Config) -> Limits:
-    """Log the preflight line.
+def announce(
+    model: Network, device: torch.device, shards: Sequence[Path], config: Config, *, half: bool = False
+) -> Limits:
+    """Log the preflight line; `half` where it computes in bf16.
 
     Raises:
         OutOfMemoryError: not even the shortest window fits.
@@ -53,7 +55,7 @@ def announce(model: Network, device: torch.device, shards: Sequence[Path], confi
     together = longest_that_fits(model.settings, device, allowed, times=threads)
     read = [bases for bases in allowed if bases <= longest]
     at_once = max(longest, together * threads if device.type == "cpu" else min(config.batch_bases, sum(read)))
-    line = generation_line(model.settings, device, at_once=at_once, total_bases=sum(read))
+    line = generation_line(model.settings, device, at_once=at_once, total_bases=sum(read), half=half)
     logger.info("%d bases, longest window %d: %s", sum(read), longest, line)
     if left := len(lengths) - len(read):
         logger.warning(

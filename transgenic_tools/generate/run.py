@@ -230,8 +230,6 @@ def load(config: Config) -> tuple[Reader, Path]:
         MissingInputError: no model directory.
         UsageError: CUDA asked for where there is none.
     """
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda, but no CUDA device is visible", hint="use --device auto or cpu")
     device = pick_device(config.device)
     keep_freed_memory()
     model, path = load_network(config.model)
@@ -311,7 +309,7 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
         logger.info("device cpu, %d thread(s), %s; no GPU is used", config.threads, precision)
     else:
         logger.info("device %s, %s, %s", device, torch.cuda.get_device_name(device), precision)
-    limits = announce(reader.network, device, shards, config)
+    limits = announce(reader.network, device, shards, config, half=precision == "bf16")
     digest = model_hash(model_dir)
     condition, pair = wanted_conditions(config, model_dir)
     support = _reads_of(pair, config)

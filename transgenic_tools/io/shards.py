@@ -270,8 +270,8 @@ def _write_one(rows: Iterable[Row], path: str | Path, *, kind: _Kind[Row], prove
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def expand_shards(paths: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
-    """Files as they are, a directory as its `*.parquet` files sorted by name.
+def expand_shards(paths: str | Path | Iterable[str | Path], *, made_by: str = "tg-prep") -> tuple[Path, ...]:
+    """Files as they are, a directory as its `*.parquet` files sorted by name; `made_by` is the tool that writes them.
 
     Raises:
         MissingInputError: a path does not exist, or a directory holds no shard.
@@ -282,7 +282,9 @@ def expand_shards(paths: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
         if path.is_dir():
             inside = sorted(path.glob("*.parquet"))
             if not inside:
-                raise MissingInputError("the directory holds no shard (*.parquet)", path=path, hint="run tg-prep first")
+                raise MissingInputError(
+                    "the directory holds no shard (*.parquet)", path=path, hint=f"run {made_by} first"
+                )
             found += inside
         elif path.exists():
             found.append(path)

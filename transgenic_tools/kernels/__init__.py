@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
+import logging
 import os
 import platform
 import re
@@ -37,6 +38,7 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _decorating = threading.Lock()
+logger = logging.getLogger(__name__)
 
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -111,6 +113,10 @@ def place() -> Path:
             return enter(base / "transgenic-kernels" / name)
         except OSError:  # read-only, full, or another user's
             continue
+    logger.warning(
+        "functions are compiled in every run, a minute of one core: no folder to keep them in can be written to; "
+        "set NUMBA_CACHE_DIR to one that can"
+    )
     return Path(_this_process_alone().name)
 
 
@@ -159,6 +165,11 @@ def _make(target: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
         if not target.is_dir():  # else another process was faster
             raise
+        return
+    if not (shipped and shipped.is_dir()):
+        logger.info(
+            "a first run on this processor compiles functions, a minute of one core, and keeps them: %s", target
+        )
 
 
 def _try_lock(directory: int, kind: int) -> bool:

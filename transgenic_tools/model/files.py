@@ -28,6 +28,7 @@ from transgenic_tools.model.config import (
     StrandEncoderConfig,
 )
 from transgenic_tools.model.network import Network
+from transgenic_tools.model.presets import preset_names
 from transgenic_tools.provenance import file_sha256
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ def model_dir(path: str | Path | None) -> Path:
         MissingInputError: it holds no model.
     """
     directory = Path(path) if path is not None else default_model_dir()
+    if not directory.is_dir():
+        name = str(directory)
+        raise MissingInputError(
+            "there is no such model directory", path=directory,
+            hint=f"this is a preset, of which tg-train --preset {name} --outdir DIR makes a model"
+            if name in preset_names() else "give a directory that tg-train made",
+        )  # fmt: skip
     for name in ("config.json", "model.safetensors"):
         if not (directory / name).is_file():
             raise MissingInputError(

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.model.config import ModelConfig
 from transgenic_tools.model.decoders.factory import build_decoder
@@ -77,7 +78,13 @@ class Network(nn.Module):
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one, else CPU."""
+    """`auto` is CUDA where there is one, else CPU.
+
+    Raises:
+        UsageError: CUDA asked for where there is none.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    elif name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device cuda, but no CUDA device is visible", hint="ask for auto or cpu")
     return torch.device(name)

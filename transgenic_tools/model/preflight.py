@@ -223,11 +223,17 @@ def check(memory: Memory, device: torch.device, *, half: bool, seconds: float, f
     parts = ", ".join(f"{key} {value / 1e9:.2f}" for key, value in asdict(memory).items() if value)
     line = (
         f"{device.type}, {'bf16' if half else 'fp32'}: needs {memory.total / 1e9:.2f} GB ({parts}) of "
-        f"{free / 1e9:.2f} GB free; about {seconds / 60:.0f} min"
+        f"{free / 1e9:.2f} GB free; about {_span(seconds)}"
     )
     if memory.total > USABLE * free:
         raise OutOfMemoryError(f"the run cannot fit. {line}", hint=_advice(memory))
     return line
+
+
+def _span(seconds: float) -> str:
+    """A time in words that a reader need not divide."""
+    minutes, hours = seconds / 60, seconds / 3600
+    return f"{minutes:.0f} min" if minutes < 100 else f"{hours:.0f} h" if hours < 100 else f"{hours / 24:.0f} days"
 
 
 def shared(memory: Memory, *, zero: int, processes: int) -> Memory:
@@ -261,20 +267,23 @@ def longest_that_fits(config: ModelConfig, device: torch.device, lengths: Sequen
     return ordered[fits - 1] if fits else 0
 
 
-def generation_line(config: ModelConfig, device: torch.device, *, at_once: int, total_bases: int) -> str:
+def generation_line(
+    config: ModelConfig, device: torch.device, *, at_once: int, total_bases: int, half: bool = False
+) -> str:
     """The preflight line of tg-generate, for a model that lies on its device already.
 
     Args:
         at_once: Bases of the windows that are read at the same time.
+        half: It computes in bf16; memory is counted as of fp32 all the same.
         total_bases: Of all windows.
 
     Raises:
         OutOfMemoryError: the trunk's activations cannot fit.
     """
     memory = _reading(config, at_once)
-    speed = operations_per_second(device, half=False)
+    speed = operations_per_second(device, half=half)
     seconds = expected_seconds(config, total_bases=total_bases, train=False, speed=speed)
-    return check(memory, device, half=False, seconds=seconds)
+    return check(memory, device, half=half, seconds=seconds)
 
 
 def _advice(memory: Memory) -> str:

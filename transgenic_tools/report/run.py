@@ -199,7 +199,7 @@ def _stages(config: Config, sample: str) -> tuple[Stage, ...]:
         found += [read_object(one.path).get("provenance") or {} for one in sources if one.sample == sample]
     found += [read_provenance(one.path) for one in config.annotations if one.sample == sample]
     # Shards are not tied to a sample by name here; those of several samples were made by one command line.
-    shards = expand_shards(config.predictions) if config.predictions else ()
+    shards = expand_shards(config.predictions, made_by="tg-generate") if config.predictions else ()
     found += [json.loads(text) for text in sorted({_without_shard(prediction_provenance(shard)) for shard in shards})]
     stages = [
         Stage(str(one["tool"]), str(one.get("version", "")), tuple(flatten(one.get("parameters") or {})))

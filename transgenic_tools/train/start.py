@@ -115,6 +115,11 @@ def _new_model(config: Config) -> TransgenicModel:
     encoder = build_part("encoder", parts.get("encoder"))
     weights = config.weights or getattr(encoder, "weights", None)
     if weights is None:
+        if hasattr(encoder, "weights"):
+            logger.warning(
+                "the encoder (%s) begins with random numbers, not with published weights: give --weights DIR, or the "
+                "name of a hub's model with --allow-download", encoder.name,
+            )  # fmt: skip
         return TransgenicModel(TransgenicConfig(**parts))
     from transgenic_tools.model.encoders.factory import find_weights, load_published, sizes_from_directory
 

@@ -89,6 +89,7 @@ def faultsOfMode(settings, rows) {
     def nodes     = mode == 'train' && settings.train_nodes > 1
     def names     = files("${projectDir}/transgenic_tools/assets/presets/*.yaml").collect { path -> path.baseName }.sort().join(', ')
     def others    = ['gtf', 'bed', 'proteins', 'cds', 'cdna', 'sites'].findAll { name -> settings[name] }
+    def additions = ['extend_genes', 'add_utrs', 'skip_attribute'].findAll { name -> settings[name] }
     def compared  = mode == 'evaluate' && settings.predictions
     return [
         [mode == 'evaluate' && !settings.predictions,
@@ -105,6 +106,10 @@ def faultsOfMode(settings, rows) {
             "--store_encodings: ${settings.model} reads DNA itself and has no pretrained encoder whose work could be stored; leave it out"],
         [mode == 'augment' && others,
             "${others.collect { name -> "--${name}" }.join(', ')}: --mode augment writes the augmented GFF3 alone; leave them out"],
+        [mode != 'augment' && additions,
+            "${additions.collect { name -> "--${name}" }.join(', ')}: of --mode augment alone; leave out, or add --mode augment"],
+        [settings.utrs_in_place && !settings.add_utrs,
+            "--utrs_in_place, but no UTRs are added; add --add_utrs"],
         [settings.job_array && !(executor in ['slurm', 'awsbatch', 'google-batch']),
             "--job_array works on a scheduler or in a cloud only: leave it out, or add -profile slurm"],
     ].findAll { stops, _sentence -> stops }.collect { _stops, sentence -> sentence } +
