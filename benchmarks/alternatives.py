@@ -37,8 +37,8 @@ from transgenic_tools.lattice.paths import exact_sites, find_path
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.alternatives import load_alternatives
 from transgenic_tools.provenance import write_aside
-from transgenic_tools.search.alternatives import FEATURES
 from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.departures import FEATURES
 from transgenic_tools.search.reader import Reader
 
 log = logging.getLogger("benchmarks")

@@ -21,7 +21,7 @@ from transgenic_tools.model.alternatives import FILE, write_alternatives
 from transgenic_tools.model.files import default_model_dir
 from transgenic_tools.model.transgenic import TransgenicModel
 from transgenic_tools.provenance import Provenance
-from transgenic_tools.search.alternatives import FEATURES
+from transgenic_tools.search.departures import FEATURES
 
 
 def scored(model: TransgenicModel, *, complete: bool = False, **search: object) -> Predictor:

@@ -13,9 +13,10 @@ from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.paths import Path
 from transgenic_tools.lattice.site_graph import site_graph
 from transgenic_tools.model.alternatives import AlternativeScoring, Trees
-from transgenic_tools.search.alternatives import FEATURES, MOST, find_candidates, first_of
+from transgenic_tools.search.alternatives import MOST, find_candidates, first_of
 from transgenic_tools.search.confidence import found_transcript
 from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.departures import FEATURES
 from transgenic_tools.search.further import with_ends_of, write_further
 from transgenic_tools.search.search import GeneSearch, start_search, viterbi
 
@@ -115,7 +116,7 @@ def test_what_is_probable_enough_is_written_and_nothing_else(known: bool) -> Non
         first, likely = first_of(gene), [c for c in find_candidates(gene, codes) if c.features[0] <= 3.0]
         if not known:  # what differs in its UTRs alone has to be surer, see `scoring`
             likely = [c for c in likely if c.transcript.cds != find_main(gene).cds]
-        write_further(gene, codes, scoring(), DecodingConfig())
+        write_further([(gene, codes)], scoring(), DecodingConfig())
         assert gene.found[0] is first
         further = gene.found[1:]
         room = DecodingConfig().max_isoforms - (0 if known else 1)
@@ -130,7 +131,7 @@ def test_thresholds_of_the_file_and_of_the_user() -> None:
         total = 0
         for seed in SEEDS:
             gene, codes = searched(seed)
-            write_further(gene, codes, given, DecodingConfig(**search))  # type: ignore[arg-type]
+            write_further([(gene, codes)], given, DecodingConfig(**search))  # type: ignore[arg-type]
             total += len(gene.found) - 1
         return total
 

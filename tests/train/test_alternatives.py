@@ -15,7 +15,7 @@ from transgenic_tools.errors import UsageError
 from transgenic_tools.io.shards import read_shard, write_gene_shards
 from transgenic_tools.model.alternatives import FILE, load_alternatives
 from transgenic_tools.provenance import Provenance
-from transgenic_tools.search.alternatives import FEATURES
+from transgenic_tools.search.departures import FEATURES
 from transgenic_tools.train import alternatives
 from transgenic_tools.train.alternatives import Sample, fit, grow
 

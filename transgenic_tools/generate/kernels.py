@@ -16,7 +16,9 @@ def compile_kernels() -> None:
     from transgenic_tools.generate.predict import Predictor
     from transgenic_tools.genome.hashing import stable_rng
     from transgenic_tools.io.rows import GeneRow
+    from transgenic_tools.model.alternatives import load_alternatives
     from transgenic_tools.model.files import load_network
+    from transgenic_tools.search.departures import FEATURES
     from transgenic_tools.search.reader import Reader
 
     rng = stable_rng("kernels")
@@ -25,8 +27,9 @@ def compile_kernels() -> None:
         gene_id="gene", sample="sample", seqid="chr", start=0, end=2_000, strand="+", window_start=0,
         window_end=2_000, sequence=sequence, gsf=None, n_transcripts=0, primary_transcript=None, split="test",
     )  # fmt: skip
-    model, _ = load_network()
-    Predictor(Reader(model.eval()), Config(shards=(), model=None, outdir=Path()), model_hash="").predict([row])
+    model, directory = load_network()
+    alternatives, config = load_alternatives(directory, features=FEATURES), Config(shards=(), model=None, outdir=Path())
+    Predictor(Reader(model.eval()), config, model_hash="", alternatives=alternatives).predict([row])
 
 
 if __name__ == "__main__":

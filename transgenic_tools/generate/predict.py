@@ -140,9 +140,12 @@ class Predictor:
             searches.append(None if graph is None else start_search(row.gene_id, graph, paths))
         self.searcher.run([one for one in searches if one is not None])
         if self.alternatives is not None and self.config.decoding.is_best_first:
-            for gene, window in zip(searches, windows, strict=True):
-                if gene is not None and gene.sites.support is None:
-                    write_further(gene, window.codes, self.alternatives, self.config.decoding)
+            plain = [
+                (gene, window.codes)
+                for gene, window in zip(searches, windows, strict=True)
+                if gene is not None and gene.sites.support is None
+            ]
+            write_further(plain, self.alternatives, self.config.decoding)
         return [self._row(row, gene, known) for row, gene, known in zip(rows, searches, prompts, strict=True)]
 
     def _row(self, row: GeneRow, gene: GeneSearch | None, known: Sequence[Transcript]) -> PredictionRow:

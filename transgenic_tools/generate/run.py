@@ -49,8 +49,8 @@ from transgenic_tools.model.condition import find_values, load_conditions
 from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.provenance import Provenance, file_sha256
-from transgenic_tools.search.alternatives import FEATURES
 from transgenic_tools.search.confidence import FURTHER_FEATURES
+from transgenic_tools.search.departures import FEATURES
 from transgenic_tools.search.reader import Reader
 
 logger = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.io.fitted import FittedFile
+from transgenic_tools.kernels import kernel
 from transgenic_tools.provenance import Provenance
 
 FILE = "alternatives.json"
@@ -27,6 +28,20 @@ _THRESHOLDS = ("min_right", "min_further", "min_beside", "min_added")
 _FLOOR = 1e-4
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+@kernel
+def _added(numbers, feature, threshold, left, right, value):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """(C, T) what each tree adds for candidates (C, F); the rest as of `Trees`."""
+    added = np.empty((len(numbers), len(feature)))
+    for tree in range(len(feature)):
+        for row in range(len(numbers)):
+            node = 0
+            while feature[tree, node] >= 0:
+                goes_left = numbers[row, feature[tree, node]] <= threshold[tree, node]
+                node = left[tree, node] if goes_left else right[tree, node]
+            added[row, tree] = value[tree, node]
+    return added
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +67,8 @@ class Trees:
         """(C,) of candidates (C, F)."""
         # as the trees were grown: on 32 bits
         numbers = features.astype(np.float32).astype(np.float64)
-        trees, rows = np.arange(len(self.feature))[None], np.arange(len(numbers))[:, None]
-        node = np.zeros((len(numbers), len(self.feature)), dtype=np.int64)
-        while (inner := self.feature[trees, node] >= 0).any():
-            goes_left = numbers[rows, np.maximum(self.feature[trees, node], 0)] <= self.threshold[trees, node]
-            node = np.where(inner, np.where(goes_left, self.left[trees, node], self.right[trees, node]), node)
-        total = self.bias + self.value[trees, node].sum(axis=1)
+        nodes = (self.feature, self.threshold, self.left, self.right, self.value)
+        total = self.bias + _added(numbers, *nodes).sum(axis=1)
         return np.clip(1.0 / (1.0 + np.exp(-np.clip(total, -30.0, 30.0))), _FLOOR, 1.0 - _FLOOR)
 
     def to_json(self) -> dict[str, Any]:

@@ -260,14 +260,15 @@ def further_features(found: Found, gene: GeneSearch, ordinal: int, support: Sequ
 def transcript_probabilities(
     gene: GeneSearch, calibration: Mapping[str, Sequence[float]], further: Trees | None = None
 ) -> list[float]:
-    """Calibrated probability of each transcript; for the rest see `score`.
+    """Probability of each transcript: calibrated, where it was not found out otherwise; for the rest see `score`.
 
     Args:
         further: Of `EvidenceScoring`, for all but the first where reads speak of the gene.
     """
     every = all_support_features(gene)
     told = [
-        calibrated(
+        found.probability
+        or calibrated(
             calibration,
             calibration_name(ordinal),
             transcript_features(found, gene, ordinal) + support,
@@ -316,7 +317,7 @@ def choose(
     """
     scored = any(found.probability is not None for found in gene.found)
     new = [
-        Chosen(found.probability or probability, ordinal, found)
+        Chosen(probability, ordinal, found)
         for ordinal, (probability, found) in enumerate(
             zip(transcript_probabilities(gene, calibration, further), gene.found, strict=True)
         )

@@ -1,7 +1,7 @@
 """Which alternatives of a gene are written: those that the model's scores of alternatives support.
 
-In: a gene whose search is over, its bases and scores. Out: more of its `found`, and what its own further transcripts
-are worth.
+In: genes whose search is over, their bases and scores. Out: more of their `found`, and what their own further
+transcripts are worth.
 A surprise: two probabilities choose by default. What is likely to be right is often the main isoform where the first
 transcript is wrong; what is likely to be one *more* isoform is less often right, and says more. Where the user gives a
 threshold, being right alone counts.
@@ -18,13 +18,13 @@ import numpy.typing as npt
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.model.alternatives import AlternativeScoring
-from transgenic_tools.search.alternatives import FEATURES, find_candidates
+from transgenic_tools.search.alternatives import Candidate, find_candidates
 from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.departures import AT, FEATURES
 from transgenic_tools.search.search import Found, GeneSearch
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-_SAME_CDS, _KNOWN = FEATURES.index("same_cds"), FEATURES.index("known")
 
 
 def judge(features: Floats, scoring: AlternativeScoring, config: DecodingConfig) -> tuple[Floats, Bools]:
@@ -33,7 +33,7 @@ def judge(features: Floats, scoring: AlternativeScoring, config: DecodingConfig)
     Args:
         features: (C, F) of candidates of one or several genes.
     """
-    same_cds, known = features[:, _SAME_CDS] != 0.0, features[:, _KNOWN] != 0.0
+    same_cds, known = features[:, AT.same_cds] != 0.0, features[:, AT.known] != 0.0
     right = np.where(same_cds | known, scoring.added.probability(features), scoring.right.probability(features))
     if config.min_confidence is not None:
         return right, right >= config.min_confidence
@@ -44,27 +44,35 @@ def judge(features: Floats, scoring: AlternativeScoring, config: DecodingConfig)
 
 
 def write_further(
-    gene: GeneSearch, codes: npt.NDArray[np.uint8], scoring: AlternativeScoring, config: DecodingConfig
+    genes: Sequence[tuple[GeneSearch, npt.NDArray[np.uint8]]], scoring: AlternativeScoring, config: DecodingConfig
 ) -> None:
-    """Let stand in a gene's `found` its prompt, what it wrote first, and the alternatives that are probable enough.
+    """Let stand in the `found` of genes their prompt, what each wrote first, and alternatives that are probable enough.
 
     Args:
-        codes: (L,) bases of the window.
+        genes: With the bases (L,) of their windows.
     """
-    candidates = find_candidates(gene, codes)
+    candidates = [find_candidates(gene, codes) for gene, codes in genes]
+    features = np.array([candidate.features for some in candidates for candidate in some]).reshape(-1, len(FEATURES))
+    right, chosen = judge(features, scoring, config)
+    begin = 0
+    for (gene, _), some in zip(genes, candidates, strict=True):
+        of_gene = slice(begin, begin := begin + len(some))
+        _write(gene, some, right[of_gene], chosen[of_gene], config)
+
+
+def _write(
+    gene: GeneSearch, candidates: Sequence[Candidate], right: Floats, chosen: Bools, config: DecodingConfig
+) -> None:
     prompt = [found for found in gene.found if found.prompt]
     kept = prompt or gene.found[:1]
     room = config.max_isoforms - (0 if prompt else 1)
-    if candidates:
-        features = np.array([candidate.features for candidate in candidates])
-        right, chosen = judge(features, scoring, config)
-        order = np.argsort(-right, kind="stable")
-        for index in order[chosen[order]][:room].tolist():
-            candidate, probability = candidates[index], float(right[index])
-            if candidate.ordinal is not None:
-                kept.append(replace(gene.found[candidate.ordinal], probability=probability))
-                continue
-            kept.append(Found.of(gene.sites.graph, candidate.path, more=gene.more, probability=probability))
+    order = np.argsort(-right, kind="stable")
+    for index in order[chosen[order]][:room].tolist():
+        candidate, probability = candidates[index], float(right[index])
+        if candidate.ordinal is not None:
+            kept.append(replace(gene.found[candidate.ordinal], probability=probability))
+            continue
+        kept.append(Found.of(gene.sites.graph, candidate.path, more=gene.more, probability=probability))
     gene.found = kept
 
 

@@ -65,7 +65,7 @@ class Unused:
 
 
 @kernel
-def _best_both_ways(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+def best_both_ways(first, target, score):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """Of the best ways from BEGIN and to END: their scores (N,), (N,), and the edge by which each state is taken."""
     n = len(first) - 1
     before, after = np.full(n, -np.inf), np.full(n, -np.inf)
@@ -118,7 +118,7 @@ class BestPaths:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._before, self._after, self._into, self._out, self._source = _best_both_ways(
+        self._before, self._after, self._into, self._out, self._source = best_both_ways(
             graph.first, graph.target, graph.score
         )
 

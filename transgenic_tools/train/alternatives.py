@@ -30,8 +30,9 @@ from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.alternatives import AlternativeScoring, Trees, write_alternatives
 from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.provenance import Provenance
-from transgenic_tools.search.alternatives import FEATURES, Candidate, find_candidates
+from transgenic_tools.search.alternatives import Candidate, find_candidates
 from transgenic_tools.search.config import DecodingConfig
+from transgenic_tools.search.departures import AT, FEATURES
 from transgenic_tools.search.further import judge
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.search import GeneSearch, Searcher, start_search
@@ -72,14 +73,13 @@ def _main_of(transcripts: Sequence[Transcript]) -> Transcript:
 def _judged(gene: GeneSearch, candidates: Iterable[Candidate], isoforms: Sequence[Transcript]) -> Iterator[Sample]:
     cds, main = {t.cds for t in isoforms}, _main_of(isoforms)
     whole = {(t.cds, t.introns) for t in isoforms}
-    same, known = FEATURES.index("same_cds"), FEATURES.index("known")
     for candidate in candidates:
-        transcript, like_first = candidate.transcript, bool(candidate.features[same])
+        transcript, like_first = candidate.transcript, bool(candidate.features[AT.same_cds])
         right = (transcript.cds, transcript.introns) in whole if like_first else transcript.cds in cds
         yield Sample(
             gene=gene.key, features=candidate.features, right=right,
             further=right and (like_first or transcript.cds != main.cds),
-            known=bool(candidate.features[known]), same_cds=like_first,
+            known=bool(candidate.features[AT.known]), same_cds=like_first,
         )  # fmt: skip
 
 
