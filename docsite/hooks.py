@@ -11,6 +11,7 @@ import posixpath
 import re
 from typing import Any
 
+from markdown.extensions.toc import slugify
 from mkdocs.structure.files import File
 
 from docsite.reference import ROOT, pages
@@ -18,7 +19,27 @@ from docsite.reference import ROOT, pages
 #: Files of the repository's root that are pages of the site.
 ROOT_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "CITATIONS.md": "citations.md"}
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s]*)(#[^)\s]*)?\)")
+#: On a telephone tables scroll by themselves and long names break; the two empty ones are what the theme's script for
+#: light and dark switches, and stops at where highlighting is off.
+_STYLES = """<style>
+code, h1, h2 { overflow-wrap: anywhere; }
+td code { overflow-wrap: normal; }
+@media (max-width: 767px) { table { display: block; overflow-x: auto; } }
+</style><style id="hljs-light"></style><style id="hljs-dark"></style>
+"""
 _FENCE = re.compile(r"^(\s*```)(\w+)[ \t]+\w[^\n]*$", flags=re.MULTILINE)
+
+
+def on_config(config: Any) -> Any:
+    """Names of headings that a selector may have."""
+    config.mdx_configs["toc"]["slugify"] = slug
+    return config
+
+
+def slug(heading: str, separator: str) -> str:
+    """As MkDocs has it, but none begins with a digit: the theme's script stops at `#1-tools-and-data`."""
+    plain: str = slugify(heading, separator)
+    return f"section{separator}{plain}" if plain[:1].isdigit() else plain
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -37,6 +58,16 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if not page.file.generated_by:
         markdown = with_links(markdown, f"docs/{posixpath.dirname(source)}", source)
     return with_lists(_FENCE.sub(r"\1\2", markdown))
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """What the theme lacks, in each page's head."""
+    return output.replace("</head>", f"{_STYLES}</head>", 1)
+
+
+def on_post_template(output_content: str, template_name: str, config: Any) -> str:
+    """The same for the page that a server shows for a wrong address."""
+    return output_content.replace("</head>", f"{_STYLES}</head>", 1)
 
 
 def with_links(text: str, folder: str, page: str) -> str:

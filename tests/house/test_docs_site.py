@@ -6,12 +6,16 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 
 from docsite import hooks, reference
+from tests.report.test_genome_browser import Ranges, chromium
 from transgenic_tools import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -102,3 +106,32 @@ def test_the_citation_file_names_this_version() -> None:
     assert citation["license"] == "MIT"
     assert {"title", "authors", "message", "type"} <= citation.keys()
     assert f"Version {__version__}." in (ROOT / "docs" / "citing.md").read_text()
+
+
+def test_no_name_of_a_heading_begins_with_a_digit() -> None:
+    assert hooks.slug("1. Tools and data", "-") == "section-1-tools-and-data"
+    assert hooks.slug("Tools and data", "-") == "tools-and-data"
+
+
+@pytest.mark.browser
+def test_every_page_fits_a_telephone_and_switches_to_dark(site: Path) -> None:
+    """Nothing to scroll sideways at 400 px, no script that stops, and the menu of light and dark does what it says."""
+    folder = partial(Ranges, directory=str(site))
+    with chromium() as browser, ThreadingHTTPServer(("127.0.0.1", 0), folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": True},
+        )
+        wide = {}
+        for page in sorted(site.rglob("*.html")):
+            name = page.relative_to(site).as_posix()
+            if not name.startswith("example/report"):  # tests/report looks at reports
+                browser.get(f"http://127.0.0.1:{server.server_port}/{name}")
+                wide[name] = browser.execute_script("return document.documentElement.scrollWidth")
+        assert {name: width for name, width in wide.items() if width > 400} == {}
+        assert [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
+        for mode in ("dark", "light"):
+            browser.execute_script(f"document.querySelector('[data-bs-theme-value={mode}]').click()")
+            assert browser.execute_script("return document.documentElement.dataset.bsTheme") == mode
+        server.shutdown()
