@@ -59,6 +59,19 @@ def test_trees_are_walked_as_they_were_grown() -> None:
     )
 
 
+def test_deeper_trees_tell_more_apart() -> None:
+    """Right where an even number of four signs is plus: few questions tell little of it."""
+    rng = np.random.default_rng(1)
+    features, other = rng.normal(size=(2, 4_000, len(NAMES)))
+    outcomes, expected = ((numbers > 0).sum(axis=1) % 2 == 0 for numbers in (features, other))
+    right = {}
+    for depth, questions in ((3, 7), (6, 15)):
+        trees = grow(features, outcomes, rounds=100, leaves=16, depth=depth)
+        assert (trees.feature >= 0).sum(axis=1).max() == questions
+        right[depth] = ((trees.probability(other) > 0.5) == expected).mean()
+    assert right[6] > right[3] + 0.05
+
+
 def test_what_follows_from_the_numbers_is_found() -> None:
     trees = grow(*drawn())
     features, _ = drawn(seed=2)

@@ -1,18 +1,28 @@
-"""Weights of evidence: drawn counts look like counts, the gradient is the loss's, the fit finds what reads show."""
+"""Weights of evidence: drawn counts look like counts, the gradient is the loss's, the fit finds what reads show; the
+trees learn of more genes than the regressions."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.generate.conftest import shard_dir  # noqa: F401
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.reading import ReadInterval
+from transgenic_tools.io.shards import read_shard
 from transgenic_tools.lattice.support import N_EVIDENCE
 from transgenic_tools.lattice.window import WindowInput
-from transgenic_tools.train.evidence import fit_weights
+from transgenic_tools.model.alternatives import Trees
+from transgenic_tools.model.evidence import load_evidence_scoring
+from transgenic_tools.model.files import default_model_dir, load_network
+from transgenic_tools.search.confidence import FURTHER_FEATURES
+from transgenic_tools.train import evidence
+from transgenic_tools.train.alternatives import grow
+from transgenic_tools.train.evidence import fit_confidence, fit_weights
 from transgenic_tools.train.examples import Example
 from transgenic_tools.train.scoring import GoldGraph, mean_loss
 from transgenic_tools.train.simulated_evidence import exchanged, simulate_evidence, thin
@@ -144,3 +154,27 @@ def test_the_fit_finds_what_reads_are_worth() -> None:
     assert after < 0.5 * before
     assert weights[1] > 1.0
     assert weights[1] > 2 * np.abs(np.delete(weights, 1)).max()
+
+
+def test_trees_learn_of_more_genes_and_the_regressions_do_not(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = sorted(read_shard(request.getfixturevalue("shard_dir")), key=lambda row: (row.bases, row.gene_id))[4:18]
+    grown_on: list[int] = []
+
+    def counted(features: np.ndarray, outcomes: np.ndarray, **how: Any) -> Trees:
+        assert features.shape == (len(outcomes), len(FURTHER_FEATURES))
+        grown_on.append(len(outcomes))
+        return grow(features, outcomes, **how)
+
+    monkeypatch.setattr(evidence, "grow", counted)
+    monkeypatch.setattr(evidence, "ROUNDS", 40)
+    network = load_network()[0].eval()
+    weights = load_evidence_scoring(default_model_dir(), features=FURTHER_FEATURES)[0].weights
+    alone, more = (
+        fit_confidence(network, weights, rows[:6], grow_on=grow_on, windows=1)[0] for grow_on in ((), rows[6:])
+    )
+    assert 0 < grown_on[0] < grown_on[1]
+    assert {"exon", "site"} <= set(alone.calibration)
+    assert alone.calibration == more.calibration
+    assert alone.further.to_json() != more.further.to_json()

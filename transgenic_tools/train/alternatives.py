@@ -129,10 +129,11 @@ def grow(
     *,
     rounds: int = 150,
     leaves: int = 5,
+    depth: int = 3,
     rate: float = 0.06,
     seed: int = 1,
 ) -> Trees:
-    """Boosted trees, so many, of so many leaves.
+    """Boosted trees, so many, of so many leaves at most, each so many questions deep at most.
 
     Raises:
         UsageError: scikit-learn is not installed, or the candidates are all right or all wrong.
@@ -147,8 +148,8 @@ def grow(
     except ImportError as error:
         raise UsageError("scikit-learn is not installed", hint="pip install 'transgenic-tools[fit]'") from error
     machine = GradientBoostingClassifier(
-        n_estimators=rounds, learning_rate=rate, max_leaf_nodes=leaves, min_samples_leaf=40, subsample=0.5,
-        max_features=0.3, random_state=seed,
+        n_estimators=rounds, learning_rate=rate, max_leaf_nodes=leaves, max_depth=depth, min_samples_leaf=40,
+        subsample=0.5, max_features=0.3, random_state=seed,
     ).fit(features.astype(np.float32), outcomes)  # fmt: skip
     share = float(outcomes.mean())
     trees = [each.tree_ for each in machine.estimators_[:, 0]]

@@ -2,10 +2,11 @@
 
 In: a model directory, gene shards with known transcripts, and evidence of them: real counts (of tg-evidence), or
 drawn ones. Out: `evidence.json`, which belongs into the model directory.
-Usage: python -m transgenic_tools.train.evidence MODEL --shards DIR --split validation --split train:300
+Usage: python -m transgenic_tools.train.evidence MODEL --shards DIR --split validation --split train:400 --grow-on train
        [--evidence E.parquet --until 304277] --out MODEL/evidence.json
 A surprise: reads are thinned to a random depth and junctions dropped at random, window by window, so that weights hold
-for shallow runs too. The loss is that of any known transcript, not of the first: reads say which of them it is.
+for shallow runs too. The loss is that of any known transcript, not of the first: reads say which of them it is. Trees
+are grown on genes that the network has learned as well: they need thousands, and it is as often right on those.
 """
 
 from __future__ import annotations
@@ -51,10 +52,11 @@ Floats = npt.NDArray[np.float64]
 #: Depths of drawn counts in millions of reads; real ones keep one read in 1 to 300. Windows of each gene.
 DEPTHS, MOST_THINNED, WINDOWS = (1.0, 30.0), 300.0, 2
 #: Draws of the counts of each window: for the weights, and for confidence, where some windows have the reads of others,
-#: so that it learns when not to trust them.
-DRAWS, CALIBRATION_DRAWS, MISTAKEN = 2, 6, 0.25
-#: Trees, leaves of each, their rate; from which probability on further transcripts are written (by validation genes).
-ROUNDS, LEAVES, RATE, MIN_CONFIDENCE = 200, 8, 0.05, 0.22
+#: so that it learns when not to trust them; those of the genes on which trees alone are grown, in one window each.
+DRAWS, CALIBRATION_DRAWS, MISTAKEN, GROWING_DRAWS = 2, 6, 0.25, 2
+#: Trees, leaves of each, their depth and rate; from which probability on further transcripts are written (by validation
+#: genes).
+ROUNDS, LEAVES, DEPTH, RATE, MIN_CONFIDENCE = 400, 16, 6, 0.05, 0.22
 #: Graphs that are searched together.
 _HELD = 128
 #: Share of windows in which junctions are missed at random, and the share of junctions missed there.
@@ -182,9 +184,14 @@ class Genes:
 
 
 def fit_evidence(
-    model: Path | None, genes: Genes, calibrate_on: Sequence[GeneRow], *, windows: int = WINDOWS
+    model: Path | None,
+    genes: Genes,
+    calibrate_on: Sequence[GeneRow],
+    *,
+    grow_on: Sequence[GeneRow] = (),
+    windows: int = WINDOWS,
 ) -> tuple[EvidenceScoring, dict[str, float]]:
-    """Weights and calibration of a model directory, and the losses and calibration errors."""
+    """Weights and calibration of a model directory, and the losses and calibration errors; `grow_on` as below."""
     network, _ = load_network(model)
     network.eval()
     reader = Reader(network, precision="fp32", evidence_weights=(0.0,) * N_EVIDENCE)
@@ -194,24 +201,49 @@ def fit_evidence(
         graphs += gold_graphs(reader, draws, seed=seed)
     weights, before, after = fit_weights(graphs)
     rounded = tuple(round(float(weight), 4) for weight in weights)
-    scoring, errors = fit_confidence(network, rounded, calibrate_on, windows=windows)
+    scoring, errors = fit_confidence(network, rounded, calibrate_on, grow_on=grow_on, windows=windows)
     return scoring, {"graphs": float(len(graphs)), "loss_before": before, "loss_after": after, **errors}
 
 
-def fit_confidence(
-    network: Network, weights: tuple[float, ...], calibrate_on: Sequence[GeneRow], *, windows: int = WINDOWS
-) -> tuple[EvidenceScoring, dict[str, float]]:
-    """Confidence of what is written with given weights, and the calibration errors."""
-    reader = Reader(network, precision="fp32", evidence_weights=weights)
+def _samples_of_rows(reader: Reader, rows: Sequence[GeneRow], *, windows: int, draws: int) -> Samples:
+    """What is written for genes with drawn counts, some of them mistaken."""
     samples = Samples()
     for seed in range(1, windows + 1):
-        draws = [
-            with_evidence(calibrate_on, None, seed=_seed_of_draw(100 + seed, draw), mistaken=MISTAKEN)
-            for draw in range(CALIBRATION_DRAWS)
+        drawn = [
+            with_evidence(rows, None, seed=_seed_of_draw(100 + seed, draw), mistaken=MISTAKEN) for draw in range(draws)
         ]
-        samples.extend(collect_draws(reader, draws, seed=seed))
-    features, outcomes = np.array(samples.features.pop(FURTHER)), np.array(samples.outcomes.pop(FURTHER), dtype=bool)
-    further = grow(features, outcomes, rounds=ROUNDS, leaves=LEAVES, rate=RATE)
+        samples.extend(collect_draws(reader, drawn, seed=seed))
+    return samples
+
+
+def _taken_further(samples: Samples) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Features and outcomes of further transcripts, which are taken out of `samples`."""
+    features = np.array(samples.features.pop(FURTHER, [])).reshape(-1, len(FURTHER_FEATURES))
+    return features, np.array(samples.outcomes.pop(FURTHER, []), dtype=bool)
+
+
+def fit_confidence(
+    network: Network,
+    weights: tuple[float, ...],
+    calibrate_on: Sequence[GeneRow],
+    *,
+    grow_on: Sequence[GeneRow] = (),
+    windows: int = WINDOWS,
+) -> tuple[EvidenceScoring, dict[str, float]]:
+    """Confidence of what is written with given weights, and the calibration errors.
+
+    Args:
+        calibrate_on: Genes that the model has not learned.
+        grow_on: More genes for the trees, learned or not.
+    """
+    reader = Reader(network, precision="fp32", evidence_weights=weights)
+    samples = _samples_of_rows(reader, calibrate_on, windows=windows, draws=CALIBRATION_DRAWS)
+    features, outcomes = _taken_further(samples)
+    more, right = _taken_further(_samples_of_rows(reader, grow_on, windows=1, draws=GROWING_DRAWS))
+    further = grow(
+        np.concatenate([features, more]), np.concatenate([outcomes, right]),
+        rounds=ROUNDS, leaves=LEAVES, depth=DEPTH, rate=RATE,
+    )  # fmt: skip
     calibration, errors = fit(samples, {}, names=("first", "exon", "site", "dna"))
     errors["calibration_error_further"] = expected_calibration_error(further.probability(features), outcomes)
     scoring = EvidenceScoring(weights=weights, calibration=calibration, further=further, min_confidence=MIN_CONFIDENCE)
@@ -226,6 +258,9 @@ def main() -> None:
         "--split", action="append", required=True, help="genes with drawn counts: SPLIT or SPLIT:NUMBER; repeat it"
     )
     parser.add_argument("--calibrate-on", default="validation", help="genes that the model has not learned")
+    parser.add_argument(
+        "--grow-on", action="append", default=[], help="more genes for the trees, learned or not; as --split; repeat it"
+    )
     parser.add_argument("--evidence", type=Path, help="real counts, of tg-evidence")
     parser.add_argument("--until", type=int, help="--evidence covers genes before this position")
     parser.add_argument("--weights", type=Path, help="evidence.json whose weights stay; confidence alone is fitted")
@@ -241,12 +276,15 @@ def main() -> None:
     evidence = EvidenceOfWindows(EvidenceFile(given.evidence)) if given.evidence else None
     genes = Genes(drawn=tuple(drawn.values()), counted=tuple(counted), evidence=evidence)
     calibrate_on = chosen_rows(rows, given.calibrate_on)
+    calibrated = {row.gene_id for row in calibrate_on}
+    more = {row.gene_id: row for wanted in given.grow_on for row in chosen_rows(rows, wanted)}
+    grow_on = [row for row in more.values() if row.gene_id not in calibrated]
     if given.weights is None:
-        scoring, figures = fit_evidence(given.model, genes, calibrate_on)
+        scoring, figures = fit_evidence(given.model, genes, calibrate_on, grow_on=grow_on)
     else:
         saved = json.loads(given.weights.read_text())
         weights = tuple(saved["weights"][name] for name in EVIDENCE_FEATURES)
-        scoring, figures = fit_confidence(load_network(given.model)[0].eval(), weights, calibrate_on)
+        scoring, figures = fit_confidence(load_network(given.model)[0].eval(), weights, calibrate_on, grow_on=grow_on)
         kept = saved["provenance"]["parameters"]["figures"]
         figures |= {name: kept[name] for name in ("graphs", "loss_before", "loss_after")}
     parameters = {
@@ -256,6 +294,8 @@ def main() -> None:
         "counted_genes": len(counted),
         "evidence": None if given.evidence is None else file_sha256(given.evidence)[:16],
         "calibrated_on": given.calibrate_on,
+        "grown_on": given.grow_on,
+        "grown_on_genes": len(grow_on),
         "figures": {name: round(value, 4) for name, value in figures.items()},
     }
     provenance = Provenance("transgenic_tools.train.evidence", parameters)
