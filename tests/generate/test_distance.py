@@ -16,6 +16,7 @@ from transgenic_tools.io.distance import FILE, DistanceScoring, write_distance_s
 from transgenic_tools.io.shards import prediction_provenance, read_predictions
 from transgenic_tools.model.files import default_model_dir, model_hash
 from transgenic_tools.provenance import Provenance
+from transgenic_tools.search.config import DecodingConfig
 
 SCORING = DistanceScoring(home=9.0, slope=0.1, shift=0.1, spread=0.3, limit=0.5)
 
@@ -49,3 +50,13 @@ def test_completion_tells_nothing_of_a_genome(model: Path, tmp_path: Path) -> No
     genes = shard(tmp_path / "genes-00000.parquet", 0)
     done = run(Config(shards=(genes,), model=model, outdir=tmp_path / "more", complete=True))
     assert "distance" not in json.loads(prediction_provenance(done.predictions[0]))["parameters"]
+
+
+def test_completion_that_adds_nothing_says_why(model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    genes = shard(tmp_path / "genes-00000.parquet", 0)
+    strict = DecodingConfig(min_confidence=1.0)
+    done = run(Config(shards=(genes,), model=model, outdir=tmp_path / "none", complete=True, decoding=strict))
+    assert done.without_transcript == done.genes > 0
+    assert f"nothing new for {done.genes} of {done.genes} genes" in caplog.text
+    assert "--min-confidence" in caplog.text

@@ -345,6 +345,11 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
     seconds = time.perf_counter() - progress.began
     if support is not None:
         support.warn_of_strangers()
+    if config.complete and counts["without"]:
+        logger.info(
+            "nothing new for %d of %d genes: no further isoform was probable enough; --min-confidence, say 0.2, takes "
+            "less probable ones", counts["without"], progress.number,
+        )  # fmt: skip
     if counts["no gene"]:
         logger.warning(
             "regions without a gene, by the model of scans: %d (below %s); tg-generate --min-region 0 keeps all",

@@ -94,7 +94,7 @@ READS_WORDS: Mapping[str, tuple[str, str]] = {
 
 #: Reasons of tg-backmap and tg-scan; those of tg-prep are `genome.checks.RULES`.
 REASON_WORDS: Mapping[str, str] = {
-    "no_prediction": "the model wrote nothing for this gene",
+    "no_prediction": "the model wrote nothing for this gene, or nothing probable enough (--min-confidence)",
     "window_too_long": "the window was not read: too long for the memory, or for the limit asked for",
     "no_gene_here": "a region that you gave, in which the model of scans finds no gene",
     "bad_sentence": "the gene sentence does not follow the grammar",
