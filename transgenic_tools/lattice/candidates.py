@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from transgenic_tools.genome.code import STANDARD, GeneticCode, codons_at, dinucleotides
+from transgenic_tools.genome.code import STANDARD, GeneticCode
+from transgenic_tools.genome.sequence import UNKNOWN_CODE
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import GrammarConfig
 from transgenic_tools.lattice.vocabulary import Site
@@ -21,6 +22,11 @@ from transgenic_tools.lattice.window import WindowInput
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+_TSS, _START, _DONOR, _ACCEPTOR, _TTS = (
+    int(site) for site in (Site.TSS, Site.START, Site.DONOR, Site.ACCEPTOR, Site.TTS)
+)
+#: Bases within which no other TSS or TTS is more likely than a candidate.
+_REACH = 10
 
 
 class Candidates(NamedTuple):
@@ -40,12 +46,28 @@ class Candidates(NamedTuple):
     strong: Flags
 
 
-def _best(indices: Ints, scores: npt.NDArray[np.float32], most: int) -> Ints:
+class _Least(NamedTuple):
+    """What a site needs to be a candidate: logits in fp32, as those of sites are, and how many there may be.
+
+    Attributes:
+        floor, strong: Of a usual site, and of a rare or a split one.
+        most, most_ends: Starts, donors and acceptors, each; and TSS and TTS, each.
+        every_start: Whether each start codon is one.
+    """
+
+    floor: np.float32
+    strong: np.float32
+    most: int
+    most_ends: int
+    every_start: bool
+
+
+@kernel
+def _best(indices, scores, most):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     """The `most` best of `indices`, in order of position; ties go to the left one."""
     if len(indices) <= most:
         return indices
-    order = np.lexsort((indices, -scores[indices]))[:most]
-    return np.sort(indices[order])
+    return np.sort(indices[np.argsort(-scores[indices], kind="mergesort")[:most]])
 
 
 @kernel
@@ -71,9 +93,121 @@ def _local_maxima(values, reach):  # type: ignore[no-untyped-def]  # pragma: no 
     return maxima[:count]
 
 
-def _peaks(logits: npt.NDArray[np.float32], *, reach: int, most: int) -> Ints:
-    """Local maxima within `reach` bases, the best `most`."""
-    return _best(_local_maxima(logits, reach), logits, most)
+@kernel
+def pairs_at(codes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(L,) dinucleotide that begins at each base, as `genome.code.dinucleotides`; -1 where it is none."""
+    pairs = np.full(len(codes), -1)
+    for i in range(len(codes) - 1):
+        if codes[i] < UNKNOWN_CODE and codes[i + 1] < UNKNOWN_CODE:
+            pairs[i] = 4 * codes[i] + codes[i + 1]
+    return pairs
+
+
+@kernel
+def _starts_at(codes, pairs, signals):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(L,) True where a start codon begins."""
+    found = np.zeros(len(codes), dtype=np.bool_)
+    for i in range(len(codes) - 2):
+        if pairs[i] >= 0 and codes[i + 2] < UNKNOWN_CODE:
+            found[i] = signals.start[4 * pairs[i] + codes[i + 2]]
+    return found
+
+
+@kernel
+def _splice_sites(pairs, shift, logits, usual, rare, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Donors, whose dinucleotide begins at the base, or acceptors, whose dinucleotide begins `shift` before it."""
+    found, count = np.empty(len(pairs), dtype=np.int64), 0
+    for i in range(len(pairs)):
+        pair = pairs[i - shift] if i >= shift else -1
+        if (usual[pair] and logits[i] >= least.floor) or (rare[pair] and logits[i] >= least.strong):
+            found[count] = i
+            count += 1
+    return _best(found[:count], logits, least.most)
+
+
+@kernel
+def _likely_starts(is_start, logits, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    starts = np.flatnonzero(is_start)
+    if least.every_start:
+        return starts
+    likely = starts[logits[starts] >= least.floor]
+    return np.unique(np.concatenate((_best(likely, logits, least.most), _best(starts, logits, 8))))
+
+
+@kernel
+def _with_forced(positions, site, forced):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Positions, and those that are forced for a type of site."""
+    extra = forced[forced[:, 0] == site, 1]
+    return np.unique(np.concatenate((positions, extra))) if len(extra) else positions
+
+
+@kernel
+def _split_starts(codes, pairs, sites, donors, least, forced, signals):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(L,) bases before the intron of starts that one cuts right before a strong donor, or of forced ones; else 0."""
+    begins_with_one, begins_with_two = np.zeros(4, dtype=np.bool_), np.zeros(16, dtype=np.bool_)
+    for codon in np.flatnonzero(signals.start):
+        begins_with_one[codon // 16] = begins_with_two[codon // 4] = True
+    split = np.zeros(len(codes), dtype=np.int64)
+    for size in (1, 2):
+        for donor in donors:
+            at = donor - size
+            if at < 0 or codes[at] >= UNKNOWN_CODE:
+                continue
+            begins = begins_with_one[codes[at]] if size == 1 else pairs[at] >= 0 and begins_with_two[pairs[at]]
+            strong = sites[_DONOR, donor] >= least.strong and sites[_START, at] >= least.strong
+            if begins and (strong or np.any((forced[:, 0] == _START) & (forced[:, 1] == at))):
+                split[at] = size
+    return split
+
+
+@kernel
+def _with_split(starts, is_start, split):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Starts by position, whole ones first, and for each its bases before an intron."""
+    order, sizes = np.empty(2 * len(split), dtype=np.int64), np.empty(2 * len(split), dtype=np.int64)
+    count, at = 0, 0
+    for position in range(len(split)):
+        chosen = at < len(starts) and starts[at] == position
+        if chosen:  # AT|GT reads as ATG in the genome: such a place can be both
+            order[count], sizes[count] = position, 0 if is_start[position] else split[position]
+            count, at = count + 1, at + 1
+        if split[position] and (is_start[position] or not chosen):
+            order[count], sizes[count] = position, split[position]
+            count += 1
+    return order[:count], sizes[:count]
+
+
+@kernel
+def _mark_strong(site, positions, sites, strong, places):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for position in positions:
+        places[position] |= sites[site, position] >= strong
+
+
+@kernel
+def _candidates(codes, sites, signals, forced, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`Candidates`; see `choose_candidates`.
+
+    Args:
+        forced: (K, 2) type and position.
+    """
+    pairs = pairs_at(codes)
+    is_start = _starts_at(codes, pairs, signals)
+    donor = _splice_sites(pairs, 0, sites[_DONOR], signals.donor, signals.rare_donor, least)
+    acceptor = _splice_sites(pairs, 1, sites[_ACCEPTOR], signals.acceptor, signals.rare_acceptor, least)
+    donor, acceptor = _with_forced(donor, _DONOR, forced), _with_forced(acceptor, _ACCEPTOR, forced)
+    starts = _with_forced(_likely_starts(is_start, sites[_START], least), _START, forced)
+    tss = _with_forced(_best(_local_maxima(sites[_TSS], _REACH), sites[_TSS], least.most_ends), _TSS, forced)
+    tts = _with_forced(_best(_local_maxima(sites[_TTS], _REACH), sites[_TTS], least.most_ends), _TTS, forced)
+    split = _split_starts(codes, pairs, sites, donor, least, forced, signals)
+    start, sizes = _with_split(starts, is_start, split)
+    strong = np.zeros(len(codes), dtype=np.bool_)
+    for place in forced[:, 1]:
+        strong[place] = True
+    _mark_strong(_DONOR, donor, sites, least.strong, strong)
+    _mark_strong(_ACCEPTOR, acceptor, sites, least.strong, strong)
+    _mark_strong(_START, starts, sites, least.strong, strong)
+    _mark_strong(_TSS, tss, sites, least.strong, strong)
+    _mark_strong(_TTS, tts, sites, least.strong, strong)
+    return Candidates(tss=tss, start=start, split=sizes, donor=donor, acceptor=acceptor, tts=tts, strong=strong)
 
 
 def _logit(probability: float) -> float:
@@ -102,78 +236,13 @@ def choose_candidates(
         every_start: Keep every start codon: the fallback where the usual candidates leave no path.
         genetic_code: Which codons start, which dinucleotides an intron may have.
     """
-    codes, length, signals = window.codes, len(window), genetic_code.signals
-    begins, ends = dinucleotides(codes)
-    floor, strong = site_floor(config), _logit(config.noncanonical_probability)
-    most = max(16, int(config.candidates_per_kb * length / 1000))
-    donors = signals.donor[begins] & (sites[Site.DONOR] >= floor)
-    donors |= signals.rare_donor[begins] & (sites[Site.DONOR] >= strong)
-    acceptors = signals.acceptor[ends] & (sites[Site.ACCEPTOR] >= floor)
-    acceptors |= signals.rare_acceptor[ends] & (sites[Site.ACCEPTOR] >= strong)
-    is_start = codons_at(codes, genetic_code.start_codons)
-    starts = np.flatnonzero(is_start)
-    if not every_start:
-        likely = starts[sites[Site.START, starts] >= floor]
-        starts = np.union1d(_best(likely, sites[Site.START], most), _best(starts, sites[Site.START], 8))
-    kept: dict[Site, Ints] = {
-        Site.TSS: _peaks(sites[Site.TSS], reach=10, most=8 + 2 * length // 1000),
-        Site.START: starts,
-        Site.DONOR: _best(np.flatnonzero(donors), sites[Site.DONOR], most),
-        Site.ACCEPTOR: _best(np.flatnonzero(acceptors), sites[Site.ACCEPTOR], most),
-        Site.TTS: _peaks(sites[Site.TTS], reach=10, most=8 + 2 * length // 1000),
-    }
-    for site in kept:
-        extra = [position for kind, position in forced if kind == site]
-        if extra:
-            kept[site] = np.union1d(kept[site], np.array(extra, dtype=np.int64)).astype(np.int64)
-    split = np.zeros(len(kept[Site.START]), dtype=np.int64)
-    forced_starts = {position for kind, position in forced if kind == Site.START}
-    splits = _split_starts(codes, sites, kept[Site.DONOR], strong, forced_starts, genetic_code)
-    for index, position in enumerate(kept[Site.START]):
-        if not is_start[position]:  # AT|GT reads as ATG in the genome: such a place can be both and stays in `splits`
-            split[index] = splits.pop(int(position), 0)
-    extra_starts = np.array(sorted(splits), dtype=np.int64)
-    start = np.concatenate([kept[Site.START], extra_starts])
-    split = np.concatenate([split, np.array([splits[int(p)] for p in extra_starts], dtype=np.int64)])
-    order = np.argsort(start, kind="stable")
-    return Candidates(
-        tss=kept[Site.TSS],
-        start=start[order],
-        split=split[order],
-        donor=kept[Site.DONOR],
-        acceptor=kept[Site.ACCEPTOR],
-        tts=kept[Site.TTS],
-        strong=_strong_places(sites, kept, strong, forced),
+    length = len(window)
+    least = _Least(
+        floor=np.float32(site_floor(config)),
+        strong=np.float32(_logit(config.noncanonical_probability)),
+        most=max(16, int(config.candidates_per_kb * length / 1000)),
+        most_ends=8 + 2 * length // 1000,
+        every_start=every_start,
     )
-
-
-def _strong_places(
-    sites: npt.NDArray[np.float32], kept: dict[Site, Ints], strong: float, forced: Sequence[tuple[Site, int]]
-) -> Flags:
-    places = np.zeros(sites.shape[1], dtype=np.bool_)
-    for site, positions in kept.items():
-        places[positions] |= sites[site, positions] >= strong
-    places[[position for _, position in forced]] = True
-    return places
-
-
-def _split_starts(
-    codes: npt.NDArray[np.uint8],
-    sites: npt.NDArray[np.float32],
-    donors: Ints,
-    strong: float,
-    forced: set[int],
-    genetic_code: GeneticCode,
-) -> dict[int, int]:
-    """Starts cut by an intron right before a strong donor (or forced ones): position -> bases before the intron."""
-    whole = genetic_code.signals.start
-    head_of_one = np.append(whole.reshape(4, 16).any(1), False)[codes]
-    head_of_two = np.append(whole.reshape(16, 4).any(1), False)[dinucleotides(codes)[0]]
-    before_intron: dict[int, int] = {}
-    for size, begins_a_start in ((1, head_of_one), (2, head_of_two)):
-        beside = donors[donors >= size]
-        for donor in beside[begins_a_start[beside - size]].tolist():
-            position = donor - size
-            if position in forced or (sites[Site.DONOR, donor] >= strong and sites[Site.START, position] >= strong):
-                before_intron[position] = size
-    return before_intron
+    kept = np.array(forced, dtype=np.int64).reshape(-1, 2)
+    return Candidates(*_candidates(window.codes, np.ascontiguousarray(sites), genetic_code.signals, kept, least))

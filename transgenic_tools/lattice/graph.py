@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from transgenic_tools.errors import UsageError
-from transgenic_tools.genome.code import STANDARD, GeneticCode, dinucleotides
+from transgenic_tools.genome.code import STANDARD, GeneticCode
 from transgenic_tools.kernels import kernel
-from transgenic_tools.lattice.candidates import Candidates
+from transgenic_tools.lattice.candidates import Candidates, pairs_at
 from transgenic_tools.lattice.config import GrammarConfig, ScoringConfig
 from transgenic_tools.lattice.scoring import (
     EdgeArrays,
@@ -288,8 +288,11 @@ def _without_dead_ends(arrays):  # type: ignore[no-untyped-def]  # pragma: no co
 
 
 @kernel
-def _build(codes, sites, sums, candidates, donor_pair, acceptor_pair, signals, limits, weights, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _build(codes, sites, sums, candidates, signals, limits, weights, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """All of it in one call, because handing arrays over takes as long as computing them."""
+    donor_pair = pairs_at(codes)
+    acceptor_pair = np.full_like(donor_pair, -1)
+    acceptor_pair[1:] = donor_pair[:-1]
     layout = lay_out(codes, candidates, donor_pair, acceptor_pair, signals, limits)
     return _assemble(layout, sites, sums, weights, floor)
 
@@ -344,14 +347,11 @@ def build_graph_from_sums(
             f"the grammar follows stop codons that begin with TA or TG through introns, not {', '.join(strange)}",
             hint="choose another genetic code",
         )
-    donor_pair, acceptor_pair = dinucleotides(window.codes)
     arrays = _build(
         window.codes,
         np.ascontiguousarray(sites),
         sums,
         candidates,
-        donor_pair,
-        acceptor_pair,
         genetic_code.signals,
         Limits(
             min_intron=grammar.min_intron,
