@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.genome.hashing import stable_rng
@@ -22,14 +23,26 @@ from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.sequence import reverse_complement
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import write_gene_shards
-from transgenic_tools.lattice.vocabulary import IGNORE, Content, Site
+from transgenic_tools.lattice.vocabulary import IGNORE, N_CONTENTS, N_SITES, Content, Site
 from transgenic_tools.lattice.window import WindowInput
+from transgenic_tools.model.head import BaseScores
 from transgenic_tools.model.strand_trunk import StrandTrunk
 from transgenic_tools.provenance import Provenance
 from transgenic_tools.train.genomes import Source, Territory, read_sheet, read_source
-from transgenic_tools.train.mixture import Draw, Drawer, Mixture, collate_windows, label_draw, label_tile, load_step
+from transgenic_tools.train.mixture import (
+    Draw,
+    Drawer,
+    Mixture,
+    StrandBatch,
+    collate_windows,
+    label_draw,
+    label_tile,
+    load_step,
+)
 from transgenic_tools.train.strand_metrics import Tiling, held_out_sources, load_trunk, measure
+from transgenic_tools.train.teacher import Taught, Teacher
 from transgenic_tools.train.trunk import Plan, TrunkTrainer, read_plan, strand_loss
+from transgenic_tools.train.trunk_model import model_of_trunk
 
 LENGTH, FLANK = 6_000, 50
 #: Start of each gene on its sequence, and its strand; the last one lies in the held-out part.
@@ -240,6 +253,45 @@ def test_a_stretch_of_unknown_bases_teaches_nothing(tmp_path: Path) -> None:
     loss.backward()
     assert loss.item() == 0
     assert all(p.grad is None or not p.grad.any() for p in trunk.parameters())
+
+
+def test_a_teacher_says_half_of_what_is_learned(tmp_path: Path) -> None:
+    """Its targets count where there are labels; a student that says what the teacher says, and that labels say, has the
+    least loss; padding teaches nothing."""
+    trainer = TrunkTrainer(_plan(1), sheet(tmp_path), tmp_path / "teacher")
+    trainer.run()
+    model_of_trunk(tmp_path / "teacher").save_pretrained(tmp_path / "model")
+    teacher = Teacher(tmp_path / "model", precision="fp32")
+    batch = collate_windows(
+        [
+            label_tile(territory(tmp_path), "chr", Interval(a, b), rng=stable_rng("x"))
+            for a, b in ((300, 900), (1500, 1900))
+        ]
+    )
+    taught = teacher.say(batch.codes, one_gene=False)
+    assert taught.sites.shape == batch.sites.shape
+    assert not taught.sites[:, 1, :, 400:].any()
+    scores = load_trunk(tmp_path / "teacher").eval().scan(batch.codes[:1])
+    assert torch.allclose(scores[1].sites.sigmoid(), taught.sites[1, :1], atol=1e-3)
+    assert torch.allclose(taught.contents[:, 1, :, :400].sum(1), torch.ones(2, 400))
+    labels, both = strand_loss(scores_of(batch), batch)[0], strand_loss(scores_of(batch), batch, exact(batch))[0]
+    assert torch.allclose(labels, both)  # a teacher that says the labels changes nothing
+    student = TrunkTrainer(replace(_plan(2), teacher=tmp_path / "model"), sheet(tmp_path), tmp_path / "student")
+    student.run()
+    assert student.step == 2
+
+
+def scores_of(batch: StrandBatch) -> tuple[BaseScores, ...]:
+    """Of nobody: random ones."""
+    torch.manual_seed(3)
+    strands, windows, length = batch.contents.shape
+    sites, contents = (torch.randn(strands, windows, n, length) for n in (N_SITES, N_CONTENTS))
+    return tuple(BaseScores(torch.zeros(windows, 1, length), s, c) for s, c in zip(sites, contents, strict=True))
+
+
+def exact(batch: StrandBatch) -> Taught:
+    known = batch.contents.clamp(min=0)
+    return Taught(batch.sites, F.one_hot(known, N_CONTENTS).movedim(-1, 2).float())
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:

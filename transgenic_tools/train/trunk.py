@@ -43,6 +43,7 @@ from transgenic_tools.train.genomes import read_sheet, read_source
 from transgenic_tools.train.mixture import Drawer, Mixture, StrandBatch, load_step
 from transgenic_tools.train.optimizers import build_optimizers
 from transgenic_tools.train.schedule import AveragedWeights
+from transgenic_tools.train.teacher import Taught, Teacher
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Plan:
         save_seconds: Seconds between checkpoints.
         device: `cpu` or `cuda`.
         workers: Processes that lay out micro-batches; one is enough for one CPU thread.
+        teacher: A model directory whose network says half of what is to be learned; None for labels alone.
     """
 
     encoder: StrandEncoderConfig = field(default_factory=StrandEncoderConfig)
@@ -89,6 +91,7 @@ class Plan:
     device: str = "cpu"
     workers: int = 1
     log_every: int = 25
+    teacher: Path | None = None
 
 
 def read_plan(path: Path) -> Plan:
@@ -99,20 +102,28 @@ def read_plan(path: Path) -> Plan:
         raise UsageError(f"{path}: unknown settings {sorted(unknown)}", hint=f"a plan has {', '.join(sorted(known))}")
     mixture = {k: tuple(v) if isinstance(v, list) else v for k, v in given.pop("mixture", {}).items()}
     encoder = build_part("encoder", {"name": "strands", **given.pop("encoder", {})})
-    return Plan(encoder=encoder, mixture=Mixture(**{"seed": given.get("seed", 1), **mixture}), **given)
+    teacher = given.pop("teacher", None)
+    return Plan(
+        encoder=encoder, mixture=Mixture(**{"seed": given.get("seed", 1), **mixture}),
+        teacher=None if teacher is None else path.parent / teacher, **given,
+    )  # fmt: skip
 
 
 # -- loss --------------------------------------------------------------------------------------------------------------
 
 
-def strand_loss(scores: tuple[BaseScores, ...], batch: StrandBatch) -> tuple[Tensor, dict[str, Tensor]]:
+def strand_loss(
+    scores: tuple[BaseScores, ...], batch: StrandBatch, taught: Taught | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Sum of the losses of sites and contents over the strands of a batch, and both alone.
 
-    A site type is normalised by its positives, at least by half of those that genes usually have in as many bases, so
-    that the negatives of a stretch without genes weigh no more than those of others.
+    With `taught`, targets are halfway between the labels and what a teacher says, wherever there are labels. A site
+    type is normalised by its positives, at least by half of those that genes usually have in as many bases, so that the
+    negatives of a stretch without genes weigh no more than those of others.
     """
     sites, contents = (torch.stack([getattr(s, name) for s in scores]) for name in ("sites", "contents"))
-    each = F.binary_cross_entropy_with_logits(sites, batch.sites, reduction="none") * batch.weight
+    targets = batch.sites if taught is None else (batch.sites + taught.sites) / 2
+    each = F.binary_cross_entropy_with_logits(sites, targets, reduction="none") * batch.weight
     total, positives = each.sum((0, 1, 3)), (batch.sites * batch.weight).sum((0, 1, 3))
     known = int((batch.contents != IGNORE).sum())
     kilobases = known / 1000
@@ -122,6 +133,9 @@ def strand_loss(scores: tuple[BaseScores, ...], batch: StrandBatch) -> tuple[Ten
     site = (weights * total / positives.maximum(least).clamp(min=1.0)).sum() / weights.sum()
     labels = batch.contents.flatten(0, 1)
     content = F.cross_entropy(contents.flatten(0, 1), labels, ignore_index=IGNORE, reduction="sum") / max(known, 1)
+    if taught is not None:
+        each = -(taught.contents * contents.log_softmax(2)).sum(2)
+        content = (content + (each * (batch.contents != IGNORE)).sum() / max(known, 1)) / 2
     return site + content, {"site": site.detach(), "content": content.detach()}
 
 
@@ -186,6 +200,7 @@ class TrunkTrainer:
         )
         self.optimizers = build_optimizers(self.model, config)
         self.average = AveragedWeights(self.model, plan.ema)
+        self.teacher = None if plan.teacher is None else Teacher(plan.teacher)
         self.step = 0
         self.bases = 0
         self._resume()
@@ -246,9 +261,10 @@ class TrunkTrainer:
             if batch is None:
                 continue
             batch = batch.to(self.device)
+            taught = None if self.teacher is None else self.teacher.say(batch.codes, one_gene=name == "gene")
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
                 scores = (self.model(batch.codes),) if name == "gene" else self.model.scan(batch.codes)
-            loss, parts = strand_loss(scores, batch)
+            loss, parts = strand_loss(scores, batch, taught)
             loss.backward()
             numbers |= {f"{name}_{key}": float(value) for key, value in parts.items()}
             self.bases += int((batch.codes != PAD_CODE).sum())
