@@ -190,6 +190,9 @@ def test_a_first_run_says_that_it_compiles(copy: Path, tmp_path: Path) -> None:
     """
     place = str(tmp_path / "kept")
     assert "a first run on this processor compiles functions" in run(copy, ask, NUMBA_CACHE_DIR=place)
+    assert "a first run" in run(copy, ask, NUMBA_CACHE_DIR=place), "nothing was compiled by it"
+    [made] = Path(place).glob("*/*")
+    (made / "kernel.nbi").write_text("compiled")
     assert run(copy, ask, NUMBA_CACHE_DIR=place) == ""
     assert run(copy, ask, NUMBA_CACHE_DIR=str(tmp_path / "task"), TRANSGENIC_KERNELS=place) == ""
     (copy / "__pycache__").unlink() if (copy / "__pycache__").is_file() else shutil.rmtree(copy / "__pycache__")

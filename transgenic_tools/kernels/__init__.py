@@ -110,9 +110,14 @@ def place() -> Path:
     bases = [Path(config.CACHE_DIR)] if config.CACHE_DIR else []
     for base in (*bases, PACKAGE / "__pycache__", home):
         try:
-            return enter(base / "transgenic-kernels" / name)
+            target = enter(base / "transgenic-kernels" / name)
         except OSError:  # read-only, full, or another user's
             continue
+        if next(target.rglob("*.nbi"), None) is None:  # numba's list of what it keeps of a file
+            logger.info(
+                "a first run on this processor compiles functions, a minute of one core, and keeps them: %s", target
+            )
+        return target
     logger.warning(
         "functions are compiled in every run, a minute of one core: no folder to keep them in can be written to; "
         "set NUMBA_CACHE_DIR to one that can"
@@ -165,11 +170,6 @@ def _make(target: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
         if not target.is_dir():  # else another process was faster
             raise
-        return
-    if not (shipped and shipped.is_dir()):
-        logger.info(
-            "a first run on this processor compiles functions, a minute of one core, and keeps them: %s", target
-        )
 
 
 def _try_lock(directory: int, kind: int) -> bool:
