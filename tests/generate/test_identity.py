@@ -83,7 +83,7 @@ def test_a_window_that_does_not_fit_costs_its_gene_alone(tmp_path: Path, monkeyp
 def test_a_long_window_is_read_alone_and_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     genes = shard(tmp_path / "genes-00000.parquet", 0)
     apart = Limits(longest=10_000, together=1)
-    monkeypatch.setattr("transgenic_tools.generate.run.announce", lambda *_: apart)
+    monkeypatch.setattr("transgenic_tools.generate.run.announce", lambda *_, **__: apart)
     alone = list(read_predictions(generate(genes, outdir=tmp_path / "alone").predictions))
     monkeypatch.undo()
     assert alone == list(read_predictions(generate(genes, outdir=tmp_path / "together").predictions))
