@@ -347,8 +347,8 @@ def run(config: Config, *, loaded: tuple[Reader, Path] | None = None) -> Result:
         support.warn_of_strangers()
     if config.complete and counts["without"]:
         logger.info(
-            "nothing new for %d of %d genes: no further isoform was probable enough; --min-confidence, say 0.2, takes "
-            "less probable ones", counts["without"], progress.number,
+            "nothing new for %d of %d genes: no further isoform was probable enough; tg-generate --min-confidence 0.2 "
+            "takes less probable ones", counts["without"], progress.number,
         )  # fmt: skip
     if counts["no gene"]:
         logger.warning(
