@@ -14,11 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.odds import logistic, logit
 from transgenic_tools.genome.usage import expected_reads
-from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, DONOR_KINDS, SITE_OF_KIND, Kind, path_to_transcript
+from transgenic_tools.lattice.grammar import (
+    ACCEPTOR_KINDS,
+    DONOR_KINDS,
+    IS_DONOR,
+    SITE_OF_KIND,
+    Kind,
+    path_to_transcript,
+)
 from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.support import NEARBY_READS, RIVAL_READS, SPLICED_SHARE, UNSPLICED_SHARE, Support
 from transgenic_tools.lattice.vocabulary import Site
@@ -26,6 +34,7 @@ from transgenic_tools.model.alternatives import Trees
 from transgenic_tools.search.search import Found, GeneSearch
 from transgenic_tools.search.supported import ends_gone_through
 
+Ints = npt.NDArray[np.int64]
 #: Order of `transcript_features`.
 FEATURES = (
     "log_probability", "coding_log_probability", "worst_step", "weakest_logit", "log_more", "ordinal", "relative"
@@ -167,32 +176,33 @@ def _mixture(gene: GeneSearch, support: Support) -> list[list[float]]:
 
 def new_unshown(found: Found, gene: GeneSearch, ordinal: int) -> set[int]:
     """Introns (their edges) that no transcript before it has and no read shows; only where reads speak of the gene."""
-    support, kind = gene.sites.support, gene.sites.graph.kind
+    support = gene.sites.support
     assert support is not None
-    before = {edge for other in gene.found[:ordinal] for edge in other.path.edges}
-    steps = zip(found.path.states[:-1], found.path.edges, strict=True)
-    return {
-        edge
-        for state, edge in steps
-        if kind[state] in DONOR_KINDS and support.junction[edge] < 0 and edge not in before
-    }
+    introns = _introns(found, gene.sites.graph)
+    unshown = set(introns[support.junction[introns] < 0].tolist())
+    return unshown.difference(*(other.path.edges for other in gene.found[:ordinal]))
+
+
+def _introns(found: Found, graph: Graph) -> Ints:
+    """Its edges that are introns, 5' to 3'."""
+    return np.array(found.path.edges)[IS_DONOR[graph.kind[list(found.path.states[:-1])]]]
 
 
 def _intron_features(found: Found, gene: GeneSearch, ordinal: int) -> list[float]:
     support = gene.sites.support
     assert support is not None
-    edges = np.array(found.path.edges)
-    graph, evidence = gene.sites.graph, support.evidence
-    edges = edges[np.isin(graph.kind[list(found.path.states[:-1])], list(DONOR_KINDS))]
+    edges, evidence = _introns(found, gene.sites.graph), support.evidence
     junctions = support.junction[edges]
     shown = junctions[junctions >= 0]
-    before = {n for other in gene.found[:ordinal] for n in support.junction[list(other.path.edges)].tolist()}
+    earlier = [edge for other in gene.found[:ordinal] for edge in other.path.edges]
+    before = set(support.junction[earlier].tolist())
     new = np.array([n for n in shown.tolist() if n not in before], dtype=np.int64)
     strongest = math.log1p(float(evidence.reads.max()))
     weakest = math.log1p(float(evidence.reads[shown].min())) if len(shown) else 0.0
     newest = math.log1p(float(evidence.reads[new].max())) if len(new) else 0.0
     against = support.numbers[edges][:, [RIVAL_READS, NEARBY_READS]].max(axis=1, initial=0.0)
-    unshown = np.isin(edges, list(new_unshown(found, gene, ordinal)))
+    unshown_edges = new_unshown(found, gene, ordinal)
+    unshown = np.array([edge in unshown_edges for edge in edges.tolist()], dtype=np.bool_)
     return [
         float((junctions < 0).mean()) if len(edges) else 0.0,
         weakest,
