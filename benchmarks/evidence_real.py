@@ -94,16 +94,16 @@ def fitted_model(tools: Tools, genome: Genome, evidence: Path, cache: Path) -> P
     """
     directory = tools.work / "model"
     out = directory / "evidence.json"
-    if not out.exists():
-        shutil.copytree(tools.model or EMBEDDED, directory, dirs_exist_ok=True, ignore=lambda *_: {out.name})
-        drawn = sample_evenly(read_windows(prepare(genome, "jittered", cache), split="validation"), DRAWN)
-        shards = write_shards((*genes_of_part(genome, cache, "fit"), *drawn), tools.work / "fit")
-        command = (
-            sys.executable, "-m", "transgenic_tools.train.evidence", directory, "--shards", *shards, "--split",
-            "validation", "--evidence", evidence, "--until", str(END), "--out", out,
-        )  # fmt: skip
-        cost = run_measured(command, stdout=tools.work / "fit.out", stderr=tools.work / "fit.err")
-        log.info("weights of the guiding tissues: %s", cost.rounded())
+    shutil.rmtree(directory, ignore_errors=True)  # an earlier run's may be of another network
+    shutil.copytree(tools.model or EMBEDDED, directory, ignore=lambda *_: {out.name})
+    drawn = sample_evenly(read_windows(prepare(genome, "jittered", cache), split="validation"), DRAWN)
+    shards = write_shards((*genes_of_part(genome, cache, "fit"), *drawn), tools.work / "fit")
+    command = (
+        sys.executable, "-m", "transgenic_tools.train.evidence", directory, "--shards", *shards, "--split",
+        "validation", "--evidence", evidence, "--until", str(END), "--out", out,
+    )  # fmt: skip
+    cost = run_measured(command, stdout=tools.work / "fit.out", stderr=tools.work / "fit.err")
+    log.info("weights of the guiding tissues: %s", cost.rounded())
     return directory
 
 
