@@ -24,7 +24,7 @@ from transgenic_tools.lattice.vocabulary import Site
 from transgenic_tools.search.alternatives import MOST, MOST_PATHS, WITHIN, first_of
 from transgenic_tools.search.departures import EVENTS, FEATURES
 from transgenic_tools.search.search import Found, GeneSearch
-from transgenic_tools.search.supported import BestPaths
+from transgenic_tools.search.supported import BestPaths, best_both_ways
 
 Floats = npt.NDArray[np.float64]
 _SITE = np.array(SITE_OF_KIND)
@@ -105,10 +105,23 @@ def _departures(gene: GeneSearch, first: Found, written: Sequence[_Way]) -> Iter
     """Ways to leave the first transcript by the graph that nobody wrote, best first."""
     graph = gene.sites.graph
     cores = {way.path.core(graph) for way in written}
-    others = BestPaths(graph).others([first.path], within=WITHIN)
-    for score, path in itertools.islice(others, MOST_PATHS):
+    for score, path in itertools.islice(_others(graph, first.path), MOST_PATHS):
         if path.core(graph) not in cores:
             yield _Way(score=score, path=path, ordinal=None)
+
+
+def _others(graph: Graph, known: Path) -> Iterator[tuple[float, Path]]:
+    """Scores and paths, best first: each the best one through some edge that no path before it takes."""
+    paths = BestPaths(graph)
+    before, after, _, _, source = best_both_ways(graph.first, graph.target, graph.score)
+    total = before[source] + graph.score + after[graph.target]
+    taken = set(known.edges)
+    near = np.flatnonzero(total >= total.max() - WITHIN)
+    for edge in near[np.argsort(-total[near], kind="stable")].tolist():
+        if edge not in taken:
+            path = paths.through(np.array([edge]))
+            taken.update(path.edges)
+            yield float(total[edge]), path
 
 
 class _Describer:

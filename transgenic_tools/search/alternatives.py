@@ -20,8 +20,9 @@ from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.lattice.grammar import path_to_transcript
 from transgenic_tools.lattice.graph import Graph
 from transgenic_tools.lattice.paths import Path
-from transgenic_tools.search.departures import AT, FEATURES, States, Ways, find_departures
+from transgenic_tools.search.departures import AT, FEATURES, States, find_departures
 from transgenic_tools.search.search import Found, GeneSearch
+from transgenic_tools.search.supported import Ways
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.grammar import ACCEPTOR_KINDS, IS_DONOR, SITE_OF_KIND, Kind
 from transgenic_tools.lattice.vocabulary import Site
-from transgenic_tools.search.supported import best_both_ways
+from transgenic_tools.search.supported import Ways, best_both_ways, best_ways
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -67,13 +67,6 @@ class States(NamedTuple):
     logit: Floats
 
 
-class Ways(NamedTuple):
-    """Edges of ways from BEGIN to END, one behind the other; those of way w are `edges[bounds[w]:bounds[w + 1]]`."""
-
-    edges: Ints
-    bounds: Ints
-
-
 class Shapes(NamedTuple):
     """What ways read as.
 
@@ -102,63 +95,13 @@ class Departures(NamedTuple):
 
     Attributes:
         given: (C,) number of the given way that a candidate is; -1 for one of the graph.
-        score: (C,) of the path.
-        ways: Its edges.
+        ways: Their edges.
         features: (C, F).
     """
 
     given: Ints
-    score: Floats
     ways: Ways
     features: Floats
-
-
-@kernel
-def _best_departures(edges, given, within, most):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    """Ways by falling score, each the best through some edge that neither the first way nor one before it takes.
-
-    Args:
-        given: The first of these ways is the first way.
-        within: Ways that score this much less than the best of all do not count.
-    """
-    target, last = edges.target, len(edges.first) - 2
-    before, after, into, out, source = best_both_ways(edges.first, target, edges.score)
-    total = np.empty(len(target))
-    for edge in range(len(target)):
-        total[edge] = before[source[edge]] + edges.score[edge] + after[target[edge]]
-    taken = np.zeros(len(target), dtype=np.bool_)
-    for edge in given.edges[: given.bounds[1]]:
-        taken[edge] = True
-    near = np.flatnonzero(total >= total.max() - within)
-    steps, bounds, scores = np.empty(256, dtype=np.int64), np.zeros(most + 1, dtype=np.int64), np.empty(most)
-    count = 0
-    for edge in near[np.argsort(-total[near], kind="mergesort")]:
-        if count == most:
-            break
-        if taken[edge]:
-            continue
-        begin, at = bounds[count], edge
-        length = 1
-        while source[at] > 0:
-            at = into[source[at]]
-            length += 1
-        middle, at = begin + length - 1, edge
-        while target[at] < last:
-            at = out[target[at]]
-            length += 1
-        while begin + length > len(steps):
-            steps = np.concatenate((steps, np.empty_like(steps)))
-        steps[middle] = edge
-        for step in range(middle - 1, begin - 1, -1):
-            steps[step] = into[source[steps[step + 1]]]
-        for step in range(middle + 1, begin + length):
-            steps[step] = out[target[steps[step - 1]]]
-        for step in range(begin, begin + length):
-            taken[steps[step]] = True
-        scores[count] = total[edge]
-        bounds[count + 1] = begin + length
-        count += 1
-    return Ways(edges=steps[: bounds[count]], bounds=bounds[: count + 1]), scores[:count]
 
 
 @kernel
@@ -530,7 +473,10 @@ def find_departures(states, edges, given, n_known, score, total, codes, blank, w
         `Departures`; those written count in any case.
     """
     n_given, target = len(score), edges.target
-    found, found_score = _best_departures(edges, given, within, most_found)
+    taken = np.zeros(len(target), dtype=np.bool_)
+    taken[given.edges[: given.bounds[1]]] = True
+    both = best_both_ways(edges.first, target, edges.score)
+    found, found_score = best_ways(target, edges.score, both, taken, within, most_found)
     ways, scores = _join(given, n_known, found, found_score, score, states.kind, target)
     shapes = _read_ways(ways, states, target)
     kept = _choose(n_known, n_given, scores, shapes, most)
@@ -559,6 +505,5 @@ def find_departures(states, edges, given, n_known, score, total, codes, blank, w
     for rank in range(len(kept)):
         steps[bounds[rank] : bounds[rank + 1]] = ways.edges[ways.bounds[kept[rank]] : ways.bounds[kept[rank] + 1]]
     return Departures(
-        given=np.where(kept < n_given, kept, -1), score=scores[kept], ways=Ways(edges=steps, bounds=bounds),
-        features=features,
+        given=np.where(kept < n_given, kept, -1), ways=Ways(edges=steps, bounds=bounds), features=features
     )  # fmt: skip

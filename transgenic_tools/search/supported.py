@@ -105,6 +105,59 @@ def _best_behind(first, target, score, edges, values):  # type: ignore[no-untype
     return reached, into, entered
 
 
+class Ways(NamedTuple):
+    """Edges of ways from BEGIN to END, one behind the other; those of way w are `edges[bounds[w]:bounds[w + 1]]`."""
+
+    edges: Ints
+    bounds: Ints
+
+
+@kernel
+def best_ways(target, score, both, taken, within, most):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Ways by falling score and their scores, each the best through some edge that none before it takes.
+
+    Args:
+        both: Of `best_both_ways`.
+        taken: (M,) edges that count as taken; those of the ways are added.
+        within: Ways that score this much less than the best of all do not count.
+        most: So many ways.
+    """
+    before, after, into, out, source = both
+    last = len(before) - 1
+    total = np.empty(len(target))
+    for edge in range(len(target)):
+        total[edge] = before[source[edge]] + score[edge] + after[target[edge]]
+    near = np.flatnonzero(total >= total.max() - within)
+    steps, bounds, scores = np.empty(256, dtype=np.int64), np.zeros(most + 1, dtype=np.int64), np.empty(most)
+    count = 0
+    for edge in near[np.argsort(-total[near], kind="mergesort")]:
+        if count == most:
+            break
+        if taken[edge]:
+            continue
+        begin, at = bounds[count], edge
+        length = 1
+        while source[at] > 0:
+            at = into[source[at]]
+            length += 1
+        middle, at = begin + length - 1, edge
+        while target[at] < last:
+            at = out[target[at]]
+            length += 1
+        while begin + length > len(steps):
+            steps = np.concatenate((steps, np.empty_like(steps)))
+        steps[middle] = edge
+        for step in range(middle - 1, begin - 1, -1):
+            steps[step] = into[source[steps[step + 1]]]
+        for step in range(middle + 1, begin + length):
+            steps[step] = out[target[steps[step - 1]]]
+        taken[steps[begin : begin + length]] = True
+        scores[count] = total[edge]
+        bounds[count + 1] = begin + length
+        count += 1
+    return Ways(edges=steps[: bounds[count]], bounds=bounds[: count + 1]), scores[:count]
+
+
 class _Behind(NamedTuple):
     """What `_best_behind` returns."""
 
@@ -118,9 +171,8 @@ class BestPaths:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._before, self._after, self._into, self._out, self._source = best_both_ways(
-            graph.first, graph.target, graph.score
-        )
+        self._both = best_both_ways(graph.first, graph.target, graph.score)
+        self._before, self._after, self._into, self._out, self._source = self._both
 
     @property
     def score_of_best(self) -> float:
@@ -196,16 +248,13 @@ class BestPaths:
             within: Paths that score this much less than the best of all are not given.
         """
         graph = self._graph
-        total = self._before[self._source] + graph.score + self._after[graph.target]
-        taken = np.zeros(len(total), dtype=np.bool_)
+        taken = np.zeros(graph.n_edges, dtype=np.bool_)
         for path in known:
             taken[list(path.edges)] = True
-        near = np.flatnonzero(total >= total.max() - within)
-        for edge in near[np.argsort(-total[near], kind="stable")].tolist():
-            if not taken[edge]:
-                path = self.through(np.array([edge]))
-                taken[list(path.edges)] = True
-                yield float(total[edge]), path
+        ways, scores = best_ways(graph.target, graph.score, self._both, taken, within, graph.n_edges)
+        for score, begin, end in zip(scores.tolist(), ways.bounds[:-1].tolist(), ways.bounds[1:].tolist(), strict=True):
+            edges = ways.edges[begin:end]
+            yield score, Path((0, *graph.target[edges].tolist()), tuple(edges.tolist()))
 
 
 def _floor(support: Support) -> float:
