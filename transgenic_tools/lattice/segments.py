@@ -182,15 +182,19 @@ def closed_runs(codes: npt.NDArray[np.uint8], longest: int) -> npt.NDArray[np.bo
 
 
 @kernel
-def _between(t, i, sites, weights):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    """Score of a transition into base i."""
-    site = _SITE[t]
-    if site < 0:
-        return 0.0
-    total = weights[site] * sites[site, i - _BEHIND[t]] + weights[N_SITES + site]
-    if _UTR[t] >= 0:
-        total += weights[_UTR[t]]
-    return total
+def _beside_sites(weights):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """(T,) what each transition scores beside the logit of its site: the same at every base."""
+    beside = np.zeros(len(_SITE))
+    for t in range(len(_SITE)):
+        if _SITE[t] >= 0:
+            beside[t] = weights[N_SITES + _SITE[t]] + (weights[_UTR[t]] if _UTR[t] >= 0 else 0.0)
+    return beside
+
+
+@kernel(inline="always")
+def _between(t, i, sites, weights, beside):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Score of a transition into base i; `beside` is `_beside_sites`, which makes the best path 3 times as fast."""
+    return weights[_SITE[t]] * sites[_SITE[t], i - _BEHIND[t]] + beside[t] if _SITE[t] >= 0 else 0.0
 
 
 @kernel
@@ -203,22 +207,15 @@ def _emission(state, i, contents, closed, weights):  # type: ignore[no-untyped-d
 @kernel
 def _best_path(sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
     """States (L,) of the best path (Viterbi 1967); ties go to the transition listed first."""
-    length = contents.shape[1]
-    added = np.zeros(len(_SITE))  # beside a site's logit: summed once, which makes all of it 3 times as fast
-    for t in range(len(_SITE)):
-        if _SITE[t] >= 0:
-            added[t] = weights[N_SITES + _SITE[t]] + (weights[_UTR[t]] if _UTR[t] >= 0 else 0.0)
+    length, beside = contents.shape[1], _beside_sites(weights)
     best, following = np.empty(N_STATES), np.empty(N_STATES)
     choice = np.zeros((length, N_STATES), dtype=np.uint8)
     for s in range(N_STATES):
         best[s] = (CUT if s else 0.0) + _emission(s, 0, contents, closed, weights)
     for i in range(1, length):
         following[:] = -np.inf
-        for k in range(_N_OPEN[gates[i]]):
-            t = _OPEN[gates[i], k]
-            value = best[_SOURCE[t]]
-            if _SITE[t] >= 0:
-                value += weights[_SITE[t]] * sites[_SITE[t], i - _BEHIND[t]] + added[t]
+        for t in _OPEN[gates[i], : _N_OPEN[gates[i]]]:
+            value = best[_SOURCE[t]] + _between(t, i, sites, weights, beside)
             if value > following[_TARGET[t]]:
                 following[_TARGET[t]] = value
                 choice[i, _TARGET[t]] = _SOURCE[t]
@@ -251,7 +248,7 @@ def _log_of(top, total):  # type: ignore[no-untyped-def]  # pragma: no cover
 @kernel
 def _forward(sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Log-sums (L, N_STATES) of all ways to be in a state at a base, that base included; and of all whole paths."""
-    length = contents.shape[1]
+    length, beside = contents.shape[1], _beside_sites(weights)
     alpha = np.empty((length, N_STATES))
     top, total = np.empty(N_STATES), np.empty(N_STATES)
     values = np.empty(len(_SOURCE))
@@ -262,7 +259,7 @@ def _forward(sites, contents, gates, closed, weights):  # type: ignore[no-untype
         total[:] = 0.0
         allowed = _OPEN[gates[i], : _N_OPEN[gates[i]]]
         for t in allowed:
-            values[t] = alpha[i - 1, _SOURCE[t]] + _between(t, i, sites, weights)
+            values[t] = alpha[i - 1, _SOURCE[t]] + _between(t, i, sites, weights, beside)
             top[_TARGET[t]] = max(top[_TARGET[t]], values[t])
         for t in allowed:
             _add(values[t], _TARGET[t], top, total)
@@ -280,7 +277,7 @@ def _forward(sites, contents, gates, closed, weights):  # type: ignore[no-untype
 @kernel
 def _backward(sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Log-sums (L, N_STATES) of all ways on from a state at a base, that base left out."""
-    length = contents.shape[1]
+    length, beside = contents.shape[1], _beside_sites(weights)
     beta = np.empty((length, N_STATES))
     top, total = np.empty(N_STATES), np.empty(N_STATES)
     values, ahead = np.empty(len(_SOURCE)), np.empty(N_STATES)
@@ -293,7 +290,7 @@ def _backward(sites, contents, gates, closed, weights):  # type: ignore[no-untyp
             ahead[s] = beta[i, s] + _emission(s, i, contents, closed, weights)
         allowed = _OPEN[gates[i], : _N_OPEN[gates[i]]]
         for t in allowed:
-            values[t] = ahead[_TARGET[t]] + _between(t, i, sites, weights)
+            values[t] = ahead[_TARGET[t]] + _between(t, i, sites, weights, beside)
             top[_SOURCE[t]] = max(top[_SOURCE[t]], values[t])
         for t in allowed:
             _add(values[t], _SOURCE[t], top, total)
@@ -305,7 +302,7 @@ def _backward(sites, contents, gates, closed, weights):  # type: ignore[no-untyp
 @kernel
 def _expected(alpha, beta, whole, sites, contents, gates, closed, weights):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Expected features (W,) of a path: the gradient of the log-sum of all paths."""
-    length = contents.shape[1]
+    length, beside = contents.shape[1], _beside_sites(weights)
     out = np.zeros(N_WEIGHTS)
     for i in range(length):
         for s in range(N_STATES):
@@ -317,7 +314,7 @@ def _expected(alpha, beta, whole, sites, contents, gates, closed, weights):  # t
         for t in _OPEN[gates[i], : _N_OPEN[gates[i]]]:
             if _SITE[t] < 0:
                 continue
-            step = _between(t, i, sites, weights) + _emission(_TARGET[t], i, contents, closed, weights)
+            step = _between(t, i, sites, weights, beside) + _emission(_TARGET[t], i, contents, closed, weights)
             share = alpha[i - 1, _SOURCE[t]] + step + beta[i, _TARGET[t]] - whole
             if share > _NEGLIGIBLE:
                 share = np.exp(share)
