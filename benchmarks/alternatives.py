@@ -42,7 +42,6 @@ from transgenic_tools.search.departures import FEATURES
 from transgenic_tools.search.reader import Reader
 
 log = logging.getLogger("benchmarks")
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench"
 #: What tg-generate leaves out by default.
 FLOOR = DecodingConfig().least_confidence
 #: Upper bounds of how much less probable than the window's best path an alternative is, in powers of ten.
@@ -211,10 +210,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write every alternative with its fate")
     given = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    rows = read_windows(data.prepare(data.thaliana(), "jittered", CACHE), split=given.split)
+    data.CACHE.mkdir(parents=True, exist_ok=True)
+    rows = read_windows(data.prepare(data.thaliana(), "jittered", data.CACHE), split=given.split)
     config = Config(
-        shards=(), model=given.model, outdir=CACHE, device="cpu", decoding=DecodingConfig(min_confidence=0.0)
+        shards=(), model=given.model, outdir=data.CACHE, device="cpu", decoding=DecodingConfig(min_confidence=0.0)
     )
     reader, directory = load(config)
     alternatives = load_alternatives(directory, features=FEATURES)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from transgenic_tools.errors import MissingInputError, TransgenicError
 
+#: What benchmarks keep between runs.
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench"
 THALIANA_SEQID = "NC_003070.9"
 #: The project's split: train, validation from 23 Mb, test from 24 Mb, by the gene's start.
 THALIANA_SPLIT = f"block:{THALIANA_SEQID}:23000000:24000000"

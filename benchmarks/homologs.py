@@ -167,11 +167,11 @@ def write_homologs(found: Mapping[str, Homolog], path: Path, *, order: Sequence[
 def main() -> None:
     """Write both lists of benchmarks/lists (some minutes); the benchmark reads them, it does not make them."""
     from benchmarks import data
-    from benchmarks.run import CACHE, LISTS
+    from benchmarks.run import LISTS
     from benchmarks.windows import read_windows
     from transgenic_tools.io.gff3 import read_annotation
 
-    rows = read_windows(data.prepare(data.thaliana(), "exact", CACHE), split=None)
+    rows = read_windows(data.prepare(data.thaliana(), "exact", data.CACHE), split=None)
     splits = {row.gene_id: row.split for row in rows}
     thaliana = read_annotation(data.thaliana().annotation).genes
     known = proteins((g for g in thaliana if g.id in splits), data.thaliana().fasta)

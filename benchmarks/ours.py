@@ -6,10 +6,11 @@ A surprise: nothing but compiled kernels is kept between runs, and start-up is p
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -20,17 +21,31 @@ from transgenic_tools.io.rows import GeneRow
 
 
 def run_ours(
-    windows: Sequence[GeneRow], gff3: Path, *, work: Path, model: Path | None, fasta: Path | None = None
+    windows: Sequence[GeneRow],
+    gff3: Path,
+    *,
+    work: Path,
+    model: Path | None,
+    fasta: Path | None = None,
+    more: Sequence[str] = (),
+    switches: Mapping[str, str] | None = None,
 ) -> Cost:
-    """Predict and map back, with the genome where it is given; `gff3` is written."""
-    more = () if fasta is None else ("--fasta", fasta)
-    return generate(windows, work=work, model=model).plus(backmap(gff3, work=work, more=more))
+    """Predict and map back, with the genome where it is given; `gff3` is written.
+
+    Args:
+        more: Further flags of tg-generate.
+        switches: Of the environment, for instructions that are not to be used.
+    """
+    genome = () if fasta is None else ("--fasta", fasta)
+    cost = generate(windows, work=work, model=model, more=more, switches=switches)
+    return cost.plus(backmap(gff3, work=work, more=genome, switches=switches))
 
 
 @cache
-def _compile_kernels() -> None:
+def _compile_kernels(switches: frozenset[tuple[str, str]]) -> None:
     """Once, before anything is timed: after a change of their sources the first tg-generate would compile them."""
-    subprocess.run([sys.executable, "-m", "transgenic_tools.generate.kernels"], check=True)
+    command = [sys.executable, "-m", "transgenic_tools.generate.kernels"]
+    subprocess.run(command, check=True, env={**os.environ, **dict(switches)})
 
 
 def generate(
@@ -40,9 +55,10 @@ def generate(
     model: Path | None,
     limits: Limits = NO_LIMITS,
     more: Sequence[str] = (),
+    switches: Mapping[str, str] | None = None,
 ) -> Cost:
-    """tg-generate alone, into `work/predictions`; `more` are further flags."""
-    _compile_kernels()
+    """tg-generate alone, into `work/predictions`; `more` are further flags, `switches` as of `run_ours`."""
+    _compile_kernels(frozenset((switches or {}).items()))
     shutil.rmtree(work, ignore_errors=True)
     shards = write_shards(windows, work / "shards")
     which = () if model is None else ("--model", model)
@@ -60,11 +76,15 @@ def generate(
         "0",
         *more,
     )
-    return run_measured(command, stdout=work / "generate.out", stderr=work / "generate.err", limits=limits)
+    return run_measured(
+        command, stdout=work / "generate.out", stderr=work / "generate.err", limits=limits, switches=switches
+    )
 
 
-def backmap(gff3: Path, *, work: Path, more: Sequence[str | Path] = ()) -> Cost:
-    """tg-backmap alone, from `work/predictions`; `more` are further flags."""
+def backmap(
+    gff3: Path, *, work: Path, more: Sequence[str | Path] = (), switches: Mapping[str, str] | None = None
+) -> Cost:
+    """tg-backmap alone, from `work/predictions`; `more` are further flags, `switches` as of `run_ours`."""
     gff3.parent.mkdir(parents=True, exist_ok=True)
     command = (tool("tg-backmap"), work / "predictions", "--out", gff3, "--rejects", work / "rejects.tsv", *more)
-    return run_measured(command, stdout=work / "backmap.out", stderr=work / "backmap.err")
+    return run_measured(command, stdout=work / "backmap.out", stderr=work / "backmap.err", switches=switches)

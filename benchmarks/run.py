@@ -43,7 +43,7 @@ from transgenic_tools.provenance import write_aside
 log = logging.getLogger("benchmarks")
 _INSTRUCTIONS = {"avx512bf16": "AVX-512 with bf16", "avx512f": "AVX-512", "avx2": "AVX2"}
 ROOT = Path(__file__).resolve().parent.parent
-OUT, CACHE = ROOT / "benchmarks" / "out", ROOT / ".cache" / "bench"
+OUT = ROOT / "benchmarks" / "out"
 LISTS = ROOT / "benchmarks" / "lists"
 OURS = "transgenic"
 TOOLS = (OURS, *(peer.name for peer in PEERS))
@@ -86,9 +86,9 @@ def _predict(name: str, windows: Windows, which: str, options: Options) -> tuple
     """One tool on one set of windows; its GFF3 stands at OUT. The cost is None where the cache answered."""
     gff3 = OUT / f"{name}.{which}.gff3"
     if name == OURS:
-        return gff3, run_ours(windows, gff3, work=CACHE / "ours" / which, model=options.model)
+        return gff3, run_ours(windows, gff3, work=data.CACHE / "ours" / which, model=options.model)
     peer = _peer(name)
-    cache = CACHE / "peers" / f"{which}{'.quick' if options.quick else ''}"
+    cache = data.CACHE / "peers" / f"{which}{'.quick' if options.quick else ''}"
     output, cost = run_peer(peer, windows, cache=cache, fresh=options.fresh)
     return write_peer_gff3(peer, output, windows, gff3), cost
 
@@ -102,7 +102,7 @@ def _speed(name: str, cost: Cost | None, windows: Windows, options: Options) -> 
     if name == OURS and cost is not None:
         return _speed_row(cost, windows) | _after_start_up(cost, windows, options)
     some = sample_evenly(windows, SPEED_GENES)
-    _, fresh = run_peer(_peer(name), some, cache=CACHE / "speed", fresh=True)
+    _, fresh = run_peer(_peer(name), some, cache=data.CACHE / "speed", fresh=True)
     if fresh is None:
         raise TransgenicError(f"{name} was not run anew, so there is no speed to report")
     return _speed_row(fresh, some)
@@ -121,7 +121,7 @@ def _speed_row(cost: Cost, windows: Windows) -> dict[str, float]:
 def _after_start_up(cost: Cost, windows: Windows, options: Options) -> dict[str, float]:
     """The figure without interpreter, libraries and weights, which one smallest window costs."""
     smallest = min(windows, key=lambda row: row.bases)
-    start_up = generate([smallest], work=CACHE / "ours" / "start_up", model=options.model).cpu_seconds
+    start_up = generate([smallest], work=data.CACHE / "ours" / "start_up", model=options.model).cpu_seconds
     rest = max(cost.cpu_seconds - start_up, 1e-9)
     return {
         "start_up_cpu_seconds": round(start_up, 3),
@@ -148,14 +148,14 @@ def _thaliana(options: Options, results: dict[str, Any]) -> Windows:
     homologs = dict(read_homologs(LISTS / "athaliana_test_homologs.tsv"))
     jittered: Windows = ()
     for which in data.WINDOW_FLAGS:
-        windows = read_windows(data.prepare(data.thaliana(), which, CACHE))
+        windows = read_windows(data.prepare(data.thaliana(), which, data.CACHE))
         if options.quick:
             windows = sample_evenly(windows, QUICK_GENES)
         jittered = jittered or windows
         results["windows"] = len(windows)
         ids = [row.gene_id for row in windows]
-        everything = _write_ids(ids, CACHE / "genes.txt")
-        alone = _write_ids([name for name in ids if homologs.get(name) is False], CACHE / "genes.no_homolog.txt")
+        everything = _write_ids(ids, data.CACHE / "genes.txt")
+        alone = _write_ids([name for name in ids if homologs.get(name) is False], data.CACHE / "genes.no_homolog.txt")
         for name in options.tools:
             gff3, cost = _predict(name, windows, which, options)
             log.info("%s on %s windows: %s", name, which, "from the cache" if cost is None else cost.rounded())
@@ -185,9 +185,9 @@ def _alternatives(metrics: dict[str, Any]) -> dict[str, Any]:
 def _arenosa(options: Options, results: dict[str, Any]) -> None:
     genome = data.arenosa()
     kept = read_ids(LISTS / "aarenosa_no_training_ortholog.txt")
-    rows = tuple(row for row in read_windows(data.prepare(genome, "jittered", CACHE)) if row.gene_id in kept)
+    rows = tuple(row for row in read_windows(data.prepare(genome, "jittered", data.CACHE)) if row.gene_id in kept)
     windows = sample_evenly(rows, ARENOSA_GENES)
-    ids = _write_ids([row.gene_id for row in windows], CACHE / "genes.arenosa.txt")
+    ids = _write_ids([row.gene_id for row in windows], data.CACHE / "genes.arenosa.txt")
     reference = side_of(read_annotation(genome.annotation))
     for name in options.tools:
         gff3, _ = _predict(name, windows, "arenosa", options)
@@ -200,7 +200,7 @@ def _growth_and_preparation(windows: Windows, options: Options, results: dict[st
     if options.scaling_figures is not None:
         results["scaling"] = _printed(options.scaling_figures)["scaling"]
     elif options.with_scaling and OURS in options.tools:
-        results["scaling"] = run_scaling(windows, CACHE / "scaling", model=options.model)
+        results["scaling"] = run_scaling(windows, data.CACHE / "scaling", model=options.model)
     else:
         _keep("scaling", old, results)
     if options.prep_figures is not None:
@@ -208,7 +208,7 @@ def _growth_and_preparation(windows: Windows, options: Options, results: dict[st
     elif options.with_prep:
         from benchmarks.prep_bench import run_prep_bench
 
-        results["prep"] = run_prep_bench(CACHE / "prep")
+        results["prep"] = run_prep_bench(data.CACHE / "prep")
     else:
         _keep("prep", old, results)
     if options.scan_figures is not None:
@@ -265,7 +265,7 @@ def _commit() -> str:
 def run(options: Options) -> dict[str, Any]:
     """The whole benchmark; writes its files and returns the results."""
     check_peers(options.peers)
-    for path in (OUT, CACHE):
+    for path in (OUT, data.CACHE):
         path.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "accuracy": {}, "speed": {}, "prep": {}, "scaling": {}, "machine": _machine(), "commit": _commit(),
@@ -275,7 +275,7 @@ def run(options: Options) -> dict[str, Any]:
     windows = _thaliana(options, results)
     results["alternatives"] = _alternatives(results["accuracy"]["jittered"])
     if OURS in options.tools:
-        results["alternatives"]["augment"] = run_augment(windows, CACHE / "augment", model=options.model)
+        results["alternatives"]["augment"] = run_augment(windows, data.CACHE / "augment", model=options.model)
     if not options.quick:
         _arenosa(options, results)
         _growth_and_preparation(windows, options, results)

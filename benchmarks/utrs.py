@@ -26,7 +26,6 @@ from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.reader import Reader
 from transgenic_tools.search.utrs import extend
 
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench"
 #: Upper bounds of the probabilities that are looked at together.
 BOUNDS = (0.5, 0.8, 0.95, 1.0)
 
@@ -92,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.utrs", description=__doc__)
     parser.add_argument("--model", type=Path, help="model directory; the embedded one by default")
     given = parser.parse_args()
-    rows = read_windows(data.prepare(data.thaliana(), "jittered", CACHE), split="validation")
+    rows = read_windows(data.prepare(data.thaliana(), "jittered", data.CACHE), split="validation")
     network, _ = load_network(given.model)
     found = give_utrs([row for row in rows if row.gsf], Reader(network.eval()))
     print(table(one for one in found if one is not None))
