@@ -276,7 +276,10 @@ def test_a_teacher_says_half_of_what_is_learned(tmp_path: Path) -> None:
     assert torch.allclose(taught.contents[:, 1, :, :400].sum(1), torch.ones(2, 400))
     labels, both = strand_loss(scores_of(batch), batch)[0], strand_loss(scores_of(batch), batch, exact(batch))[0]
     assert torch.allclose(labels, both)  # a teacher that says the labels changes nothing
-    student = TrunkTrainer(replace(_plan(2), teacher=tmp_path / "model"), sheet(tmp_path), tmp_path / "student")
+    plan = replace(_plan(2), teacher=tmp_path / "model", init=tmp_path / "model")
+    student = TrunkTrainer(plan, sheet(tmp_path), tmp_path / "student")
+    began, end = load_trunk(tmp_path / "teacher").state_dict(), student.model.state_dict()
+    assert all(torch.equal(value, end[name]) for name, value in began.items())
     student.run()
     assert student.step == 2
 
@@ -315,11 +318,11 @@ _KILLED = """
 import multiprocessing, sys
 from pathlib import Path
 from transgenic_tools.train.mixture import Mixture
-from transgenic_tools.train.trunk import ahead
+from transgenic_tools.train.trunk import Plan, ahead
 
 if __name__ == "__main__":
     mixture = Mixture(gene_bases=600, tile_bases=1200, tile_lengths=(600,), flank_max=50, max_bases=2000, pool=4)
-    stream = ahead(Path(sys.argv[1]), mixture, 0)
+    stream = ahead(Plan(mixture=mixture), Path(sys.argv[1]), 0)
     next(stream)
     print(multiprocessing.active_children()[0].pid, flush=True)
     sys.stdin.read()

@@ -19,9 +19,24 @@ CUT_CACHE_HINT = (
     "  Next step: make room, then remove these files, which are made anew: "
     f"find {os.path.dirname(os.path.dirname(__file__))} {sys.prefix} -name '*.pyc' -delete"
 )
+#: These load networks of others, whose libraries may need anything.
+_NEEDING = ("encode", "train")
+
+
+class _Unused:
+    """What pyarrow and numba import only where it is there: half a CPU second at each start, and no tool needs it."""
+
+    names = frozenset({"pandas", "scipy", "pyarrow._azurefs", "pyarrow._gcsfs", "pyarrow._hdfs", "pyarrow._s3fs"})
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
+        if name in cls.names:
+            raise ImportError(f"this tool runs without {name}")
 
 
 def _run(tool: str) -> None:
+    if tool not in _NEEDING:
+        sys.meta_path.insert(0, _Unused)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # "Loading weights" among the lines of a log
     try:

@@ -6,7 +6,6 @@ A surprise: torch is loaded only when a run starts, so `--help` and `--version` 
 
 from __future__ import annotations
 
-import gc
 import json
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +30,7 @@ from transgenic_tools.cli._options import (
     VerboseOption,
     VersionOption,
     new_app,
+    no_garbage,
     say_json,
     set_up_logging,
 )
@@ -128,11 +128,8 @@ def generate(
     Example: tg-generate shards/ --outdir predictions/
     """
     set_up_logging(verbose, quiet)
-    gc.disable()  # what is imported stays: looking for garbage among it is an eighth of torch's start
-    from transgenic_tools.generate.run import run
-
-    gc.freeze()
-    gc.enable()
+    with no_garbage():
+        from transgenic_tools.generate.run import run
     search = DecodingConfig(
         decoding=decoding, num_beams=num_beams, max_isoforms=max_isoforms, min_confidence=min_confidence,
         temperature=temperature, top_p=top_p, seed=seed,

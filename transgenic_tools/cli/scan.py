@@ -24,6 +24,7 @@ from transgenic_tools.cli._options import (
     VersionOption,
     group_with_default,
     new_app,
+    no_garbage,
     say_json,
     set_up_logging,
 )
@@ -88,10 +89,10 @@ def loci(
     """
     set_up_logging(verbose, quiet)
     share = _part(part)
-    import torch
+    with no_garbage():
+        import torch
 
-    from transgenic_tools.scan.run import run
-
+        from transgenic_tools.scan.run import run
     torch.set_num_threads(threads)
     result = run(
         Config(

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from transgenic_tools.errors import UsageError
 from transgenic_tools.model.config import StrandEncoderConfig
 from transgenic_tools.model.encoders.strands import StrandEncoder
 from transgenic_tools.model.head import BaseHead, BaseScores
+from transgenic_tools.model.network import Network
 
 
 class StrandTrunk(nn.Module):
@@ -30,3 +32,17 @@ class StrandTrunk(nn.Module):
         """Scores of all genes of the forward and of the reverse strand, both in the order of `codes`."""
         forward, reverse = self.encoder.read(codes, one_gene=False, both=True)
         return self.head(forward), self.head(reverse)
+
+
+def trunk_of(network: Network) -> StrandTrunk:
+    """The trunk of a model, with the same tensors.
+
+    Raises:
+        UsageError: it reads one strand alone.
+    """
+    if not isinstance(network.settings.encoder, StrandEncoderConfig):
+        raise UsageError("this model reads one strand alone", hint="give one of the preset strands")
+    trunk = StrandTrunk(network.settings.encoder)
+    own = trunk.state_dict()
+    trunk.load_state_dict({name: value for name, value in network.state_dict().items() if name in own}, assign=True)
+    return trunk

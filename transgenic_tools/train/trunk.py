@@ -34,8 +34,9 @@ from torch import Tensor
 from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, Site
 from transgenic_tools.model.config import StrandEncoderConfig, build_part
+from transgenic_tools.model.files import load_network
 from transgenic_tools.model.head import BaseScores
-from transgenic_tools.model.strand_trunk import StrandTrunk
+from transgenic_tools.model.strand_trunk import StrandTrunk, trunk_of
 from transgenic_tools.provenance import write_aside
 from transgenic_tools.train.checkpoint import load_progress, load_tree, save_progress, save_tree
 from transgenic_tools.train.config import Config
@@ -74,6 +75,7 @@ class Plan:
         device: `cpu` or `cuda`.
         workers: Processes that lay out micro-batches; one is enough for one CPU thread.
         teacher: A model directory whose network says half of what is to be learned; None for labels alone.
+        init: A model directory whose trunk training begins with; None for random numbers.
     """
 
     encoder: StrandEncoderConfig = field(default_factory=StrandEncoderConfig)
@@ -92,6 +94,7 @@ class Plan:
     workers: int = 1
     log_every: int = 25
     teacher: Path | None = None
+    init: Path | None = None
 
 
 def read_plan(path: Path) -> Plan:
@@ -102,11 +105,8 @@ def read_plan(path: Path) -> Plan:
         raise UsageError(f"{path}: unknown settings {sorted(unknown)}", hint=f"a plan has {', '.join(sorted(known))}")
     mixture = {k: tuple(v) if isinstance(v, list) else v for k, v in given.pop("mixture", {}).items()}
     encoder = build_part("encoder", {"name": "strands", **given.pop("encoder", {})})
-    teacher = given.pop("teacher", None)
-    return Plan(
-        encoder=encoder, mixture=Mixture(**{"seed": given.get("seed", 1), **mixture}),
-        teacher=None if teacher is None else path.parent / teacher, **given,
-    )  # fmt: skip
+    places = {name: path.parent / given.pop(name) for name in ("teacher", "init") if given.get(name) is not None}
+    return Plan(encoder=encoder, mixture=Mixture(**{"seed": given.get("seed", 1), **mixture}), **places, **given)
 
 
 # -- loss --------------------------------------------------------------------------------------------------------------
@@ -162,25 +162,44 @@ def _start_worker() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _arrays_of_step(sheet: Path, mixture: Mixture, step: int) -> Any:
+@functools.cache
+def _find_teacher(directory: Path) -> Teacher:
+    return Teacher(directory)
+
+
+#: A micro-batch, and what the teacher says of it, where there is one.
+Lesson = tuple[StrandBatch, Taught | None]
+
+
+def _arrays_of_step(plan: Plan, sheet: Path, step: int) -> Any:
     """Micro-batches as arrays, which are sent between processes without shared memory; genomes are read once."""
-    return [
-        None if batch is None else [tensor.numpy() for tensor in vars(batch).values()]
-        for batch in load_step(make_drawer(sheet, mixture), step)
-    ]
+    found: list[Any] = []
+    for kind, batch in zip(("gene", "tile"), load_step(make_drawer(sheet, plan.mixture), step), strict=True):
+        if batch is None:
+            found.append(None)
+            continue
+        taught = plan.teacher and _find_teacher(plan.teacher).say(batch.codes, one_gene=kind == "gene")
+        found.append(([t.numpy() for t in vars(batch).values()], taught and [t.numpy() for t in taught]))
+    return found
 
 
-def ahead(sheet: Path, mixture: Mixture, first: int, *, workers: int = 1) -> Iterator[list[StrandBatch | None]]:
-    """Micro-batches of the steps from `first` on, made in other processes a few steps ahead."""
+def _lesson(arrays: Any) -> Lesson:
+    batch, taught = arrays
+    return StrandBatch(*map(torch.from_numpy, batch)), taught and Taught(*map(torch.from_numpy, taught))
+
+
+def ahead(plan: Plan, sheet: Path, first: int) -> Iterator[list[Lesson | None]]:
+    """Micro-batches of the steps from `first` on, made and taught in other processes a few steps ahead."""
+    workers = plan.workers
     context, waiting = multiprocessing.get_context("spawn"), 4 * workers
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
-        pending = [pool.submit(_arrays_of_step, sheet, mixture, first + i) for i in range(waiting)]
+        pending = [pool.submit(_arrays_of_step, plan, sheet, first + i) for i in range(waiting)]
         step = first + waiting
         while True:
             loaded = pending.pop(0).result()
-            pending.append(pool.submit(_arrays_of_step, sheet, mixture, step))
+            pending.append(pool.submit(_arrays_of_step, plan, sheet, step))
             step += 1
-            yield [None if b is None else StrandBatch(*(torch.from_numpy(a) for a in b)) for b in loaded]
+            yield [None if arrays is None else _lesson(arrays) for arrays in loaded]
 
 
 # -- the loop ----------------------------------------------------------------------------------------------------------
@@ -194,13 +213,15 @@ class TrunkTrainer:
         outdir.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(plan.seed)
         self.device = torch.device(plan.device)
-        self.model = StrandTrunk(plan.encoder).to(self.device)
+        self.model = StrandTrunk(plan.encoder)
+        if plan.init is not None:
+            self.model.load_state_dict(trunk_of(load_network(plan.init)[0]).state_dict())
+        self.model.to(self.device)
         config = Config(
             shards=(), outdir=outdir, optimizer="muon", learning_rate=plan.learning_rate, weight_decay=plan.weight_decay
         )
         self.optimizers = build_optimizers(self.model, config)
         self.average = AveragedWeights(self.model, plan.ema)
-        self.teacher = None if plan.teacher is None else Teacher(plan.teacher)
         self.step = 0
         self.bases = 0
         self._resume()
@@ -253,15 +274,14 @@ class TrunkTrainer:
         fall = max(1.0, plan.decay * plan.steps)
         return max(0.0, min(1.0, (self.step + 1) / max(1, plan.warmup), (plan.steps - self.step) / fall))
 
-    def _learn(self, batches: list[StrandBatch | None]) -> dict[str, float]:
+    def _learn(self, lessons: list[Lesson | None]) -> dict[str, float]:
         """One optimiser step; the losses of gene windows and of tiles."""
         numbers: dict[str, float] = {}
         self.model.train()
-        for name, batch in zip(("gene", "tile"), batches, strict=True):
-            if batch is None:
+        for name, lesson in zip(("gene", "tile"), lessons, strict=True):
+            if lesson is None:
                 continue
-            batch = batch.to(self.device)
-            taught = None if self.teacher is None else self.teacher.say(batch.codes, one_gene=name == "gene")
+            batch, taught = lesson[0].to(self.device), lesson[1] and Taught(*(t.to(self.device) for t in lesson[1]))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
                 scores = (self.model(batch.codes),) if name == "gene" else self.model.scan(batch.codes)
             loss, parts = strand_loss(scores, batch, taught)
@@ -280,14 +300,14 @@ class TrunkTrainer:
 
     def run(self) -> None:
         """Train to the last planned step."""
-        stream = ahead(self.sheet, self.plan.mixture, self.step, workers=self.plan.workers)
+        stream = ahead(self.plan, self.sheet, self.step)
         sums: dict[str, list[float]] = {}
         waited, began, saved, bases = 0.0, time.perf_counter(), time.perf_counter(), self.bases
         while self.step < self.plan.steps:
             asked = time.perf_counter()
-            batches = next(stream)
+            lessons = next(stream)
             waited += time.perf_counter() - asked
-            for key, value in self._learn(batches).items():
+            for key, value in self._learn(lessons).items():
                 sums.setdefault(key, []).append(value)
             if self.step % self.plan.log_every == 0:
                 seconds = time.perf_counter() - began
