@@ -205,3 +205,21 @@ def test_libraries_draw_no_bars_into_a_log() -> None:
         env |= {} if given is None else {"HF_HUB_DISABLE_PROGRESS_BARS": given}
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
         assert done.stdout.splitlines()[-1] == shown, done.stderr
+
+
+def test_tools_run_without_what_numba_and_pyarrow_would_import(tmp_path: Path) -> None:
+    """A compiled kernel and a table, in a process of a tool: neither pandas nor scipy is there, though installed."""
+    text = (
+        "import sys\n"
+        "import transgenic_tools.cli.scan as tool\n"
+        "from transgenic_tools.cli.entry import scan\n"
+        "def main():\n"
+        "    import numba, pyarrow\n"
+        "    assert numba.njit(lambda x: x + 1)(1) == 2\n"
+        "    assert pyarrow.array([1, 2], pyarrow.int64()).to_pylist() == [1, 2]\n"
+        "    print(sorted({'pandas', 'scipy'} & set(sys.modules)))\n"
+        "tool.main = main\n"
+        "scan()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr

@@ -82,8 +82,8 @@ def test_a_run_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
         "import os, sys\n"
         "leave = os._exit\n"
         f"os._exit = lambda code: (print(sorted({unused} & set(sys.modules)), flush=True), leave(code))\n"
-        "from transgenic_tools.cli.prep import main\n"
-        "main()\n"
+        "from transgenic_tools.cli.entry import prep\n"
+        "prep()\n"
     )
     argv = ["genes", "--fasta", FASTA, "--annotation", GFF3, "--outdir", tmp_path / "out", "-q"]
     done = subprocess.run([sys.executable, "-c", text, *map(str, argv)], capture_output=True, text=True)
