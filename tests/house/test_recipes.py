@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from transgenic_tools.train.trunk import read_plan
+
 ROOT = Path(__file__).parents[2]
 #: Writes a shard of two genes, whatever tg-prep is asked for, and what it was asked.
 TG_PREP = """
@@ -53,7 +55,7 @@ Path(sys.argv[sys.argv.index("--outdir") + 1]).mkdir(parents=True)
 def checkout(tmp_path: Path) -> Path:
     """A checkout with the recipes, whose tools are stand-ins that note each call."""
     root = tmp_path / "checkout"
-    for name in ("bin/make-model", "bin/make-trunk", "conf/trunk.yaml"):
+    for name in ("bin/make-model", "bin/make-trunk", "conf/trunk.yaml", "conf/student.yaml"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     tools = root / ".venv" / "bin"
@@ -71,13 +73,13 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
-def make(root: Path, sources: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+def make(root: Path, sources: str, **more: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
     species = root / "species"
     species.mkdir()
     for name in ("bertholletia_train", "bertholletia_regions", "bertholletia_test", "capsella_grandiflora_genes"):
         for ending in ("fa.gz", "gff3.gz"):
             (species / f"{name}.{ending}").write_text("x")
-    environment = {**os.environ, "SOURCES": sources, "SPECIES": str(species), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "SOURCES": sources, "SPECIES": str(species), "PYTHONPATH": str(ROOT), **more}
     done = subprocess.run(
         ["bash", "bin/make-model", "runs/m"], cwd=root, env=environment, capture_output=True, text=True, check=False
     )
@@ -102,6 +104,18 @@ def test_the_model_is_made_from_the_sources_that_were_asked_for(checkout: Path, 
     assert stages[stages.index("--init") + 1] == "runs/m.trunk.model"
     assert stages[stages.index("--stage") + 1] == "rest"
     assert any("bertholletia" in word for word in stages) == (sources == "all")
+
+
+def test_a_student_is_cut_out_of_its_teacher_and_taught_by_it(checkout: Path) -> None:
+    (checkout / "old").mkdir()
+    done, calls = make(checkout, "open", TEACHER="old")
+    assert done.returncode == 0, done.stderr
+    by_module = {call[2].rsplit(".", 1)[1]: call for call in calls if call[1:2] == ["-m"]}
+    plan = read_plan(checkout / by_module["trunk"][3])
+    assert by_module["narrow"][3:5] == [str(checkout / "old"), by_module["trunk"][3]]
+    assert plan.teacher == checkout / "old"
+    assert plan.init == checkout / by_module["narrow"][by_module["narrow"].index("--outdir") + 1]
+    assert plan.encoder.dim == 112
 
 
 def test_sources_that_there_are_not_are_refused(checkout: Path) -> None:
