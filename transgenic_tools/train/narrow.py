@@ -68,7 +68,7 @@ def _read_along(name: str) -> tuple[int, str] | None:
 
 
 def channel_worth(trunk: StrandTrunk, batches: Iterator[tuple[StrandBatch, bool]]) -> dict[str, Tensor]:
-    """Mean square of what the loss would change by, to first order, were a channel not read.
+    """Sum over micro-batches of the square of what the loss would change by, to first order, were a channel not read.
 
     Args:
         batches: Micro-batches, and whether each window holds one gene.
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("plan", type=Path)
     parser.add_argument("--sheet", type=Path, required=True, help="genomes to learn from")
     parser.add_argument("--outdir", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=48, help="steps of the plan to judge channels by")
+    parser.add_argument("--steps", type=int, default=40, help="steps of the plan to judge channels by")
     given = parser.parse_args()
     plan = replace(read_plan(given.plan), init=None)
     model, _ = load_model(given.model)
