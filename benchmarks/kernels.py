@@ -72,7 +72,7 @@ def _reading(dtype: Any) -> Iterator[Contest]:
 
 
 def _strands(dtype: Any) -> Iterator[Contest]:
-    """Of the trunk of both strands: 1,024 patches of 160 channels a strand, 18,432 bases of 32."""
+    """Of the trunk of both strands: 1,024 patches of 112 channels a strand, 18,432 bases of 24."""
     import torch
     import torch.nn.functional as F
 
@@ -80,16 +80,16 @@ def _strands(dtype: Any) -> Iterator[Contest]:
     from transgenic_tools.fast.numbers import plain
 
     x, more, out = (
-        torch.randn(2, 1024, 160),
-        torch.randn(2, 1024, 160).to(dtype),
-        torch.empty(2, 1024, 160, dtype=dtype),
+        torch.randn(2, 1024, 112),
+        torch.randn(2, 1024, 112).to(dtype),
+        torch.empty(2, 1024, 112, dtype=dtype),
     )
-    weight, keep = torch.ones(160), np.random.default_rng(1).random(1024) < 0.9
+    weight, keep = torch.ones(112), np.random.default_rng(1).random(1024) < 0.9
     mask, both = torch.from_numpy(keep)[:, None], weight.repeat(2)
 
     def torch_norm() -> object:
         x.add_(more).mul_(mask)
-        return F.rms_norm(torch.cat(x.unbind(), -1), (320,), both, 1e-6).to(dtype)
+        return F.rms_norm(torch.cat(x.unbind(), -1), (224,), both, 1e-6).to(dtype)
 
     yield Contest(
         "add_and_normalise_pair",
@@ -99,16 +99,16 @@ def _strands(dtype: Any) -> Iterator[Contest]:
         torch_norm,
     )
     yield _attention(dtype)
-    bases = torch.randn(18432, 32).to(dtype)
+    bases = torch.randn(18432, 24).to(dtype)
     yield Contest(
         "turn_patches",
         lambda: pairs.turn_patches(plain(bases), 18),
-        lambda: bases.view(-1, 18, 32).flip(1).contiguous(),
+        lambda: bases.view(-1, 18, 24).flip(1).contiguous(),
     )
 
 
 def _attention(dtype: Any) -> Contest:
-    """Of one strand: 6 windows of 167 patches, 4 heads of 40 channels."""
+    """Of one strand: 6 windows of 167 patches, 4 heads of 28 channels."""
     import torch
     import torch.nn.functional as F
 
@@ -116,18 +116,18 @@ def _attention(dtype: Any) -> Contest:
     from transgenic_tools.fast.numbers import plain
     from transgenic_tools.fast.pack import Rotary
 
-    mixed, out = torch.randn(6 * 167, 480).to(dtype), torch.empty(6 * 167, 160, dtype=dtype)
-    cosine, sine = Rotary(40).reach(167)
+    mixed, out = torch.randn(6 * 167, 336).to(dtype), torch.empty(6 * 167, 112, dtype=dtype)
+    cosine, sine = Rotary(28).reach(167)
     windows, sight = Stretches(np.arange(6) * 167, np.full(6, 167)), Sight(4, 256, cosine, sine)
     c, s = (torch.from_numpy(a[:167]).to(dtype) for a in (cosine, sine))
 
     def torchs() -> object:
-        queries, keys, values = mixed.view(6, 167, 3, 4, 40).permute(2, 0, 3, 1, 4)
+        queries, keys, values = mixed.view(6, 167, 3, 4, 28).permute(2, 0, 3, 1, 4)
         turned = []
         for one in (queries, keys):
             left, right = one.chunk(2, -1)
             turned.append(torch.cat((left * c - right * s, left * s + right * c), -1))
-        return F.scaled_dot_product_attention(*turned, values).transpose(1, 2).reshape(-1, 160)
+        return F.scaled_dot_product_attention(*turned, values).transpose(1, 2).reshape(-1, 112)
 
     return Contest("attend_windows", lambda: attend_windows(plain(mixed), windows, sight, plain(out)), torchs)
 

@@ -3,7 +3,7 @@
 In: nothing (random bases, fresh weights: speed does not depend on them). Out: a table, kb a CPU second on one thread.
 Usage: python -m benchmarks.trunks [--precision fp32 bf16] [--repeats 7]
 A surprise: what a processor can do is switched off from outside, by ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
-NUMBA_CPU_NAME=haswell, say. The embedded trunk reads one strand, so a genome costs it two readings.
+NUMBA_CPU_NAME=haswell, say. The preset `embedded` reads one strand, so a genome costs it two readings.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.config import ModelConfig
+from transgenic_tools.model.files import load_network
 from transgenic_tools.model.network import Network
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.search.reader import Codes, Reader
@@ -29,14 +31,19 @@ def windows(number: int, low: int, high: int) -> list[Codes]:
 
 
 def readers(precision: Any) -> dict[str, Reader]:
-    """One of each encoder with the sizes that are shipped."""
+    """The preset `embedded`, the trunk of both strands as `conf/trunk.yaml` trains it, and the one that is shipped."""
     import torch
 
-    embedded = load_preset("embedded")["encoder"]
+    shipped, _ = load_network()
+    encoders: dict[str, Any] = {
+        "one strand": load_preset("embedded")["encoder"],
+        "both strands": {"name": "strands"},
+        "shipped": asdict(shipped.settings.encoder),
+    }
     torch.manual_seed(1)
     return {
         name: Reader(Network(ModelConfig.from_dict({"encoder": encoder})).eval(), precision=precision)
-        for name, encoder in (("embedded", embedded), ("strands", {"name": "strands"}))
+        for name, encoder in encoders.items()
     }
 
 
@@ -81,7 +88,7 @@ def main() -> None:
     genes, tiles = windows(24, 1_200, 5_500), windows(3, 24_012, 24_012)
     for precision in given.precision:
         for name, reader in readers(precision).items():
-            for task, run, bases in tasks(reader, genes, tiles, both=name == "strands"):
+            for task, run, bases in tasks(reader, genes, tiles, both=name != "one strand"):
                 print(f"{precision}\t{name}\t{task}\t{speed(run, bases, repeats=given.repeats):.0f} kb/s")
 
 
