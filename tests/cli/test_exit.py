@@ -223,3 +223,19 @@ def test_tools_run_without_what_numba_and_pyarrow_would_import(tmp_path: Path) -
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+def test_with_the_networks_of_others_everything_that_is_installed_is_there(tmp_path: Path) -> None:
+    """transformers asks for packages by their specification, which must neither fail nor say no."""
+    text = (
+        "import importlib.util\n"
+        "import transgenic_tools.cli.generate as tool\n"
+        "from transgenic_tools.cli.entry import generate\n"
+        "def main():\n"
+        "    import transformers, transformers.modeling_utils\n"
+        "    assert importlib.util.find_spec('scipy') and importlib.util.find_spec('pandas')\n"
+        "tool.main = main\n"
+        "generate()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

@@ -19,8 +19,8 @@ CUT_CACHE_HINT = (
     "  Next step: make room, then remove these files, which are made anew: "
     f"find {os.path.dirname(os.path.dirname(__file__))} {sys.prefix} -name '*.pyc' -delete"
 )
-#: These load networks of others, whose libraries may need anything.
-_NEEDING = ("encode", "train")
+#: With these the networks of others are loaded, which may need anything and ask for what is installed.
+_OTHERS = frozenset({"accelerate", "deepspeed", "peft", "transformers"})
 
 
 class _Unused:
@@ -30,12 +30,12 @@ class _Unused:
 
     @classmethod
     def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
-        if name in cls.names:
+        if name in cls.names and not _OTHERS & sys.modules.keys():
             raise ImportError(f"this tool runs without {name}")
 
 
 def _run(tool: str) -> None:
-    if tool not in _NEEDING:
+    if tool not in ("encode", "train"):
         sys.meta_path.insert(0, _Unused)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # "Loading weights" among the lines of a log
