@@ -119,7 +119,7 @@ BROKEN_CONFIGS: list[tuple[str, Any]] = [
     ("text", "no json"), ("text", ""), ("text", "[1]"), ("text", "null"), ("text", "{}"),
     ("encoder", None), ("encoder", 5), ("encoder", {"name": "embedded", "dim": None}),
     ("encoder.dim", 10**9), ("encoder.dim", -5), ("encoder.dim", 0), ("encoder.dim", 2.5), ("encoder.dim", "256"),
-    ("encoder.heads", 7), ("encoder.blocks", 10**6), ("encoder.patch", 17), ("decoder.layers", 10**7),
+    ("encoder.heads", 11), ("encoder.blocks", 10**6), ("encoder.patch", 17), ("decoder.layers", 10**7),
     ("encoder.name", "nonsense"), ("encoder.unknown", 1), ("scoring.site_scale", [None] * 6),
     ("scoring.site_scale", [1.0]), ("scoring.content_weight", float("nan")),
     ("grammar.candidates_per_kb", float("inf")),
