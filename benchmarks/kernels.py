@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from transgenic_tools.model.config import StrandEncoderConfig
+from transgenic_tools.model.files import load_network
+
 
 class Contest(NamedTuple):
     """The same work twice; each call does it once."""
@@ -71,25 +74,34 @@ def _reading(dtype: Any) -> Iterator[Contest]:
     yield from _strands(dtype)
 
 
+def _sizes() -> StrandEncoderConfig:
+    """Of the embedded encoder."""
+    sizes = load_network()[0].settings.encoder
+    assert isinstance(sizes, StrandEncoderConfig)
+    return sizes
+
+
 def _strands(dtype: Any) -> Iterator[Contest]:
-    """Of the trunk of both strands: 1,024 patches of 112 channels a strand, 18,432 bases of 24."""
+    """Of the embedded trunk of both strands: 1,024 patches and 18,432 bases."""
     import torch
     import torch.nn.functional as F
 
     from transgenic_tools.fast import pairs
     from transgenic_tools.fast.numbers import plain
 
+    sizes = _sizes()
+    dim, patch, channels = sizes.dim, sizes.patch, sizes.channels
     x, more, out = (
-        torch.randn(2, 1024, 112),
-        torch.randn(2, 1024, 112).to(dtype),
-        torch.empty(2, 1024, 112, dtype=dtype),
+        torch.randn(2, 1024, dim),
+        torch.randn(2, 1024, dim).to(dtype),
+        torch.empty(2, 1024, dim, dtype=dtype),
     )
-    weight, keep = torch.ones(112), np.random.default_rng(1).random(1024) < 0.9
+    weight, keep = torch.ones(dim), np.random.default_rng(1).random(1024) < 0.9
     mask, both = torch.from_numpy(keep)[:, None], weight.repeat(2)
 
     def torch_norm() -> object:
         x.add_(more).mul_(mask)
-        return F.rms_norm(torch.cat(x.unbind(), -1), (224,), both, 1e-6).to(dtype)
+        return F.rms_norm(torch.cat(x.unbind(), -1), (2 * dim,), both, 1e-6).to(dtype)
 
     yield Contest(
         "add_and_normalise_pair",
@@ -99,16 +111,16 @@ def _strands(dtype: Any) -> Iterator[Contest]:
         torch_norm,
     )
     yield _attention(dtype)
-    bases = torch.randn(18432, 24).to(dtype)
+    bases = torch.randn(1024 * patch, channels).to(dtype)
     yield Contest(
         "turn_patches",
-        lambda: pairs.turn_patches(plain(bases), 18),
-        lambda: bases.view(-1, 18, 24).flip(1).contiguous(),
+        lambda: pairs.turn_patches(plain(bases), patch),
+        lambda: bases.view(-1, patch, channels).flip(1).contiguous(),
     )
 
 
 def _attention(dtype: Any) -> Contest:
-    """Of one strand: 6 windows of 167 patches, 4 heads of 28 channels."""
+    """Of one strand of it: 6 windows of 167 patches."""
     import torch
     import torch.nn.functional as F
 
@@ -116,18 +128,20 @@ def _attention(dtype: Any) -> Contest:
     from transgenic_tools.fast.numbers import plain
     from transgenic_tools.fast.pack import Rotary
 
-    mixed, out = torch.randn(6 * 167, 336).to(dtype), torch.empty(6 * 167, 112, dtype=dtype)
-    cosine, sine = Rotary(28).reach(167)
-    windows, sight = Stretches(np.arange(6) * 167, np.full(6, 167)), Sight(4, 256, cosine, sine)
+    sizes = _sizes()
+    dim, heads = sizes.dim, sizes.heads
+    mixed, out = torch.randn(6 * 167, 3 * dim).to(dtype), torch.empty(6 * 167, dim, dtype=dtype)
+    cosine, sine = Rotary(dim // heads).reach(167)
+    windows, sight = Stretches(np.arange(6) * 167, np.full(6, 167)), Sight(heads, sizes.band, cosine, sine)
     c, s = (torch.from_numpy(a[:167]).to(dtype) for a in (cosine, sine))
 
     def torchs() -> object:
-        queries, keys, values = mixed.view(6, 167, 3, 4, 28).permute(2, 0, 3, 1, 4)
+        queries, keys, values = mixed.view(6, 167, 3, heads, dim // heads).permute(2, 0, 3, 1, 4)
         turned = []
         for one in (queries, keys):
             left, right = one.chunk(2, -1)
             turned.append(torch.cat((left * c - right * s, left * s + right * c), -1))
-        return F.scaled_dot_product_attention(*turned, values).transpose(1, 2).reshape(-1, 112)
+        return F.scaled_dot_product_attention(*turned, values).transpose(1, 2).reshape(-1, dim)
 
     return Contest("attend_windows", lambda: attend_windows(plain(mixed), windows, sight, plain(out)), torchs)
 

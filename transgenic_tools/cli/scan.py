@@ -28,7 +28,6 @@ from transgenic_tools.cli._options import (
     say_json,
     set_up_logging,
 )
-from transgenic_tools.io.memory import keep_freed_memory
 from transgenic_tools.scan.config import Config
 
 app = new_app("Find loci in a bare genome; put the tracks of its shares together (join).")
@@ -95,7 +94,6 @@ def loci(
 
         from transgenic_tools.scan.run import run
     torch.set_num_threads(threads)
-    keep_freed_memory()
     result = run(
         Config(
             fasta=fasta, outdir=outdir, model=model, sample=sample, seqids=tuple(seqid or ()),

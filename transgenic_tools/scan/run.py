@@ -29,6 +29,7 @@ from transgenic_tools.genome.window import Window
 from transgenic_tools.io.distance import load_distance_scoring
 from transgenic_tools.io.fasta import Fasta
 from transgenic_tools.io.loci_curve import load_curve
+from transgenic_tools.io.memory import keep_freed_memory
 from transgenic_tools.io.progress import Progress
 from transgenic_tools.io.rejects import HEADER, Reject
 from transgenic_tools.io.rows import SCANNED, GeneRow
@@ -386,6 +387,7 @@ def run(config: Config) -> Result:
         BadInputError: no FASTA, or a name that it lacks.
         UsageError: the model reads one strand only, or was not fitted for scans.
     """
+    keep_freed_memory()
     network, directory = load_network(config.model or default_scan_dir())
     scoring = network.settings.scan
     if scoring is None or not isinstance(network.settings.encoder, StrandEncoderConfig):

@@ -103,8 +103,8 @@ def kept_channels(worth: Mapping[str, Tensor], old: StrandEncoderConfig, new: St
         UsageError: the new sizes are larger, or differ in more than widths.
     """
     narrow = ("stem", "channels", "dim", "expansion")
-    same = {name: value for name, value in asdict(old).items() if name not in narrow}
-    if asdict(new) != {**asdict(new), **same} or any(getattr(new, n) > getattr(old, n) for n in narrow):
+    widths = {name: getattr(new, name) for name in narrow}
+    if new != replace(old, **widths) or any(width > getattr(old, name) for name, width in widths.items()):
         raise UsageError(f"{new} is no narrower form of {old}", hint="change stem, channels, dim and expansion alone")
     kept = {kind: _most(worth[kind], getattr(new, kind)) for kind in ("stem", "dim", "channels")}
     kept["patch"] = torch.cat([i * old.channels + kept["channels"] for i in range(old.patch)])
