@@ -40,14 +40,24 @@ elif flags[1] == "transgenic_tools.train.sources":
 elif flags[1] == "transgenic_tools.prep.near":
     Path(flags[flags.index("--out") + 1]).write_text("")
 elif flags[1] == "transgenic_tools.train.trunk":
-    Path(flags[flags.index("--outdir") + 1]).mkdir(parents=True)
+    Path(flags[flags.index("--outdir") + 1]).mkdir(parents=True, exist_ok=True)
 elif flags[1] == "transgenic_tools.train.trunk_model":
-    Path(flags[3]).mkdir(parents=True)
+    Path(flags[3]).mkdir(parents=True, exist_ok=True)
+elif flags[1] == "transgenic_tools.train.scan_scoring":
+    outdir = Path(flags[flags.index("--outdir") + 1])
+    outdir.mkdir(parents=True)
+    (outdir / "loci.json").write_text("{}")
+elif "--out" in flags:
+    Path(flags[flags.index("--out") + 1]).write_text("{}")
 """
+TG_EVIDENCE = ""
 TG_TRAIN = """
 import sys
 from pathlib import Path
-Path(sys.argv[sys.argv.index("--outdir") + 1]).mkdir(parents=True)
+outdir = Path(sys.argv[sys.argv.index("--outdir") + 1])
+outdir.mkdir(parents=True, exist_ok=True)
+for name in ("training.json", "metrics.jsonl"):
+    (outdir / name).write_text("{}")
 """
 
 
@@ -55,7 +65,7 @@ Path(sys.argv[sys.argv.index("--outdir") + 1]).mkdir(parents=True)
 def checkout(tmp_path: Path) -> Path:
     """A checkout with the recipes, whose tools are stand-ins that note each call."""
     root = tmp_path / "checkout"
-    for name in ("bin/make-model", "bin/make-trunk", "conf/trunk.yaml", "conf/student.yaml"):
+    for name in ("bin/make-model", "bin/make-trunk", "conf/trunk.yaml", "conf/open.yaml", "conf/student.yaml"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     tools = root / ".venv" / "bin"
@@ -64,7 +74,7 @@ def checkout(tmp_path: Path) -> Path:
         subprocess.run(["gzip", "-c"], input=b"", capture_output=True, check=True).stdout
     )
     (tools / "package" / "data" / "AthaTAIR10_chr1_GCF_000001735.4_TAIR10.1_genomic.fna.gz").write_text("x")
-    for name, body in (("tg-prep", TG_PREP), ("python", PYTHON), ("tg-train", TG_TRAIN)):
+    for name, body in (("tg-prep", TG_PREP), ("python", PYTHON), ("tg-train", TG_TRAIN), ("tg-evidence", TG_EVIDENCE)):
         path = tools / name
         note = f"import json, sys\nwith open({str(root / 'calls')!r}, 'a') as calls:\n"
         note += f"    print(json.dumps([{name!r}, *sys.argv[1:]]), file=calls)\n"
@@ -75,7 +85,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def make(root: Path, sources: str, **more: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
     species = root / "species"
-    species.mkdir()
+    species.mkdir(exist_ok=True)
     for name in ("bertholletia_train", "bertholletia_regions", "bertholletia_test", "capsella_grandiflora_genes"):
         for ending in ("fa.gz", "gff3.gz"):
             (species / f"{name}.{ending}").write_text("x")
@@ -104,6 +114,28 @@ def test_the_model_is_made_from_the_sources_that_were_asked_for(checkout: Path, 
     assert stages[stages.index("--init") + 1] == "runs/m.trunk.model"
     assert stages[stages.index("--stage") + 1] == "rest"
     assert any("bertholletia" in word for word in stages) == (sources == "all")
+    plan = read_plan(checkout / learned[0][3])
+    assert plan.encoder.dim == (112 if sources == "open" else 160)
+    for name in ("loci", "alternatives", "evidence", "distance"):
+        assert (checkout / "runs" / "m" / f"{name}.json").is_file()
+    (loci,) = (call for call in calls if call[1:3] == ["-m", "transgenic_tools.train.scan_scoring"])
+    assert Path(loci[loci.index("--sheet") + 1]) == sheet
+
+
+def test_real_reads_are_learned_from_where_they_are_there(checkout: Path) -> None:
+    done, calls = make(checkout, "open")
+    assert done.returncode == 0, done.stderr
+    assert "counts of reads are drawn alone" in done.stderr
+    assert not any("--evidence" in call for call in calls)
+    for name in ("evidence", "distance"):
+        (checkout / "runs" / "m" / f"{name}.json").unlink()
+    (checkout / "species" / "junctions_athaliana_chr1_0_304277.gff3.gz").write_text("x")
+    done, calls = make(checkout, "open")
+    assert done.returncode == 0, done.stderr
+    fits = [call[2].rsplit(".", 1)[1] for call in calls if call[1:2] == ["-m"] and "--out" in call]
+    assert (fits.count("evidence"), fits.count("distance"), fits.count("alternatives")) == (2, 2, 1)
+    (reads,) = (call for call in calls if "--evidence" in call)
+    assert reads[reads.index("--until") + 1] == "304277"
 
 
 def test_a_student_is_cut_out_of_its_teacher_and_taught_by_it(checkout: Path) -> None:

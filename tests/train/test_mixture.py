@@ -178,7 +178,7 @@ def test_unknown_bases_and_excluded_genes_are_not_learned(tmp_path: Path) -> Non
 def test_a_window_without_a_gene_is_negative_but_silent_in_genes(tmp_path: Path) -> None:
     genes = source(tmp_path)
     draw = Draw("none", 0, Interval(200, 1100), seqid="chr", strand="-")
-    labels = label_draw([genes], draw, rng=stable_rng("x")).strands[0]
+    labels = label_draw([genes], draw, MIXTURE, rng=stable_rng("x")).strands[0]
     assert not labels.sites.any()
     own = slice(1100 - 900 - GENE, 1100 - 900)
     assert (labels.contents[own] == IGNORE).all()
@@ -186,6 +186,18 @@ def test_a_window_without_a_gene_is_negative_but_silent_in_genes(tmp_path: Path)
     against = slice(1100 - 300 - GENE, 1100 - 300)
     assert (labels.contents[against] == Content.OUTSIDE).all()
     assert labels.known[:, against].all()
+
+
+def test_a_strange_gene_has_other_bases_and_the_same_labels(tmp_path: Path) -> None:
+    sources = [source(tmp_path)]
+    draw = Draw("gene", 0, Interval(0, len(sources[0].genes["train"][0].window)), example=0)
+    plain, strange, same = (
+        label_draw(sources, draw, replace(MIXTURE, strange_share=share), rng=stable_rng("x")) for share in (0, 1, 1)
+    )
+    assert (strange.codes != plain.codes).mean() > 0.01
+    assert np.array_equal(strange.codes, same.codes)
+    assert np.array_equal(strange.strands[0].sites, plain.strands[0].sites)
+    assert np.array_equal(plain.codes, sources[0].genes["train"][0].window.codes)
 
 
 def test_draws_depend_on_seed_and_step_alone(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from transgenic_tools.genome.sequence import strand_codes
 from transgenic_tools.lattice.vocabulary import IGNORE, N_SITES, PAD_CODE, Content, allowed_sites
 from transgenic_tools.train.examples import Example, Isoforms, Labels, crop_labels, draw_crop, label_window
 from transgenic_tools.train.genomes import Codes, Source, Territory
+from transgenic_tools.train.shifts import Shift, shifted
 
 Kind = Literal["gene", "none", "tile"]
 
@@ -43,6 +44,8 @@ class Mixture:
         max_bases: A longer gene is cut at random.
         pool: Steps whose windows are drawn together.
         isoforms: Whose sites are learned, see `label_window`.
+        strange_share: Share of the genes that are read as a distant relative might have them (`train.shifts`): up to
+            `strange_rate` of the free bases and codons are drawn anew, with a share of G and C in `strange_gc`.
     """
 
     seed: int = 1
@@ -57,6 +60,16 @@ class Mixture:
     max_bases: int = 16_000
     pool: int = 32
     isoforms: Isoforms = "union"
+    strange_share: float = 0.0
+    strange_rate: float = 0.5
+    strange_gc: tuple[float, ...] = (0.3, 0.65)
+
+    def make_strange(self, example: Example, rng: np.random.Generator) -> Example:
+        """The gene, or a strange one of the same structure and length."""
+        if not self.strange_share or rng.random() >= self.strange_share:
+            return example
+        low, high = self.strange_gc
+        return shifted(example, Shift(rate=rng.uniform(0, self.strange_rate), gc=rng.uniform(low, high)), rng)
 
 
 @dataclass(frozen=True)
@@ -300,13 +313,11 @@ class Window:
     strands: tuple[Labels, ...]
 
 
-def label_draw(
-    sources: Sequence[Source], draw: Draw, *, rng: np.random.Generator, isoforms: Isoforms = "union"
-) -> Window:
+def label_draw(sources: Sequence[Source], draw: Draw, mixture: Mixture, *, rng: np.random.Generator) -> Window:
     """Bases and labels of one drawn window."""
-    source = sources[draw.source]
+    source, isoforms = sources[draw.source], mixture.isoforms
     if draw.kind == "gene":
-        example: Example = source.genes["train"][draw.example]
+        example = mixture.make_strange(source.genes["train"][draw.example], rng)
         labels = crop_labels(label_window(example, rng=rng, isoforms=isoforms), draw.part)
         return Window(example.window.crop(draw.part).codes, (labels,))
     territory, part = source.territory, draw.part
@@ -351,11 +362,9 @@ def collate_windows(windows: Sequence[Window]) -> StrandBatch:
 def load_step(drawer: Drawer, step: int) -> tuple[StrandBatch | None, StrandBatch | None]:
     """The micro-batches of one step: windows in gene mode, and tiles."""
     batches = []
-    seed, isoforms = drawer.mixture.seed, drawer.mixture.isoforms
+    mixture = drawer.mixture
     for draws in drawer.step(step):
-        rngs = [stable_rng("label", seed, step, draw.kind, draw.draw) for draw in draws]
-        windows = [
-            label_draw(drawer.sources, draw, rng=rng, isoforms=isoforms) for draw, rng in zip(draws, rngs, strict=True)
-        ]
+        rngs = [stable_rng("label", mixture.seed, step, draw.kind, draw.draw) for draw in draws]
+        windows = [label_draw(drawer.sources, draw, mixture, rng=rng) for draw, rng in zip(draws, rngs, strict=True)]
         batches.append(collate_windows(windows) if windows else None)
     return batches[0], batches[1]
