@@ -207,6 +207,28 @@ def test_new_isoforms_say_how_sure_they_are_and_what_they_differ_in(tmp_path: Pa
     ]
 
 
+def test_a_utr_intron_that_is_kept_in_makes_an_isoform_and_another_end_does_not(tmp_path: Path) -> None:
+    """The known one has a UTR intron (120-140) that one predicted transcript keeps in; another begins behind it."""
+    user = _user_file(tmp_path, make_gene("g", [(100, 120), (140, 200), (300, 400)], [(150, 200), (300, 340)]))
+    retained = make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)]).transcripts[0]
+    shorter = make_gene("g", [(145, 200), (300, 400)], [(150, 200), (300, 340)]).transcripts[0]
+    result = _go([row_of(replace(GENE, transcripts=(retained, shorter)), scores=(0.75, 0.5))], tmp_path, into=user)
+    assert (result.transcripts, result.known) == (1, 1)
+    assert "differs_in=intron_retention:121-140\n" in result.out.read_text()
+    assert [row[1:3] for row in _rejects(result)] == [["known_isoform", "146-400: it is g.x"]]
+
+
+def test_what_a_new_isoform_differs_in_is_told_against_a_coding_transcript(tmp_path: Path) -> None:
+    """Another transcript of the gene has its very introns, but no CDS that could differ."""
+    coding = make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)])
+    silent = replace(make_gene("g", [(100, 200), (310, 400)]).transcripts[0], id="g.nc", cds=(), type="lnc_RNA")
+    user = _user_file(tmp_path, replace(coding, transcripts=(*coding.transcripts, silent)))
+    new = make_gene("g", [(100, 200), (310, 400)], [(150, 200), (310, 341)]).transcripts[0]
+    result = _go([row_of(replace(GENE, transcripts=(new,)))], tmp_path, into=user)
+    told = next(line for line in result.out.read_text().splitlines() if "g.tg1;" in line and "\tmRNA\t" in line)
+    assert "differs_from=g.x;differs_in=alternative_3ss:301-310,other_stop:339-341" in told
+
+
 def test_the_threshold_holds_for_every_new_isoform(tmp_path: Path) -> None:
     user = _user_file(tmp_path, make_gene("g", [(100, 200), (300, 400)], [(150, 200), (300, 340)]))
     first = make_gene("g", [(110, 200), (310, 390)], [(150, 200), (310, 341)]).transcripts[0]

@@ -69,6 +69,8 @@ def test_a_new_transcript_has_the_utrs(tmp_path: Path) -> None:
     told = next(line for line in new if "\tmRNA\t" in line).split("\t")[8]
     assert "ID=g.tg1;Parent=g" in told
     assert "extends=t" in told
+    five_prime = "five_prime_UTR:61-90,other_exons_beyond:91-120,five_prime_UTR:121-150"
+    assert f"differs_in={five_prime},three_prime_UTR:341-420;" in told
     assert "confidence=0.7500" in told
     both = transcripts(result)
     assert [(e.start, e.end) for e in both["t"].exons] == CODING
@@ -127,6 +129,15 @@ def test_without_the_flag_they_are_no_isoform(tmp_path: Path) -> None:
     result = added(tmp_path, text(*exon_lines()), whole, add_utrs=False)
     assert (result.transcripts, result.known, result.extended) == (0, 1, None)
     assert kept(result) == ([], [])
+    with_an_intron = added(tmp_path / "intron", text(*exon_lines()), add_utrs=False, extend_genes=True)
+    assert (with_an_intron.transcripts, with_an_intron.known) == (0, 1)
+    assert kept(with_an_intron) == ([], [])
+
+
+def test_utrs_alone_have_a_place_on_the_minus_strand(tmp_path: Path) -> None:
+    result = added(tmp_path, text(*exon_lines(strand="-"), strand="-"), make_gene("g", EXONS[1:], CODING, strand="-"))
+    told = next(line for line in kept(result)[1] if "\tmRNA\t" in line)
+    assert "differs_in=three_prime_UTR:121-150,five_prime_UTR:341-420;extends=t" in told
 
 
 def test_a_utr_that_is_there_stays(tmp_path: Path) -> None:
@@ -169,6 +180,24 @@ def test_a_transcript_whose_isoform_another_shows_whole_needs_none(tmp_path: Pat
     )).replace("gene\t151\t340", "gene\t61\t420")  # fmt: skip
     result = added(tmp_path, again)
     assert (result.transcripts, result.known, result.extended) == (0, 1, 0)
+
+
+def test_of_two_that_differ_in_their_utrs_alone_one_is_extended(tmp_path: Path) -> None:
+    """One has a 5' UTR, the other none; of both a prediction with UTRs is there."""
+    begun = [(60, 90), (120, 200), (300, 340)]
+    second = f"{SEQID}\tx\tmRNA\t61\t340\t.\t+\t.\tID=t2;Parent=g\n" + "".join(
+        f"{SEQID}\tx\t{kind}\t{start + 1}\t{end}\t.\t+\t{phase}\tParent=t2\n"
+        for kind, parts, phases in (("exon", begun, "..."), ("CDS", CODING, "01"))
+        for (start, end), phase in zip(parts, phases, strict=True)
+    )
+    content = text(*exon_lines(), more=second).replace("gene\t151\t340", "gene\t61\t340")
+    gene = make_gene("g", EXONS, CODING)
+    further = make_gene("g", [(55, 90), *EXONS[1:]], CODING).transcripts[0]
+    result = added(tmp_path, content, replace(gene, transcripts=(*gene.transcripts, further)))
+    assert (result.transcripts, result.extended, result.known) == (1, 1, 1)
+    told = next(line for line in kept(result)[1] if "\tmRNA\t" in line)
+    assert "extends=t2" in told
+    assert [(e.start, e.end) for e in transcripts(result)["g.tg1"].exons] == EXONS
 
 
 def test_another_isoform_is_added_as_ever(tmp_path: Path) -> None:

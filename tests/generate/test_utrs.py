@@ -11,6 +11,7 @@ from tests.generate.test_predict import assert_valid, predictor
 from transgenic_tools.errors import UsageError
 from transgenic_tools.generate.config import Config
 from transgenic_tools.generate.predict import Predictor
+from transgenic_tools.genome.interval import Interval, clip
 from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.model.transgenic import TransgenicModel
@@ -43,6 +44,19 @@ def test_known_coding_sequences_get_utrs(model: TransgenicModel, rows: list[Gene
                 assert new.exons[-1].end > known.cds[-1].end
                 extended += 1
     assert extended >= len(rows)
+
+
+def test_of_two_that_differ_in_their_utrs_alone_one_gets_more(model: TransgenicModel, rows: list[GeneRow]) -> None:
+    """Known: the coding sequence alone, and the same with the 5' UTR."""
+    row = rows[5]
+    first = next(t for t in row.read_transcripts() if t.cds)
+    begun = replace(first, exons=clip(first.exons, Interval(first.interval.start, first.cds[-1].end)))
+    assert begun.lacks_utrs == (False, True)
+    both = replace(row, gsf=write([replace(first, exons=first.cds), begun], strand=row.strand), n_transcripts=2)
+    (prediction,) = adding(model).predict([both])
+    assert prediction.gsf is not None
+    longer = [t for t in parse(prediction.gsf).transcripts if t.cds == first.cds and t.interval != first.interval]
+    assert [t.exons[0].start for t in longer] == [first.exons[0].start]
 
 
 def test_without_the_flag_and_with_utrs_nothing_changes(model: TransgenicModel, rows: list[GeneRow]) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval, Intervals
-from transgenic_tools.genome.splicing import KINDS, Difference, nearest, splice_differences, transcript_differences
+from transgenic_tools.genome.splicing import (
+    KINDS,
+    Difference,
+    nearest,
+    splice_differences,
+    transcript_differences,
+    without_shorter,
+)
 
 KNOWN = [(0, 10), (20, 30), (40, 50), (60, 70)]
 LENGTH = 100
@@ -82,3 +91,18 @@ def test_the_nearest_shares_most_introns() -> None:
     new = transcript("n", [(0, 30), (40, 70), (85, 90)], [(3, 30), (40, 61)])
     assert nearest(new, [far, near]) is near
     assert nearest(new, []) is None
+
+
+def test_what_another_shows_with_more_utr_is_shorter() -> None:
+    cds = [(10, 30), (40, 60)]
+    bare = transcript("bare", cds, cds)
+    begun = transcript("begun", [(0, 30), (40, 60)], cds)
+    whole = transcript("whole", [(0, 3), (6, 30), (40, 70)], cds)
+    retained = transcript("retained", [(0, 60)], [(10, 60)])
+    assert without_shorter([bare, begun, retained]) == [begun, retained]
+    assert without_shorter([whole, bare]) == [whole]
+    # An end that reaches further on one side alone, or another UTR intron, makes no transcript the shorter one.
+    ended = transcript("ended", [(10, 30), (40, 70)], cds)
+    assert without_shorter([begun, ended, whole]) == [begun, whole]
+    assert without_shorter([bare, replace(bare, id="again")]) == [bare, replace(bare, id="again")]
+    assert without_shorter([transcript("n", [(0, 9)], []), transcript("m", [(0, 10)], [])]) != []

@@ -16,11 +16,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from transgenic_tools.backmap.utrs import Longer, Rooms, in_place, split_off
+from transgenic_tools.backmap.utrs import Longer, Rooms, in_place, split_off, without_utrs
 from transgenic_tools.errors import BadInputError
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, clip, gaps, span
-from transgenic_tools.genome.splicing import is_run, nearest, transcript_differences
+from transgenic_tools.genome.splicing import is_known, nearest, transcript_differences, utr_differences
 from transgenic_tools.io.files import raw_lines, refuse_pipe
 from transgenic_tools.io.gff3.layout import GeneLines, Key, Layout, TranscriptLines, layout_of, transcripts_of
 from transgenic_tools.io.gff3.reader import annotation_of, read_mended
@@ -77,14 +77,6 @@ class Rules:
         return None
 
 
-def is_known(predicted: Transcript, known: Transcript) -> bool:
-    """True where `known` has the same CDS and holds all introns of `predicted` in a row.
-
-    The ends of the UTRs do not count: they say where transcription starts and stops, not how it is spliced.
-    """
-    return predicted.cds == known.cds and is_run(predicted.introns, known.introns)
-
-
 def known_as(predicted: Transcript, known: Iterable[Transcript]) -> Transcript | None:
     """The first known transcript that is the same isoform."""
     return next((other for other in known if is_known(predicted, other)), None)
@@ -98,16 +90,19 @@ def trimmed(transcript: Transcript, bounds: Interval) -> Transcript | None:
     return replace(transcript, exons=exons)
 
 
-def _described(transcript: Transcript, known: Sequence[Transcript], cut: int) -> Transcript:
-    """With confidence and what sets the isoform apart, for column 9."""
+def _described(transcript: Transcript, known: Sequence[Transcript], cut: int, *, extends: bool = False) -> Transcript:
+    """With confidence and what sets the isoform apart, for column 9; `extends`: it is the known one with UTRs."""
     more: dict[str, tuple[str, ...]] = {}
     if transcript.score is not None:
         more["confidence"] = (f"{transcript.score:.4f}",)
-    other = nearest(transcript, known)
+    other = nearest(transcript, [one for one in known if one.cds] or known)
     if other is not None:
         more["differs_from"] = (other.id,)
         found = transcript_differences(transcript, other)
+        if extends:
+            found = tuple(sorted((*found, *utr_differences(transcript, other))))
         more["differs_in"] = tuple(f"{d.kind}:{place_text(d.place)}" for d in found)
+        more |= {"extends": (other.id,)} if extends else {}
     if cut:
         more["utr_trimmed"] = (str(cut),)
     return replace(transcript, attributes={**transcript.attributes, **more})
@@ -272,9 +267,7 @@ class _Work:
             if self._rules.utrs_in_place:
                 edit = in_place(one, self._places.get((one.known.seqid, one.known.id)))
             if edit is None:
-                described = _described(one.transcript, [one.known], 0)
-                of = {**described.attributes, "extends": (one.known.id,)}
-                new.append(replace(described, attributes=of))
+                new.append(_described(one.transcript, [one.known], 0, extends=True))
                 continue
             self.edits.moved.update(edit.moved)
             self.edits.after[edit.after] += edit.new
@@ -298,7 +291,7 @@ def _fresh(
     seen, fresh = list(known), []
     for transcript in gene.transcripts:
         reason, said = "", ""
-        same = known_as(transcript, seen)
+        same = known_as(transcript, seen) or (None if rules.add_utrs else without_utrs(transcript, known))
         unsure = _too_unsure(transcript, rules)
         fitting = transcript if bounds is None else trimmed(transcript, bounds)
         if same is not None:

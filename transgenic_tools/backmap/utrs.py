@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, clip, merge
-from transgenic_tools.genome.splicing import is_run
+from transgenic_tools.genome.splicing import is_known, is_run, without_shorter
 from transgenic_tools.io.gff3.layout import TranscriptLines
 from transgenic_tools.io.gff3.writer import lines_beyond
 
@@ -53,20 +53,24 @@ def _longer(predicted: Transcript, known: Transcript) -> Transcript | None:
     return made if reach != whole and made.introns == predicted.introns else None
 
 
+def without_utrs(predicted: Transcript, known: Iterable[Transcript]) -> Transcript | None:
+    """The first known transcript that is the predicted one, but for UTRs that it lacks."""
+    return next((transcript for transcript in known if _longer(predicted, transcript) is not None), None)
+
+
 def split_off(predicted: Sequence[Transcript], known: Sequence[Transcript]) -> tuple[list[Longer], list[Transcript]]:
     """Predicted transcripts that are known ones with UTRs, one for each, and the others.
 
-    A known transcript without UTRs whose isoform another known one shows with UTRs needs none.
+    A known transcript whose isoform another known one shows with more of its UTRs needs none.
     """
+    bare = without_shorter(known)
     longer: list[Longer] = []
     others: list[Transcript] = []
     done: set[str] = set()
     for transcript in predicted:
-        shown = any(
-            t.cds == transcript.cds and is_run(transcript.introns, t.introns) and not any(t.lacks_utrs) for t in known
-        )
+        shown = any(is_known(transcript, t) and not any(t.lacks_utrs) for t in known)
         made = None if shown else next(
-            ((t, m) for t in known if t.id not in done and (m := _longer(transcript, t)) is not None), None
+            ((t, m) for t in bare if t.id not in done and (m := _longer(transcript, t)) is not None), None
         )  # fmt: skip
         if made is None:
             others.append(transcript)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transgenic_tools.genome.gene import Transcript
-from transgenic_tools.genome.interval import Interval, Intervals, Strand, gaps, span
+from transgenic_tools.genome.interval import Interval, Intervals, Strand, clip, gaps, span, subtract
 
-#: Kinds of difference. `other_intron`: an intron without any edge in common with the other isoform.
+#: Kinds of difference. `other_intron`: an intron without any edge in common with the other isoform. The last two are
+#: of a transcript that is another one with UTRs.
 KINDS = (
     "alternative_5ss",
     "alternative_3ss",
@@ -25,6 +26,8 @@ KINDS = (
     "other_start",
     "other_stop",
     "other_exons_beyond",
+    "five_prime_UTR",
+    "three_prime_UTR",
 )
 
 
@@ -81,6 +84,24 @@ def is_run(part: Intervals, whole: Intervals) -> bool:
     return not part or any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1))
 
 
+def is_known(new: Transcript, known: Transcript) -> bool:
+    """True where `known` has the same CDS and, between the ends of `new`, the same introns.
+
+    The ends of the UTRs do not count: they say where transcription starts and stops, not how it is spliced.
+    """
+    return new.cds == known.cds and gaps(clip(known.exons, new.interval)) == new.introns
+
+
+def without_shorter(transcripts: Sequence[Transcript]) -> list[Transcript]:
+    """All but those that another one shows with more UTR: the same CDS and exons, and some beyond them."""
+
+    def is_shorter(one: Transcript, other: Transcript) -> bool:
+        same = bool(one.cds) and one.cds == other.cds and one.interval != other.interval
+        return same and clip(other.exons, one.interval) == one.exons
+
+    return [one for one in transcripts if not any(is_shorter(one, other) for other in transcripts)]
+
+
 def transcript_differences(new: Transcript, known: Transcript) -> tuple[Difference, ...]:
     """As `splice_differences`, with start and stop codons, and exons beyond the other's span where nothing else is."""
     found = set(splice_differences(new.exons, known.exons, new.strand))
@@ -93,6 +114,15 @@ def transcript_differences(new: Transcript, known: Transcript) -> tuple[Differen
     if not found:
         found |= {Difference(i, "other_exons_beyond") for i in set(new.introns) ^ set(known.introns)}
     return tuple(sorted(found))
+
+
+def utr_differences(longer: Transcript, known: Transcript) -> tuple[Difference, ...]:
+    """The UTRs of `longer` beyond the ends of `known`, exon by exon; both coding, of one strand."""
+    left, right = ("five_prime_UTR", "three_prime_UTR")[:: 1 if known.strand == "+" else -1]
+    return tuple(
+        Difference(part, left if part.end <= known.cds[0].start else right)
+        for part in subtract(longer.exons, (known.interval,))
+    )
 
 
 def nearest(new: Transcript, known: Sequence[Transcript]) -> Transcript | None:

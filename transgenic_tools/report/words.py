@@ -143,6 +143,8 @@ DIFFERENCE_WORDS: Mapping[str, str] = {
     "other_start": "another start codon",
     "other_stop": "another stop codon",
     "other_exons_beyond": "introns beyond the known isoform's ends",
+    "five_prime_UTR": "a 5' UTR that the known isoform lacks",
+    "three_prime_UTR": "a 3' UTR that the known isoform lacks",
 }
 
 TRAINING_WORDS: Mapping[str, tuple[str, str]] = {

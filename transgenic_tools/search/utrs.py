@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.genome.interval import Interval
+from transgenic_tools.genome.splicing import without_shorter
 from transgenic_tools.lattice.grammar import Kind, path_to_transcript
 from transgenic_tools.lattice.graph import Graph, forward
 from transgenic_tools.lattice.paths import Path, find_path
@@ -85,8 +86,11 @@ class _Ends:
 
 
 def extend(graph: Graph, known: Sequence[Transcript]) -> list[Extended]:
-    """Those known transcripts that lack a UTR and are paths of the graph, with the UTRs that it holds for likeliest."""
-    wanted = [t for t in known if any(t.lacks_utrs)]
+    """Those known transcripts that lack a UTR and are paths of the graph, with the UTRs that it holds for likeliest.
+
+    Of those that differ in the length of their UTRs alone the longest.
+    """
+    wanted = [t for t in without_shorter(known) if any(t.lacks_utrs)]
     ends, found = _Ends(graph) if wanted else None, list[Extended]()
     for transcript in wanted:
         path = find_path(graph, transcript)
