@@ -14,7 +14,7 @@ from tests.prep.test_families import LETTERS, _row
 from transgenic_tools.cli.prep import app
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.rows import GeneRow
-from transgenic_tools.io.shards import write_gene_shards
+from transgenic_tools.io.shards import read_shard, write_gene_shards
 from transgenic_tools.prep.leaks import Config, run
 from transgenic_tools.provenance import Provenance
 
@@ -68,6 +68,25 @@ def test_excluded_genes_are_not_learned_in_their_genome_alone(genomes: tuple[Pat
     assert kept.touched("copy", "a") == 1
     clean = run(Config(shards=genomes, out=tmp_path / "leaks.tsv", exclude=(("b", tmp_path / "near.txt"),)))
     assert (clean.touched("copy", "a"), clean.touched("relative", "a")) == (0, 1)
+
+
+def test_a_genome_without_splits_is_learned(genomes: tuple[Path, ...], tmp_path: Path) -> None:
+    """A sheet of genomes learns it, so its copies of test genes must not go by unseen."""
+    whole = [replace(row, split=None) for row in read_shard(genomes[1])]
+    write_gene_shards(whole, tmp_path / "whole", provenance=Provenance("test"))
+    done = run(Config(shards=(genomes[0], tmp_path / "whole"), out=tmp_path / "leaks.tsv"))
+    assert (done.learned, done.touched("copy", "a", "b")) == ({"a": 1, "b": 3}, 1)
+
+
+def test_lists_of_excluded_genes_are_of_the_genomes_there(
+    genomes: tuple[Path, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "near.txt").write_text("chr1\t.\tgene\n")
+    with pytest.raises(UsageError, match="no sample c") as caught:
+        run(Config(shards=genomes, out=tmp_path / "leaks.tsv", exclude=(("c", tmp_path / "near.txt"),)))
+    assert caught.value.hint == "they hold a, b"
+    run(Config(shards=genomes, out=tmp_path / "leaks.tsv", exclude=(("b", tmp_path / "near.txt"),)))
+    assert "near.txt names no gene of b" in caplog.text
 
 
 def test_lists_for_the_next_training_leave_no_copy(genomes: tuple[Path, ...], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from transgenic_tools.model.files import load_model
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.train import judged
 from transgenic_tools.train.config import Config, work_dir
-from transgenic_tools.train.finetune import Amount, amount_of, fitted
+from transgenic_tools.train.finetune import Amount, amount_of, fitted, warn_of_few
 from transgenic_tools.train.losses import content_loss
 from transgenic_tools.train.patience import Patience
 from transgenic_tools.train.recipe import recipe_from_preset, run_recipe
@@ -143,6 +143,33 @@ def test_patience_without_held_out_genes_keeps_the_last_weights() -> None:
         patience.take(step, "loss", {}, {"w": weight + step})
     assert not patience.is_over
     assert patience.weights["w"] == 2
+
+
+def test_a_run_without_held_out_genes_speaks_of_no_measurement(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run(config(shards(tmp_path / "shards", n_validation=0), tmp_path / "m", patience=1, eval_every=1, steps=2))
+    said = [record.message.strip() for record in caplog.records]
+    assert "validation" not in said
+    assert not [one for one in said if "the best of those measured" in one]
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "words"),
+    [
+        (400, 50, []),
+        (99, 60, ["99 training genes"]),
+        (100, 0, ["no gene of split 'validation'"]),
+        (2, 4, ["2 tr", "0.25"]),
+    ],
+)
+def test_too_few_genes_are_warned_of_before_they_are_learned(
+    train: int, held_out: int, words: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_of_few(train, held_out)
+    assert len(caplog.records) == len(words)
+    assert all(word in record.getMessage() for word, record in zip(words, caplog.records, strict=True))
 
 
 def test_patience_wants_averaged_weights(tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from transgenic_tools.genome.gene import Transcript
 from transgenic_tools.lattice.grammar import SITE_OF_KIND, Kind, transcript_to_path
 from transgenic_tools.lattice.graph import Graph, best_path
 from transgenic_tools.lattice.vocabulary import Site
 
+Ints = npt.NDArray[np.int64]
 _SITE = np.array(SITE_OF_KIND)
 _TSS, _TTS = int(Kind.TSS), int(Kind.TTS)
 
@@ -62,6 +64,16 @@ def _edges_to(graph: Graph, state: int, site: Site, position: int) -> list[int]:
     edges = np.arange(graph.first[state], graph.first[state + 1])
     targets = graph.target[edges]
     return edges[(_SITE[graph.kind[targets]] == site) & (graph.position[targets] == position)].tolist()
+
+
+def rivals(graph: Graph, state: int, edge: int) -> Ints:
+    """Edges that leave the state of one that is taken, in their order; where it passes a UTR over, all that do."""
+    edges = np.arange(graph.first[state], graph.first[state + 1])
+    passed_over = {int(Kind.BEGIN): int(Kind.START), int(Kind.STOP): int(Kind.END)}.get(int(graph.kind[state]))
+    kinds = graph.kind[graph.target[edges]]
+    if passed_over is None or graph.kind[graph.target[edge]] != passed_over:
+        return edges
+    return edges[kinds == passed_over]
 
 
 def _nearest_tss(graph: Graph, near: int, before: int) -> int | None:

@@ -1,13 +1,14 @@
 """Do genes that a model is measured on stand too near to genes that it learns from, in any genome?
 
-In: gene shards of all genomes, with their splits. Out: a table of pairs, counts by held-out and learned genome, and
-where asked for lists of what the next training should leave out.
+In: gene shards of all genomes, with their splits; a gene without one counts as learned. Out: a table of pairs, counts
+by held-out and learned genome, and where asked for lists of what the next training should leave out.
 A surprise: of the two kinds, only a `copy` (see `prep.near`) makes `strict` fail. A `relative` (proteins that share
 k-mers, see `prep.homology`) is what a split by homology excludes, and any other split has many.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from transgenic_tools.choices import Split
-from transgenic_tools.errors import BadInputError
+from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.lists import read_ids
 from transgenic_tools.io.rows import GeneRow
-from transgenic_tools.io.shards import expand_shards, read_shard
+from transgenic_tools.io.shards import expand_shards, read_columns, read_shard
 from transgenic_tools.prep.families import gene_key, protein_of
 from transgenic_tools.prep.homology import related, sketch
 from transgenic_tools.prep.near import find_near
 from transgenic_tools.provenance import write_aside
 
+logger = logging.getLogger(__name__)
 HEADER = ("kind", "held_out_sample", "held_out_gene", "learned_sample", "learned_gene", "share")
 
 
@@ -34,7 +36,7 @@ class Config:
     Attributes:
         shards: Files or directories, of all genomes.
         out: The table.
-        held_out: Split of the genes that are measured on; those of `train` are learned.
+        held_out: Split of the genes that are measured on; those of `train` are learned, and those of none.
         exclude: Sample and a list of its genes that are not learned, as a sheet of genomes has it.
         exclude_into: Directory that gets `<sample>.txt` of each learned genome with near copies or an `exclude`, the
             genes of both: for the sheet of the next training.
@@ -121,14 +123,31 @@ class _Genes:
         self.config, self.shards = config, expand_shards(config.shards)
         self.excluded = {(sample, name) for sample, path in config.exclude for name in read_ids(path)}
 
-    def _of_split(self, split: str) -> Iterator[GeneRow]:
-        return (row for path in self.shards for row in read_shard(path) if row.gsf and row.split == split)
+    def _of_splits(self, *splits: str | None) -> Iterator[GeneRow]:
+        return (row for path in self.shards for row in read_shard(path) if row.gsf and row.split in splits)
 
     def held_out(self) -> Iterator[GeneRow]:
-        return self._of_split(self.config.held_out)
+        return self._of_splits(self.config.held_out)
 
     def learned(self) -> Iterator[GeneRow]:
-        return (row for row in self._of_split("train") if (row.sample, row.gene_id) not in self.excluded)
+        """Of the split train or of none, which a sheet of genomes learns too (`train.genomes`)."""
+        return (row for row in self._of_splits("train", None) if (row.sample, row.gene_id) not in self.excluded)
+
+    def check_excluded(self) -> None:
+        """Warn of a list that names no gene of its genome. Raises UsageError for a genome that is not there."""
+        names: dict[str, set[str]] = defaultdict(set)
+        for path in self.shards if self.config.exclude else ():
+            columns = read_columns(path, ["sample", "gene_id"])
+            for sample, name in zip(columns["sample"].to_pylist(), columns["gene_id"].to_pylist(), strict=True):
+                names[sample].add(name)
+        for sample, path in self.config.exclude:
+            if sample not in names:
+                raise UsageError(
+                    f"--exclude {sample}={path}: the shards hold no sample {sample}",
+                    hint=f"they hold {', '.join(sorted(names))}",
+                )
+            if names[sample].isdisjoint(read_ids(path)):
+                logger.warning("%s names no gene of %s in these shards: one gene ID a line is wanted", path, sample)
 
 
 def _relatives(held_out: Iterable[GeneRow], learned: Iterable[GeneRow]) -> Iterator[Leak]:
@@ -157,8 +176,10 @@ def run(config: Config) -> Result:
     Raises:
         MissingInputError: a shard or a list does not exist.
         BadInputError: no gene shard, no held-out or no learned gene; with `strict`, a near copy.
+        UsageError: a list of excluded genes of a sample that the shards do not hold.
     """
     genes = _Genes(config)
+    genes.check_excluded()
     counts = {side: Counter(row.sample for row in rows) for side, rows in
               (("held-out", genes.held_out()), ("learned", genes.learned()))}  # fmt: skip
     for side, split in (("held-out", config.held_out), ("learned", "train")):

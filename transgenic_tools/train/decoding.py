@@ -18,11 +18,11 @@ from torch import Tensor
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.genome.reading import ReadInterval
 from transgenic_tools.genome.window import Window
-from transgenic_tools.lattice.paths import Path, exact_sites, find_paths
+from transgenic_tools.lattice.paths import Path, exact_sites, find_paths, rivals
 from transgenic_tools.lattice.site_graph import History, SiteGraph
 from transgenic_tools.model.decoders.pointer import PointerDecoder, segment_log_softmax
 from transgenic_tools.search.reader import Reader
-from transgenic_tools.train.examples import Example
+from transgenic_tools.train.examples import HOLDS_ALL, Example, Holds
 
 Array = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -40,6 +40,7 @@ class DecoderExample:
         base, pair: (E,), (E, P).
         gold: (number of steps,) index of the gold edge of each token that is not END.
         end_token, more: (transcripts,) END tokens, and 1 where another transcript follows.
+        more_known: (transcripts,) where the annotation tells whether one does.
     """
 
     gene_id: str
@@ -57,10 +58,14 @@ class DecoderExample:
     gold: Ints
     end_token: Ints
     more: Array
+    more_known: npt.NDArray[np.bool_]
 
 
-def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> DecoderExample:
-    """Lay out the gold paths of one gene."""
+def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str, holds: Holds = HOLDS_ALL) -> DecoderExample:
+    """Lay out the gold paths of one gene.
+
+    Where its source holds no UTRs, a path that has none is held against others that have none.
+    """
     graph = sites.graph
     history = History.of(graph)
     tokens: list[int] = []
@@ -71,13 +76,16 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
     for ordinal, path in enumerate(paths):
         for state, edge in zip(path.states[:-1], path.edges, strict=True):
             edges = np.arange(graph.first[state], graph.first[state + 1])
+            if not holds.utrs:
+                edges = rivals(graph, state, edge)
             targets = graph.target[edges].astype(np.int64)
-            gold.append(count + edge - int(edges[0]))
+            gold.append(count + int(np.searchsorted(edges, edge)))
             parts["token"].append(np.full(len(edges), len(tokens), dtype=np.int64))
             parts["target"].append(targets)
             base, pair = history.describe(graph, state)
-            parts["base"].append(base)
-            parts["pair"].append(pair)
+            among = edges - graph.first[state]
+            parts["base"].append(base[among])
+            parts["pair"].append(pair[among])
             count += len(edges)
             tokens.append(state)
             ordinals.append(ordinal)
@@ -102,6 +110,7 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str) -> Decoder
         gold=np.array(gold),
         end_token=np.array(ends),
         more=(np.arange(len(paths)) < len(paths) - 1).astype(np.float32),
+        more_known=np.full(len(paths), holds.isoforms),
     )
 
 
@@ -110,7 +119,7 @@ def crop_transcripts(example: Example, crop: Interval) -> Example:
     window = Window("window", crop.start, crop.end, "+")
     kept = tuple(window.transcript_to_window(t) for t in example.transcripts if crop.contains(t.interval))
     locus = ReadInterval(window.to_window(example.locus.intersect(crop) or crop))  # the crop is all that is read
-    return Example(example.gene_id, example.window.crop(crop), locus, kept)
+    return Example(example.gene_id, example.window.crop(crop), locus, kept, example.holds)
 
 
 def prepare(reader: Reader, example: Example, crop: Interval, *, most: int) -> DecoderExample | None:
@@ -120,7 +129,7 @@ def prepare(reader: Reader, example: Example, crop: Interval, *, most: int) -> D
     if sites is None:
         return None
     paths = find_paths(sites.graph, cropped.transcripts)[:most]
-    return gold_steps(sites, paths, example.gene_id) if paths else None
+    return gold_steps(sites, paths, example.gene_id, example.holds) if paths else None
 
 
 def _pad(arrays: Sequence[npt.NDArray[np.generic]], value: float) -> Tensor:
@@ -169,8 +178,11 @@ def decoder_loss(
     offsets = np.cumsum([0] + [len(e.base) for e in group])[:-1]
     gold = torch.from_numpy(np.concatenate([e.gold + o for e, o in zip(group, offsets, strict=True)])).to(device)
     step_loss = -log_probability[gold].mean()
-    more = decoder.more_logit(flat_hidden[joined("end_token", n_tokens)])
-    more_loss = F.binary_cross_entropy_with_logits(more, joined("more", 0))
+    known = torch.from_numpy(np.concatenate([e.more_known for e in group])).to(device)
+    more = decoder.more_logit(flat_hidden[joined("end_token", n_tokens)])[known]
+    followed = joined("more", 0)[known]
+    # The mean of none is no number.
+    more_loss = F.binary_cross_entropy_with_logits(more, followed, reduction="mean" if len(more) else "sum")
     base_loss = -segment_log_softmax(base, edge_token, len(group) * n_tokens)[gold].mean()
     parts = {"step_loss": step_loss.detach(), "more_loss": more_loss.detach(), "graph_step_loss": base_loss.detach()}
     return step_loss + 0.1 * more_loss, parts

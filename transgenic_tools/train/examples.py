@@ -2,12 +2,14 @@
 
 In: `GeneRow`s of gene shards. Out: `Example` records, and `Labels` of a crop as numpy arrays.
 A surprise: what an annotation does not say is not learned as absent. A gene without any 5' UTR gives no TSS label,
-and nothing upstream of its CDS counts as a negative for splice sites; the same holds downstream.
+and nothing upstream of its CDS counts as a negative for splice sites; the same holds downstream. A source without UTRs,
+or of one transcript a gene, says nothing of these at all (`Holds`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -26,6 +28,42 @@ Isoforms = Literal["union", "drawn"]
 #: TSS and TTS are fuzzy: a base at distance d from an annotated one has the target exp(-(d / 8)^2).
 FUZZ = 8.0
 _FUZZ_REACH = 20
+#: Share of a source's genes that must have UTRs (several transcripts), or their absence says nothing.
+_LEAST_SHARE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holds:
+    """What the annotation of a genome holds, so that genes without it are known to have none.
+
+    Attributes:
+        utrs: Some of its genes have UTRs.
+        isoforms: Some of its genes have more than one transcript.
+    """
+
+    utrs: bool = True
+    isoforms: bool = True
+
+
+HOLDS_ALL = Holds()
+
+
+def holds_of(genes: Iterable[tuple[str, str | None, int]]) -> dict[str, Holds]:
+    """What each genome's annotation holds, from the sample, sentence and number of transcripts of all genes."""
+    genes_of: Counter[str] = Counter()
+    with_utrs: Counter[str] = Counter()
+    with_isoforms: Counter[str] = Counter()
+    for sample, gsf, n_transcripts in genes:
+        if gsf:
+            genes_of[sample] += 1
+            with_utrs[sample] += "_prime_UTR" in gsf
+            with_isoforms[sample] += n_transcripts > 1
+    return {
+        sample: Holds(
+            utrs=with_utrs[sample] >= _LEAST_SHARE * count, isoforms=with_isoforms[sample] >= _LEAST_SHARE * count
+        )
+        for sample, count in genes_of.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -45,12 +83,14 @@ class Example:
         window: All that is read.
         locus: What is read of the gene.
         transcripts: In the same coordinates, longest CDS first.
+        holds: What its source holds.
     """
 
     gene_id: str
     window: WindowInput
     locus: ReadInterval
     transcripts: tuple[Transcript, ...]
+    holds: Holds = HOLDS_ALL
 
     @property
     def length(self) -> int:
@@ -80,10 +120,10 @@ class Labels:
     contents: npt.NDArray[np.int64]
 
 
-def example_from_row(row: GeneRow) -> Example:
+def example_from_row(row: GeneRow, holds: Holds = HOLDS_ALL) -> Example:
     """Raises BadInputError where the row's gene sentence cannot be read."""
     ordered = sorted(row.read_transcripts(), key=lambda t: (-t.cds_length, -sum(map(len, t.exons)), t.exons))
-    return Example(row.gene_id, WindowInput.of(row.sequence), row.locus, tuple(ordered))
+    return Example(row.gene_id, WindowInput.of(row.sequence), row.locus, tuple(ordered), holds)
 
 
 def draw_crop(

@@ -33,6 +33,8 @@ PART = "finetune"
 _HINT = "compare with transgenic_tools/assets/presets/finetune.yaml"
 #: Fewer steps than this teach nothing, whatever the number of passes.
 _LEAST_STEPS = 12
+#: Fewer training genes, and fewer held-out ones, are worth a warning.
+_FEW, _FEW_HELD_OUT = 100, 50
 #: Rows of the table: name of the figure, and in how many digits it is shown.
 FIGURES = {
     "gene_exact": 3, "exon_f1": 3, "transcript_sensitivity": 3, "transcript_precision": 3, "confidence_error": 3,
@@ -76,6 +78,24 @@ def amount_of(train: Examples, config: Config) -> Amount:
     lengths = (outline(train, index) for index in range(len(train)))
     bases = sum(min(gene.length, len(gene.locus) + flanks, config.max_bases) for gene in lengths)
     return Amount(len(train), bases)
+
+
+def warn_of_few(train: int, held_out: int) -> None:
+    """Say, before anything is learned, what so few genes cannot tell."""
+    if train < _FEW:
+        logger.warning(
+            "%d training genes: so few are better spent on testing a model than on tuning one (docs/train.md)", train
+        )
+    if not held_out:
+        logger.warning(
+            "no gene of split 'validation': training does not end early, and nothing tells whether it helped; "
+            "hold some out with tg-prep genes --split fraction"
+        )
+    elif held_out < _FEW_HELD_OUT:
+        logger.warning(
+            "%d held-out genes stop the training and judge it: one standard error of gene_exact is up to %.2f",
+            held_out, math.sqrt(0.25 / held_out),
+        )  # fmt: skip
 
 
 def _regimes(part: Mapping[str, Any]) -> list[Regime]:

@@ -19,11 +19,11 @@ from transgenic_tools.model.network import pick_device
 from transgenic_tools.model.preflight import check, estimate, expected_seconds, operations_per_second, shared
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.train.config import Config, Stages
-from transgenic_tools.train.finetune import PART, amount_of, compare, fitted, write_comparison
+from transgenic_tools.train.finetune import PART, amount_of, compare, fitted, warn_of_few, write_comparison
 from transgenic_tools.train.processes import is_leader, is_set, leave, read_zero, world_size, zero_stage
 from transgenic_tools.train.recipe import Recipe, Result, recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
-from transgenic_tools.train.start import build_model, load_examples
+from transgenic_tools.train.start import build_model, held_by, load_examples
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +87,7 @@ def train(request: Request) -> Result:
         raise UsageError(
             "--stage rest puts a new decoder on a trunk", hint="give --init with the trunk's model and --preset"
         )
+    _tell_what_is_not_learned(request.shards)
     preset = load_preset(request.preset, request.overrides) if request.preset else {}
     tunes = PART in preset
     if tunes and request.stage == "rest":
@@ -96,7 +97,10 @@ def train(request: Request) -> Result:
     overrides = {key: value for key, value in request.changed.items() if value is not None}
     if tunes:
         probe = _stage_config(preset, request, overrides)
-        preset = fitted(preset, amount_of(load_examples(probe)[0], probe), probe)
+        train_genes, held_out = load_examples(probe)
+        if request.fits:
+            warn_of_few(len(train_genes), len(held_out))
+        preset = fitted(preset, amount_of(train_genes, probe), probe)
     recipe = recipe_from_preset(
         preset,
         shards=request.shards,
@@ -117,6 +121,13 @@ def train(request: Request) -> Result:
     return Result(request.outdir, result.n_train, result.n_validation, result.metrics)
 
 
+def _tell_what_is_not_learned(shards: tuple[Path, ...]) -> None:
+    for sample, holds in held_by(shards).items():
+        for name, there in (("UTRs", holds.utrs), ("isoforms", holds.isoforms)):
+            if not there:
+                logger.info("the annotation of %s has hardly any %s: nothing is learned of them", sample, name)
+
+
 def _stage_config(preset: Mapping[str, dict[str, Any]], request: Request, overrides: Mapping[str, Any]) -> Config:
     """The trunk's settings before anything follows the number of genes."""
     training = {"training": preset.get("training", {})}
@@ -130,7 +141,6 @@ def _compared(result: Result, recipe: Recipe, preset: Mapping[str, Any]) -> Resu
     _, validation = load_examples(recipe.trunk)
     assert recipe.init is not None
     if not validation:
-        logger.warning("no gene of split 'validation', so nothing tells whether fine-tuning helped")
         return result
     comparison = compare(recipe.init, recipe.outdir, validation, device=recipe.trunk.device)
     write_comparison(comparison, recipe.outdir, initial=recipe.init, regime=preset["training"])

@@ -165,7 +165,7 @@ def gold_graphs(reader: Reader, examples: list[Example]) -> list[GoldGraph]:
         sites, _ = reader.read_window(cropped.window, forced=exact_sites(cropped.transcripts))
         paths = [] if sites is None else find_paths(sites.graph, cropped.transcripts)
         if sites is not None and paths:
-            graphs.append(gold_graph(sites.graph, paths[0]))
+            graphs.append(gold_graph(sites.graph, paths[0], utrs=cropped.holds.utrs))
     return graphs
 
 

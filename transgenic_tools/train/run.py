@@ -240,7 +240,8 @@ class Trainer:
         for last, whole in by_epoch.items():
             self._log_epoch(last, whole)
         if self.best.weights:
-            logger.info("kept the weights of step %d, the best of those measured", self.best.step)
+            if self.best.metrics:
+                logger.info("kept the weights of step %d, the best of those measured", self.best.step)
             self.average.load_state_dict(self.best.weights)
             metrics = self.best.metrics
         self.save_model()
@@ -287,6 +288,7 @@ class Trainer:
         self.average.swap(self.plain_model)
         if self.log is not None:
             self.log.write(split="validation", step=self.step, **labels, **metrics)
+        if self.log is not None and metrics:
             logger.info("validation %s", " ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
         return metrics
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from transgenic_tools.kernels import kernel
 from transgenic_tools.lattice.config import ScoringConfig
+from transgenic_tools.lattice.grammar import Kind
 from transgenic_tools.lattice.graph import Graph, backward
 from transgenic_tools.lattice.paths import Path
 from transgenic_tools.lattice.scoring import CONTENT, pack_weights, unpack_weights
@@ -24,6 +25,8 @@ from transgenic_tools.lattice.scoring import CONTENT, pack_weights, unpack_weigh
 logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 
+#: Score of an edge that no path takes.
+_NEVER = -1e9
 #: Content sums are divided by this, so that all weights move alike.
 _CONTENT_UNIT = 20.0
 
@@ -46,11 +49,31 @@ class GoldGraph:
     path_scores: Floats
 
 
-def gold_graph(graph: Graph, path: Path) -> GoldGraph:
-    """The graph as the fit of its own scores sees it."""
+def gold_graph(graph: Graph, path: Path, *, utrs: bool = True) -> GoldGraph:
+    """The graph as the fit of its own scores sees it.
+
+    Args:
+        utrs: False: the path's source holds none, so where it passes one over, only paths that do count against it.
+    """
     features = graph.score_features()
     features[:, CONTENT] = graph.content / _CONTENT_UNIT
-    return known_paths(graph, np.zeros(graph.n_edges), features, [path])
+    score = np.zeros(graph.n_edges)
+    if not utrs:
+        score[_with_other_utrs(graph, path)] = _NEVER
+    return known_paths(graph, score, features, [path])
+
+
+def _with_other_utrs(graph: Graph, path: Path) -> npt.NDArray[np.bool_]:
+    """(M,) edges into UTRs, at each end where the path has none."""
+    begins = np.repeat(graph.kind, np.diff(graph.first))
+    ends = graph.kind[graph.target]
+    kinds = graph.kind[list(path.states)]
+    shut = np.zeros(graph.n_edges, dtype=bool)
+    if kinds[1] == Kind.START:
+        shut |= (begins == Kind.BEGIN) & (ends != Kind.START)
+    if kinds[-2] == Kind.STOP:
+        shut |= (begins == Kind.STOP) & (ends != Kind.END)
+    return shut
 
 
 def known_paths(graph: Graph, score: Floats, features: Floats, paths: Sequence[Path]) -> GoldGraph:

@@ -143,4 +143,5 @@ def shifted(example: Example, shift: Shift, rng: np.random.Generator) -> Example
         WindowInput(codes=codes),
         ReadInterval(locus),
         tuple(_moved(t, added) for t in transcripts),
+        example.holds,
     )

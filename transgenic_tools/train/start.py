@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from transgenic_tools.errors import BadInputError, UsageError
 from transgenic_tools.io.rows import PARTIAL, GeneRow
@@ -20,7 +21,7 @@ from transgenic_tools.model.encoders.strands import StrandEncoder
 from transgenic_tools.model.files import model_dir
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.train.config import Config
-from transgenic_tools.train.examples import Example, example_from_row
+from transgenic_tools.train.examples import Example, Holds, example_from_row, holds_of
 from transgenic_tools.train.stream import StreamedExamples
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,15 @@ def _by_fold(config: Config) -> tuple[Wanted, Wanted]:
     return lambda row: usable(row) and row.fold != config.fold, lambda row: usable(row) and row.fold == config.fold
 
 
+def held_by(shards: Sequence[Path]) -> dict[str, Holds]:
+    """What the annotation of each sample in the shards holds, by all its genes, whatever their split."""
+    genes: list[tuple[str, str | None, int]] = []
+    for path in expand_shards(shards):
+        columns = read_columns(path, ["sample", "gsf", "n_transcripts"])
+        genes += zip(*(columns[name].to_pylist() for name in ("sample", "gsf", "n_transcripts")), strict=True)
+    return holds_of(genes)
+
+
 def load_examples(config: Config) -> tuple[Sequence[Example] | StreamedExamples, list[Example]]:
     """Train and validation examples: by the shards' split, or all but one fold and that fold.
 
@@ -59,20 +69,26 @@ def load_examples(config: Config) -> tuple[Sequence[Example] | StreamedExamples,
         BadInputError: no gene of split `train` has a gene sentence, or the shards hold other folds.
     """
     learn, measure = _by_fold(config) if config.folds else _by_split()
+    holds = held_by(config.shards)
+
+    def example(row: GeneRow) -> Example:
+        return example_from_row(row, holds[row.sample])
+
     train: Sequence[Example] | StreamedExamples
     if config.stream:
         train = StreamedExamples(
             config.shards,
             learn,
+            holds=holds,
             section_genes=config.stream_genes,
             sections_at_once=config.stream_sections,
             lanes=config.accumulate,
         )
-        validation = [example_from_row(row) for row in read_shard(config.shards) if row.gsf and measure(row)]
+        validation = [example(row) for row in read_shard(config.shards) if row.gsf and measure(row)]
     else:
         rows = [row for row in read_shard(config.shards) if row.gsf]
-        train = [example_from_row(row) for row in rows if learn(row)]
-        validation = [example_from_row(row) for row in rows if measure(row)]
+        train = [example(row) for row in rows if learn(row)]
+        validation = [example(row) for row in rows if measure(row)]
     if not len(train):
         raise BadInputError(
             "no gene of split 'train' with a gene sentence",

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import RowGroup, read_row_group, row_groups
-from transgenic_tools.train.examples import Example, Outline, example_from_row
+from transgenic_tools.train.examples import HOLDS_ALL, Example, Holds, Outline, example_from_row
 
 #: All that an outline is made from.
 _COLUMNS = ("gene_id", "start", "end", "strand", "seqid", "window_start", "window_end", "gsf", "split", "fold", "kept")
@@ -31,6 +31,7 @@ class StreamedExamples:
     """See the module docstring.
 
     Attributes:
+        holds: What the annotation of each sample holds.
         section_genes: Genes of one section, which are read together.
         sections_at_once: Sections of one block.
         read: How often a section was read.
@@ -41,10 +42,12 @@ class StreamedExamples:
         shards: tuple[Path, ...],
         wanted: Callable[[GeneRow], bool],
         *,
+        holds: Mapping[str, Holds],
         section_genes: int,
         sections_at_once: int,
         lanes: int,
     ) -> None:
+        self.holds = holds
         self.section_genes, self.sections_at_once, self.lanes = section_genes, sections_at_once, lanes
         self.outlines: list[Outline] = []
         self._where: list[tuple[RowGroup, int]] = []
@@ -76,7 +79,8 @@ class StreamedExamples:
             self._sections[section] = self._read_section(section)
             self.read += 1
         self._sections.move_to_end(section)
-        return example_from_row(self._sections[section][number])
+        row = self._sections[section][number]
+        return example_from_row(row, self.holds.get(row.sample, HOLDS_ALL))
 
     def _members(self, section: int) -> range:
         return range(section * self.section_genes, min((section + 1) * self.section_genes, len(self)))
