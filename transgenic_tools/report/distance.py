@@ -2,8 +2,9 @@
 
 In: the provenance of an annotation, as tg-backmap wrote it (`io.distance`), and figures of an evaluation. Out: a
 `Placed` genome, text, SVG.
-A surprise: what came true stands beside what was expected where there is a reference; it counts genes with any exact
-isoform, what is expected the most probable one.
+A surprise: what came true stands beside what was expected where there is a reference. Both are shares of the genes that
+were written, so genes that a scan missed count in neither; what came true counts genes with any exact isoform, what is
+expected the most probable one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from transgenic_tools.report.charts import Plot, nice_top
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """A genome with its distance; shares are of genes, `measured` is None without a reference.
+    """A genome with its distance; shares are of written genes, `measured` is None without a reference.
 
     `look` is how far its genes are from the nearest species learned by aspect, `nearest` the one of the most similar
     composition; empty where that is not known.
@@ -60,9 +61,10 @@ def placed(name: str, provenance: Mapping[str, Any], evaluation: Mapping[str, An
         look = {name: value if name == "nearest" else float(value) for name, value in told.get("look", {}).items()}
     except (TypeError, KeyError, ValueError, AttributeError):  # of another tool, or written by hand
         return None
+    locus = (evaluation.get("cds") or {}).get("locus") or {}
     return Placed(
         name=name, distance=distance, expected=expected, low=low, high=high, far=far,
-        measured=evaluation.get("gene_exact"), nearest=str(look.pop("nearest", "")), look=look,
+        measured=locus.get("precision"), nearest=str(look.pop("nearest", "")), look=look,
     )  # fmt: skip
 
 

@@ -250,9 +250,11 @@ def _distances(report: Report) -> str:
         for one in genomes
     ]  # fmt: skip
     header = ["Genome", "Distance", "Expected", "95 % interval", "Measured", "Far"]
-    table = _table(header, rows, caption="Genes with an exact CDS", numeric_from=1)
+    table = _table(header, rows, caption="Written genes with an exact CDS", numeric_from=1)
     table += _looks(genomes)
-    said = "Expected, with its interval; a ring is what the reference says."
+    said = (
+        "Share of the written genes with an exact CDS: expected, with its interval; a ring is what the reference says."
+    )
     figure = f"<figure><figcaption><b>Accuracy</b> {said}</figcaption>{distance_chart(genomes)}</figure>"
     return _section(
         "distance", "How far from home", f'<div class="card"><div class="charts">{figure}</div>{table}</div>',
