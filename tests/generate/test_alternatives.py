@@ -12,9 +12,10 @@ import pytest
 from tests.generate.test_predict import assert_valid, predictor
 from tests.search.test_alternatives import scoring
 from transgenic_tools.generate.config import Config
-from transgenic_tools.generate.predict import Predictor
+from transgenic_tools.generate.predict import PROMPT_LOST, Predictor
 from transgenic_tools.generate.run import load, run
-from transgenic_tools.gsf import parse
+from transgenic_tools.genome.interval import Interval
+from transgenic_tools.gsf import parse, write
 from transgenic_tools.io.rows import GeneRow
 from transgenic_tools.io.shards import prediction_provenance, write_gene_shards
 from transgenic_tools.model.alternatives import FILE, write_alternatives
@@ -59,6 +60,26 @@ def test_what_completion_adds_has_the_known_ends(model: TransgenicModel, rows: l
                 assert new.exons[0].start == starts[0]
                 shared += 1
     assert shared > 0
+
+
+def test_known_transcripts_outside_of_the_grammar_lower_no_threshold(
+    model: TransgenicModel, rows: list[GeneRow]
+) -> None:
+    """A CDS that begins a base late is no path: the gene is searched as if nothing were known, but something is."""
+
+    def late(row: GeneRow) -> GeneRow:
+        first = next(t for t in row.read_transcripts() if t.cds)
+        cds = (Interval(first.cds[0].start + 1, first.cds[0].end), *first.cds[1:])
+        return replace(row, gsf=write([replace(first, cds=cds)], strand=row.strand), n_transcripts=1)
+
+    shifted = [late(row) for row in rows[4:24]]
+    added = scored(model, complete=True).predict(shifted)
+    assert all(PROMPT_LOST in prediction.flags for prediction in added)
+    scores = [score for prediction in added for score in prediction.scores]
+    assert scores
+    assert min(scores) >= scoring().min_added
+    asked = scored(model, complete=True, min_confidence=0.4).predict(shifted)
+    assert min(score for prediction in asked for score in prediction.scores) < scoring().min_added
 
 
 def test_other_ways_to_decode_take_no_scores_of_alternatives(model: TransgenicModel, rows: list[GeneRow]) -> None:

@@ -223,6 +223,8 @@ class Predictor:
             if self.config.decoding.min_confidence is None:  # what no read shows stays as sure as without reads
                 unshown, least = least, self.shown.scoring.min_confidence
         chosen = choose(gene, calibration, further, min_confidence=least, min_unshown=unshown, keep_best=not known)
+        if known:
+            chosen = [one for one in chosen if one.probability >= self._min_added(gene)]
         written = [
             _Written(
                 one.found,
@@ -233,6 +235,16 @@ class Predictor:
             for one in chosen[:most]
         ]
         return written, [one.found for one in chosen[most:]]
+
+    def _min_added(self, gene: GeneSearch) -> float:
+        """Least probability of what scores of alternatives add to known transcripts.
+
+        It holds where none of these is a path of the graph, too, and candidates were judged as if nothing were known.
+        """
+        scored = self.config.decoding.is_best_first and gene.sites.support is None
+        if self.alternatives is None or not scored or self.config.decoding.min_confidence is not None:
+            return 0.0
+        return self.alternatives.min_added
 
     def _with_utrs(
         self, row: GeneRow, gene: GeneSearch, known: Sequence[Transcript], written: Sequence[_Written]
