@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.backmap.builders import make_gene, row_of
 from transgenic_tools.backmap.config import Config
 from transgenic_tools.backmap.run import run
 from transgenic_tools.genome.interval import Strand
-from transgenic_tools.io.gff3 import read_annotation
+from transgenic_tools.io.gff3 import read_annotation, write_genes
 from transgenic_tools.io.junctions import CHAIN, JUNCTION, NONCANONICAL, EvidenceRow, InputInfo, write_evidence
 from transgenic_tools.io.rows import PredictionRow
 from transgenic_tools.io.shards import read_predictions, write_prediction_shard
@@ -126,6 +127,38 @@ def test_strong_junctions_without_a_splice_motif_are_told(tmp_path: Path) -> Non
         ("900", "10", "outside_loci"),
     ]
     assert attributes["intron_support"] == "2/3"
+
+
+def test_the_table_of_an_augmented_annotation_has_its_transcripts(tmp_path: Path) -> None:
+    """Yours has the first intron, and another gene one; of two predicted isoforms one is sure enough to be added."""
+    known = make_gene("g", [EXONS[0], (150, 330)], [(90, 110), (150, 189)])
+    away = make_gene("away", [(880, 900), (950, 990)])
+    write_genes(tmp_path / "user.gff3", [known, away], provenance=Provenance("test"))
+    added = make_gene("g", [EXONS[0], (150, 180), (220, 330)], [(90, 110), (150, 180), (220, 229)]).transcripts[0]
+    unsure = make_gene("g", [EXONS[0], (150, 250), (300, 330)], [(90, 110), (150, 250), (300, 306)]).transcripts[0]
+    evidence, shard = tmp_path / "e.parquet", tmp_path / "predictions-00000.parquet"
+    inputs = [InputInfo(name="leaf", kind="star_junctions", condition=None, weight=0.5, sha256="0")]
+    rows = [junction(*place, {0: 40}) for place in (*INTRONS, (900, 950))]
+    write_evidence(evidence, rows, inputs=inputs, provenance=Provenance("tg-evidence"))
+    row = row_of(replace(known, transcripts=(added, unsure)), scores=(0.75, 0.25))
+    write_prediction_shard([row], shard, provenance=Provenance("tg-generate"), evidence=True)
+    run(
+        Config(
+            predictions=(shard,), out=tmp_path / "out.gff3", evidence=evidence, into=tmp_path / "user.gff3",
+            min_confidence=0.5,
+        )
+    )  # fmt: skip
+    genes = {gene.id: gene for gene in read_annotation(tmp_path / "out.gff3").genes}
+    (old, new), (other,) = genes["g"].transcripts, genes["away"].transcripts
+    assert new.attributes["support_class"] == ("full",)
+    with open(tmp_path / "out.junctions.tsv", newline="") as handle:
+        table = [(row["start"], row["transcripts"], row["reason"]) for row in csv.DictReader(handle, delimiter="\t")]
+    assert table == [
+        ("110", f"{old.id},{new.id}", "."),
+        ("180", new.id, "."),
+        ("250", ".", "not_added"),
+        ("900", other.id, "."),
+    ]
 
 
 def test_without_evidence_nothing_is_said(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
         if config.names is not None:
             placed = map(Names(config.names).named, placed)
         if shown is not None:
-            placed = map(shown.annotated, placed)
+            placed = map(shown.annotated if config.into is None else shown.supported, placed)
         checks = None if config.submission is None or fasta is None else Submission(config.submission, fasta)
         if config.into is not None:
             added = augment(
@@ -275,6 +275,8 @@ def run(config: Config, *, progress: Callable[[str], None] = lambda _: None) -> 
             )
             genes, transcripts, known = added.genes, added.transcripts, added.known
             extended = added.extended if config.add_utrs else None
+            if shown is not None:
+                shown.use_all(added.annotation)
             written: Iterable[Gene] = _on_sequences(added.annotation, lengths, rejects)
         else:
             written = placed if checks is None else checks.through(placed)

@@ -1,7 +1,8 @@
 """What reads show of the transcripts that are written: support of each, of each intron, and strong junctions left over.
 
 In: the file of `tg-evidence`, prediction rows, placed genes. Out: genes with attributes, and a table of introns.
-A surprise: reads are counted here as they are; `weight` is for scores alone.
+A surprise: reads are counted here as they are; `weight` is for scores alone. What joins a user's annotation stands
+there under another name, if it was added at all: `supported` comes first there, and `use_all` at the end.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, NamedTuple
 
@@ -21,6 +22,8 @@ from transgenic_tools.io.rows import PredictionRow
 #: A junction beside all loci, or without a splice motif, is told from so many reads on.
 STRONG_READS = 10
 OUTSIDE = "outside_loci"
+#: Predicted transcripts have it, and none of them was added to the user's annotation.
+NOT_ADDED = "not_added"
 Introns = tuple[tuple[int, int], ...]
 
 
@@ -89,6 +92,7 @@ class ShownGenes:
             chain = tuple(zip(row.introns[::2], row.introns[1::2], strict=True))
             for intron in chain:
                 self._chains[row.seqid, row.strand, intron].append(chain)
+        self._predicted: set[Place] = set()
         self._used: dict[Place, list[str]] = defaultdict(list)
         self._unused: dict[Place, str] = {}
         self._loci: dict[tuple[str, Strand], list[Interval]] = defaultdict(list)
@@ -104,7 +108,7 @@ class ShownGenes:
 
     def of(self, transcript: Transcript) -> Support | None:
         """What reads show of a transcript; None where it has no intron."""
-        places = [Place(transcript.seqid, i.start, i.end, transcript.strand) for i in transcript.introns]
+        places = _places(transcript)
         if not places:
             return None
         shown = [set(self._reads.get(place, ())) for place in places]
@@ -117,16 +121,26 @@ class ShownGenes:
             chained=any(_contains(chain, introns) for chain in chains),
         )
 
-    def annotated(self, gene: Gene) -> Gene:
-        """The gene with the support of its transcripts, whose introns are now used."""
+    def supported(self, gene: Gene) -> Gene:
+        """The gene with the support of its transcripts."""
         transcripts = []
         for transcript in gene.transcripts:
             support = self.of(transcript)
             more = {} if support is None else support.attributes()
             transcripts.append(replace(transcript, attributes={**transcript.attributes, **more}))
-            for intron in transcript.introns:
-                self._used[Place(transcript.seqid, intron.start, intron.end, transcript.strand)].append(transcript.id)
+            self._predicted.update(_places(transcript))
         return replace(gene, transcripts=tuple(transcripts))
+
+    def use_all(self, genes: Iterable[Gene]) -> None:
+        """Takes note of genes as they are written: their introns are used."""
+        for transcript in (transcript for gene in genes for transcript in gene.transcripts):
+            for place in _places(transcript):
+                self._used[place].append(transcript.id)
+
+    def annotated(self, gene: Gene) -> Gene:
+        """The gene with the support of its transcripts, whose introns are now used."""
+        self.use_all([gene])
+        return self.supported(gene)
 
     def _left_over(self) -> dict[Place, str]:
         """Strong junctions that no transcript has, and why."""
@@ -137,6 +151,8 @@ class ShownGenes:
                 continue
             if not _touches(loci.get((place.seqid, place.strand), ()), place):
                 left[place] = OUTSIDE
+            elif place in self._predicted:
+                left[place] = NOT_ADDED
             elif place in self._noncanonical:
                 left[place] = NONCANONICAL
         return left
@@ -154,6 +170,10 @@ class ShownGenes:
             total = (str(sum(reads.values())), str(sum(count > 0 for count in reads.values())))
             place_text = (place.seqid, str(place.start), str(place.end), place.strand)
             handle.write("\t".join((*place_text, *total, used, reason, *by_input)) + "\n")
+
+
+def _places(transcript: Transcript) -> list[Place]:
+    return [Place(transcript.seqid, i.start, i.end, transcript.strand) for i in transcript.introns]
 
 
 def _contains(chain: Introns, introns: Introns) -> bool:
