@@ -260,6 +260,20 @@ def test_marked_genes_get_nothing(tmp_path: Path) -> None:
         Config(predictions=(tmp_path,), out=tmp_path / "o.gff3", extend_genes=True)
 
 
+def test_marks_that_no_gene_bears_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    marked = replace(make_gene("g", [(100, 200), (300, 400)]), attributes={"status": ("curated",)})
+    user, listed = _user_file(tmp_path, marked), tmp_path / "keep.txt"
+    listed.write_text("g\nGene:g\nother\n")
+    rows = [row_of(make_gene("g", [(100, 200), (310, 400)]))]
+    _go(rows, tmp_path, into=user, skip_genes=listed, skip_attributes=("status", "status=old", "Status"))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"1 of 3 IDs of --skip-genes are no genes of {user.name}, the first is 'Gene:g'; "
+        "a gene's ID is that of its line",
+        f"no gene line of {user.name} has the attribute 'status=old' of --skip-attribute",
+        f"no gene line of {user.name} has the attribute 'Status' of --skip-attribute",
+    ]
+
+
 @pytest.mark.parametrize(("strand", "donor", "acceptor"), [("+", 200, 299), ("-", 299, 200)])
 def test_sites_are_a_bigwig(strand: str, donor: int, acceptor: int, tmp_path: Path) -> None:
     pybigwig = pytest.importorskip("pyBigWig")

@@ -9,6 +9,7 @@ transcript that has none are no isoform either: `Rules` say whether they are add
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,8 @@ from transgenic_tools.io.gff3.reader import annotation_of, read_mended
 from transgenic_tools.io.gff3.writer import create_text, moved_line, place_text, sort_key, transcript_lines
 from transgenic_tools.io.rejects import Reject
 from transgenic_tools.provenance import Provenance
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def augment(
             path=user,
             hint="convert it first, e.g. `gffread IN.gtf --keep-genes -o OUT.gff3`",
         )
+    _warn_of_marks(user, annotation.genes, rules)
     layout = layout_of(user, lines)
     work = _Work(annotation.genes, layout, transcripts_of(lines) if rules.utrs_in_place else {}, rules, rejects)
     n_predicted, unknown = 0, list[str]()
@@ -178,6 +182,20 @@ def augment(
         work.n_genes, work.n_transcripts, work.n_known, work.n_extended,
         annotation=tuple(sorted(work.genes.values(), key=sort_key)),
     )  # fmt: skip
+
+
+def _warn_of_marks(user: Path, genes: Sequence[Gene], rules: Rules) -> None:
+    """A mark that no gene bears protects nothing: said, since a mistyped one looks like one that holds."""
+    unknown = sorted(rules.skip_genes.difference(gene.id for gene in genes))
+    if unknown:
+        logger.warning(
+            "%d of %d IDs of --skip-genes are no genes of %s, the first is %r; a gene's ID is that of its line",
+            len(unknown), len(rules.skip_genes), user.name, unknown[0],
+        )  # fmt: skip
+    for wanted in rules.skip_attributes:
+        alone = replace(rules, skip_genes=frozenset(), skip_attributes=(wanted,))
+        if not any(alone.mark_of(gene) for gene in genes):
+            logger.warning("no gene line of %s has the attribute %r of --skip-attribute", user.name, wanted)
 
 
 @dataclass(frozen=True)
