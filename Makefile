@@ -65,7 +65,7 @@ bench-quick: ## the same on a sample of the test split, in minutes
 	@$(PYTHON) -m benchmarks.run --quick
 
 SPECIES ?= .cache/species
-model: ## train the embedded model again from public data; SOURCES=open or all SPECIES=DIR: of both strands, many species
+model: ## train the embedded model again; SPECIES=DIR: with further species; SOURCES=open: from open sources alone
 	@bin/bootstrap python data
 	@SOURCES=$(SOURCES) SPECIES=$(SPECIES) bin/make-model
 

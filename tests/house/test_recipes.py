@@ -1,4 +1,4 @@
-"""bin/make-model with SOURCES: which genomes it learns from and by which steps, with stand-ins for the long ones."""
+"""bin/make-model: which genomes it learns from and by which steps, with stand-ins for the long ones."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ elif flags[1] == "transgenic_tools.prep.near":
     Path(flags[flags.index("--out") + 1]).write_text("")
 elif flags[1] == "transgenic_tools.train.trunk":
     Path(flags[flags.index("--outdir") + 1]).mkdir(parents=True, exist_ok=True)
+elif flags[1] == "transgenic_tools.train.narrow":
+    Path(flags[flags.index("--outdir") + 1]).mkdir(parents=True)
 elif flags[1] == "transgenic_tools.train.trunk_model":
     Path(flags[3]).mkdir(parents=True, exist_ok=True)
 elif flags[1] == "transgenic_tools.train.scan_scoring":
@@ -114,8 +116,11 @@ def test_the_model_is_made_from_the_sources_that_were_asked_for(checkout: Path, 
     assert stages[stages.index("--init") + 1] == "runs/m.trunk.model"
     assert stages[stages.index("--stage") + 1] == "rest"
     assert any("bertholletia" in word for word in stages) == (sources == "all")
-    plan = read_plan(checkout / learned[0][3])
-    assert plan.encoder.dim == (112 if sources == "open" else 160)
+    outdirs = [Path(call[call.index("--outdir") + 1]).name for call in learned]
+    assert outdirs == (["m.trunk"] if sources == "open" else ["m.teacher", "m.trunk"])
+    plan = read_plan(checkout / learned[-1][3])
+    assert plan.encoder.dim == 112
+    assert (plan.teacher and plan.teacher.name) == (None if sources == "open" else "m.teacher.model")
     for name in ("loci", "alternatives", "evidence", "distance"):
         assert (checkout / "runs" / "m" / f"{name}.json").is_file()
     (loci,) = (call for call in calls if call[1:3] == ["-m", "transgenic_tools.train.scan_scoring"])
