@@ -320,7 +320,10 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     assert held == {"state.safetensors", "state.json", "progress.json"}
     (tmp_path / "parts" / "checkpoint").rename(tmp_path / "parts" / "checkpoint.next")  # killed between two renames
     (tmp_path / "parts" / "plan.json").write_text(json.dumps({"steps": 6}))
-    TrunkTrainer(replace(_plan(6), workers=2), path, tmp_path / "parts").run()
+    for _ in range(2):  # the second run has nothing left to do
+        trainer = TrunkTrainer(replace(_plan(9), workers=2), path, tmp_path / "parts")
+        trainer.run()
+        assert trainer.step == 6, "what plan.json says counts from the first step on"
     whole, parts = (load_trunk(tmp_path / name).state_dict() for name in ("whole", "parts"))
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name

@@ -225,6 +225,7 @@ class TrunkTrainer:
         self.step = 0
         self.bases = 0
         self._resume()
+        self._planned()
 
     @property
     def checkpoint_dir(self) -> Path:
