@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -82,11 +83,48 @@ def test_new_isoforms_in_every_dialect(dialect: str, tmp_path: Path) -> None:
         assert found == {"t": GENE.transcripts[0].structure(), "g.tg1": NEW.structure()}
 
 
+def test_compressed_in_and_out(tmp_path: Path) -> None:
+    """The same bytes inside as without compression."""
+    plain = _into(tmp_path, TEXT, replace(GENE, transcripts=(NEW,)))
+    user = tmp_path / "user.gff3.gz"
+    user.write_bytes(gzip.compress(TEXT.encode()))
+    result = run(Config(predictions=(tmp_path / "shards",), out=tmp_path / "out.gff3.gz", into=user))
+    assert gzip.decompress(result.out.read_bytes()) == plain.out.read_bytes()
+
+
 def test_an_annotation_with_none_of_the_genes_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="none of the 1 predicted genes") as caught:
         _into(tmp_path, TEXT.replace("=g", "=h"), GENE)
     assert caught.value.path == str(tmp_path / "user.gff3")
     assert not (tmp_path / "out.gff3").exists()
+
+
+@pytest.mark.parametrize("lines", ["no gene line", "CDS below the gene", "CDS beside an empty mRNA"])
+def test_a_gene_beside_whose_lines_none_can_stand_is_told(lines: str, tmp_path: Path) -> None:
+    """A transcript with lines of its own beside CDS lines of the gene itself would hide these from every reader."""
+    rows = TEXT.splitlines(keepends=True)
+    content = {
+        "no gene line": "".join(row for row in rows if "ID=g\n" not in row).replace("ID=t;Parent=g", "ID=t;gene_id=g"),
+        "CDS below the gene": "".join(r for r in rows if "\tmRNA\t" not in r).replace("Parent=t", "Parent=g"),
+        "CDS beside an empty mRNA": TEXT.replace("Parent=t", "Parent=g"),
+    }[lines]
+    first = read_annotation(_written(tmp_path / "first.gff3", content))
+    assert [(gene.id, len(gene.transcripts)) for gene in first.genes if gene.transcripts] == [("g", 1)]
+    second = content + TEXT.replace("##gff-version 3\n", "").replace("=g", "=h").replace("=t", "=u")
+    user = _written(tmp_path / "user.gff3", second)
+    both = [replace(GENE, id=name, transcripts=(NEW,)) for name in "gh"]
+    shards = shards_of([row_of(gene, right=200) for gene in both], tmp_path / "shards", count=1)
+    result = run(Config(predictions=(shards,), out=tmp_path / "out.gff3", into=user))
+    assert (result.transcripts, result.rejects) == (1, {"no_parent_line": 1})
+    after = {gene.id: [t.structure() for t in gene.transcripts] for gene in read_annotation(result.out).genes}
+    assert after["g"] == [GENE.transcripts[0].structure()]
+    with pytest.raises(BadInputError, match="none of the 1 predicted genes has a line of its own"):
+        _into(tmp_path, content, replace(GENE, transcripts=(NEW,)))
+
+
+def _written(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
 
 
 def test_an_annotation_from_a_pipe_is_refused(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from transgenic_tools.backmap.utrs import Longer, Rooms, in_place, split_off, without_utrs
 from transgenic_tools.errors import BadInputError
+from transgenic_tools.genome.checks import Finding
 from transgenic_tools.genome.gene import Gene, Transcript
 from transgenic_tools.genome.interval import Interval, clip, gaps, span
 from transgenic_tools.genome.splicing import is_known, nearest, transcript_differences, utr_differences
@@ -164,7 +165,10 @@ def augment(
         )
     _warn_of_marks(user, annotation.genes, rules)
     layout = layout_of(user, lines)
-    work = _Work(annotation.genes, layout, transcripts_of(lines) if rules.utrs_in_place else {}, rules, rejects)
+    work = _Work(
+        annotation.genes, layout, transcripts_of(lines) if rules.utrs_in_place else {}, rules, rejects,
+        bare=_bare_genes(annotation.problems, layout),
+    )  # fmt: skip
     n_predicted, unknown = 0, list[str]()
     for gene in predicted:
         n_predicted += 1
@@ -177,11 +181,26 @@ def augment(
             f"none of the {n_predicted} predicted genes is in this annotation; the first is {unknown[0]!r}", path=user,
             hint="give the annotation that the gene shards were made from",
         )  # fmt: skip
+    if n_predicted and len(unknown) + work.n_placeless == n_predicted:
+        raise BadInputError(
+            f"none of the {work.n_placeless} predicted genes has a line of its own with transcripts' lines below it",
+            path=user, hint="new transcripts join these; keep such lines, e.g. with `gffread --keep-genes`",
+        )  # fmt: skip
     _merge(user, out, work.edits, provenance, together)
     return Added(
         work.n_genes, work.n_transcripts, work.n_known, work.n_extended,
         annotation=tuple(sorted(work.genes.values(), key=sort_key)),
     )  # fmt: skip
+
+
+def _bare_genes(problems: Iterable[Finding], layout: Layout) -> frozenset[str]:
+    """Genes whose CDS or exons name the gene itself: beside a transcript that names its own they are read no more."""
+    made = (finding for finding in problems if finding.code == "transcript_made")
+    return frozenset(
+        finding.gene
+        for finding in made
+        if finding.detail in layout.ids or re.fullmatch(rf"{re.escape(finding.gene)}\.t\d+", finding.detail)
+    )
 
 
 def _warn_of_marks(user: Path, genes: Sequence[Gene], rules: Rules) -> None:
@@ -212,6 +231,7 @@ class _Work:
     Attributes:
         genes: By seqid, strand and ID, as they stand in the new file.
         n_genes, n_transcripts, n_known, n_extended: As of `Added`.
+        n_placeless: Genes beside whose lines none can stand.
     """
 
     def __init__(
@@ -221,21 +241,27 @@ class _Work:
         places: Mapping[Key, TranscriptLines],
         rules: Rules,
         rejects: list[Reject],
+        *,
+        bare: frozenset[str],
     ) -> None:
         self.genes = {(gene.seqid, gene.strand, gene.id): gene for gene in genes}
         self.edits = _Edits()
-        self.n_genes = self.n_transcripts = self.n_known = self.n_extended = 0
+        self.n_genes = self.n_transcripts = self.n_known = self.n_extended = self.n_placeless = 0
         self._layout, self._places, self._rules, self._rejects = layout, places, rules, rejects
-        self._names = _Names(layout.ids)
+        self._names, self._bare = _Names(layout.ids), bare
         self._rooms = Rooms(genes) if rules.add_utrs else None
 
     def add(self, gene: Gene, source: str) -> bool:
         """False where the user's annotation has no such gene."""
         key = (gene.seqid, gene.strand, source)
         target = self.genes.get(key)
-        place = None if target is None else _place_of(target, self._layout)
-        if target is None or place is None:
+        if target is None:
             return False
+        place = None if source in self._bare else _place_of(target, self._layout)
+        if place is None:
+            self.n_placeless += 1
+            self._rejects.append(Reject(source, "no_parent_line", f"{gene.seqid} {gene.strand}"))
+            return True
         mark = self._rules.mark_of(target)
         if mark is not None:
             self._rejects.append(Reject(source, "marked_gene", mark, "filtered"))
@@ -340,6 +366,6 @@ def _merge(user: Path, out: Path, edits: _Edits, provenance: Provenance, togethe
             new = edits.after.get(number, [])
             if new and not raw.endswith((b"\n", b"\r")):
                 binary.write(end)
-            binary.writelines(line.encode() + end for line in new)
+            binary.write(b"".join(line.encode() + end for line in new))
             if number == 0:
                 binary.write(f"# provenance {provenance.to_json()}".encode() + end)

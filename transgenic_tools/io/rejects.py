@@ -52,6 +52,7 @@ BACKMAP: Mapping[str, str] = {
     "low_confidence": "the best isoform is below --min-gene-confidence (with --into: the isoform)",
     "repeated_prediction": "the same gene stands twice in the predictions, with the same locus",
     "unknown_gene": "--into: the user's annotation has no gene of this ID on this seqid and strand",
+    "no_parent_line": "--into: the gene has no line, or its CDS name the gene itself: a new transcript has no place",
     "outside_gene_line": "--into: an exon or the CDS of the new isoform lies out of the user's gene line",
     "no_room_for_utrs": "--add-utrs: the new UTRs do not fit before the next gene of this strand",
     "known_isoform": "--into: the user's annotation has this isoform; detail names it",

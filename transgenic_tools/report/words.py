@@ -107,6 +107,7 @@ REASON_WORDS: Mapping[str, str] = {
     "low_confidence": "the confidence is below the one asked for",
     "repeated_prediction": "the same gene stands twice in the predictions",
     "unknown_gene": "your annotation has no gene of this ID there",
+    "no_parent_line": "your gene has no line, or its CDS name the gene itself: a new transcript has no place",
     "outside_gene_line": "an exon or the CDS of the new isoform lies out of your gene line",
     "no_room_for_utrs": "the new UTRs do not fit before the next gene of this strand",
     "known_isoform": "your annotation has this isoform",
