@@ -20,7 +20,7 @@ from transgenic_tools.errors import UsageError
 from transgenic_tools.genome.interval import Interval
 from transgenic_tools.lattice.config import ScoringConfig
 from transgenic_tools.lattice.vocabulary import IGNORE
-from transgenic_tools.model.files import load_model
+from transgenic_tools.model.files import load_model, model_hash
 from transgenic_tools.model.presets import load_preset
 from transgenic_tools.train import judged
 from transgenic_tools.train.config import Config, work_dir
@@ -190,6 +190,10 @@ def test_one_command_tunes_and_compares(data: tuple[Path, ...], initial: Path, t
     lines = (outdir / "finetune.tsv").read_text().splitlines()
     assert lines[0] == "figure\tbefore\tafter"
     assert lines[1] == f"gene_exact\t{saved['before']['gene_exact']:.4f}\t{saved['after']['gene_exact']:.4f}"
+    card = (outdir / "README.md").read_text()
+    for words in (f"on 12 genes of s, from the model {model_hash(initial)}, which has no card", "| 4 held-out genes |"):
+        assert words in card
+    assert f"| gene_exact | {saved['before']['gene_exact']:.3f} | {saved['after']['gene_exact']:.3f} |" in card
     for stage in ("trunk", "decoder"):
         losses = [r for r in records(outdir) if r["stage"] == stage and r["split"] == "validation"]
         assert losses[0]["kind"] == "start"

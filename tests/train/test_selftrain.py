@@ -164,6 +164,9 @@ def test_one_command_adapts_and_leaves_scores_and_calibration(
     before, after = load_network(first)[0].settings, load_network(tmp_path / "m")[0].settings
     assert (after.scoring, after.calibration) == (before.scoring, before.calibration)
     assert json.loads((tmp_path / "m" / "adaptation.json").read_text())["parameters"]["taken"] == 1
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "genes of s, from the model" in card
+    assert "| nats a gene | 3.000 | 2.000 |" in card
 
 
 def test_a_model_that_says_less_for_held_out_genes_is_not_taken(

@@ -20,10 +20,12 @@ from transgenic_tools.generate.config import Config as GenerateConfig
 from transgenic_tools.generate.run import run as generate
 from transgenic_tools.model.files import model_dir, model_hash
 from transgenic_tools.provenance import Provenance, write_aside
+from transgenic_tools.train.card import Making, write_making
 from transgenic_tools.train.config import work_dir
 from transgenic_tools.train.pipeline import Request
 from transgenic_tools.train.pipeline import train as train_stages
 from transgenic_tools.train.selftrain import Guard, Selection, guard, write_confident
+from transgenic_tools.train.start import samples_of
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +61,13 @@ class Result:
     Attributes:
         rounds: The guard's numbers of each round.
         taken: How many tuned models followed each other; 0: the initial one was kept.
+        learned: Genes that the last of these learned.
     """
 
     outdir: Path
     rounds: tuple[Guard, ...]
     taken: int
+    learned: int = 0
 
     def sentence(self) -> str:
         """For the terminal."""
@@ -75,8 +79,17 @@ class Result:
         return "\n".join([*lines, f"{self.outdir} holds {kept}"])
 
 
-def _round(config: Config, model: Path, work: Path) -> tuple[Guard, Path] | None:
-    """One turn; the guard's numbers and the tuned model. None where too few predictions are confident."""
+@dataclass(frozen=True, kw_only=True)
+class _Turn:
+    """One round: the guard's numbers, the tuned model, and how many genes it learned."""
+
+    guard: Guard
+    model: Path
+    learned: int
+
+
+def _round(config: Config, model: Path, work: Path) -> _Turn | None:
+    """One turn; None where too few predictions are confident."""
     predicted = generate(
         GenerateConfig(
             shards=config.shards, model=model, outdir=work / "predictions", evidence=config.selection.evidence,
@@ -88,13 +101,14 @@ def _round(config: Config, model: Path, work: Path) -> tuple[Guard, Path] | None
         logger.warning("too few predictions are confident in every part to learn from; a lower --self-confidence?")
         return None
     tuned = work / "model"
-    train_stages(
+    trained = train_stages(
         Request(
             shards=shards, outdir=tuned, preset=config.preset, init=model, overrides=config.overrides,
             changed=config.changed, steps=config.steps, fits=False,
         )
     )  # fmt: skip
-    return guard(model, tuned, held_out, device=config.device), tuned
+    judged = guard(model, tuned, held_out, device=config.device)
+    return _Turn(guard=judged, model=tuned, learned=trained.n_train)
 
 
 def run(config: Config) -> Result:
@@ -107,17 +121,18 @@ def run(config: Config) -> Result:
         raise UsageError(f"--rounds {config.rounds}", hint="give a whole number from 1")
     initial = model = model_dir(config.init)
     guards: list[Guard] = []
-    taken = 0
+    taken = learned = 0
     for number in range(1, config.rounds + 1):
         turn = _round(config, model, work_dir(config.outdir) / f"round-{number}")
         if turn is None:
             break
-        guards.append(turn[0])
-        logger.info("round %d: %.3f nats a held-out gene before, %.3f after", number, turn[0].before, turn[0].after)
-        if not turn[0].is_better:
+        judged = turn.guard
+        guards.append(judged)
+        logger.info("round %d: %.3f nats a held-out gene before, %.3f after", number, judged.before, judged.after)
+        if not judged.is_better:
             break
-        model, taken = turn[1], number
-    result = Result(config.outdir, tuple(guards), taken)
+        model, taken, learned = turn.model, number, turn.learned
+    result = Result(config.outdir, tuple(guards), taken, learned)
     _write(result, config, initial, model)
     return result
 
@@ -132,5 +147,14 @@ def _write(result: Result, config: Config, initial: Path, model: Path) -> None:
     for file in sorted(path for path in model.iterdir() if path.is_file()):
         with write_aside(config.outdir / file.name) as aside:
             shutil.copyfile(file, aside)
+    if result.taken:
+        last = result.rounds[result.taken - 1]
+        making = Making(
+            way="`tg-train --self-train`, from its own confident predictions,",
+            genes=result.learned, samples=samples_of(config.shards),
+            judges=f"{last.genes:,} held-out predictions", figures=[("nats a gene", last.before, last.after)],
+            caution="These are predictions of the model before, so mistakes that both share do not show.",
+        )  # fmt: skip
+        write_making(config.outdir, initial, making)
     with write_aside(config.outdir / "adaptation.json") as aside:
         aside.write_text(Provenance("tg-train", parameters).to_json() + "\n", encoding="utf-8")

@@ -18,12 +18,13 @@ from transgenic_tools.model.files import model_dir
 from transgenic_tools.model.network import pick_device
 from transgenic_tools.model.preflight import check, estimate, expected_seconds, operations_per_second, shared
 from transgenic_tools.model.presets import load_preset
+from transgenic_tools.train.card import Making, write_making
 from transgenic_tools.train.config import Config, Stages
 from transgenic_tools.train.finetune import PART, amount_of, compare, fitted, warn_of_few, write_comparison
 from transgenic_tools.train.processes import is_leader, is_set, leave, read_zero, world_size, zero_stage
 from transgenic_tools.train.recipe import Recipe, Result, recipe_from_preset, run_recipe
 from transgenic_tools.train.run import run
-from transgenic_tools.train.start import build_model, held_by, load_examples
+from transgenic_tools.train.start import build_model, held_by, load_examples, samples_of
 
 logger = logging.getLogger(__name__)
 
@@ -137,11 +138,18 @@ def _stage_config(preset: Mapping[str, dict[str, Any]], request: Request, overri
 
 
 def _compared(result: Result, recipe: Recipe, preset: Mapping[str, Any]) -> Result:
-    """Both models on the held-out genes, written beside the tuned one."""
+    """Both models on the held-out genes, written beside the tuned one, and its card."""
     _, validation = load_examples(recipe.trunk)
     assert recipe.init is not None
-    if not validation:
-        return result
-    comparison = compare(recipe.init, recipe.outdir, validation, device=recipe.trunk.device)
-    write_comparison(comparison, recipe.outdir, initial=recipe.init, regime=preset["training"])
-    return replace(result, table=comparison.text())
+    comparison = None
+    if validation:
+        comparison = compare(recipe.init, recipe.outdir, validation, device=recipe.trunk.device)
+        write_comparison(comparison, recipe.outdir, initial=recipe.init, regime=preset["training"])
+        result = replace(result, table=comparison.text())
+    making = Making(
+        way="`tg-train --preset finetune`", genes=result.n_train, samples=samples_of(recipe.shards),
+        judges=f"{len(validation):,} held-out genes", figures=comparison.rows() if comparison else (),
+        caution="These genes stopped the training and carry scores and calibration, so the figures flatter.",
+    )  # fmt: skip
+    write_making(recipe.outdir, recipe.init, making)
+    return result

@@ -21,10 +21,10 @@ from transgenic_tools.errors import BadInputError, TransgenicError, UsageError
 from transgenic_tools.io.files import whole_text
 from transgenic_tools.io.shards import expand_shards, read_columns
 from transgenic_tools.provenance import write_aside
+from transgenic_tools.train.card import write_part
 from transgenic_tools.train.genomes import GenomeEntry, read_sheet
 
 TABLE = Path(__file__).resolve().parents[1] / "assets" / "sources.yaml"
-BEGIN, END = "<!-- sources: begin -->", "<!-- sources: end -->"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +126,7 @@ def card(sheet: Path, origins: Mapping[str, Origin]) -> str:
 
 def write_card(path: Path, table: str) -> None:
     """Into the card, between its markers; a new card where there is none, at the end where it has no markers."""
-    text = path.read_text(encoding="utf-8") if path.exists() else "# Model card\n"
-    part = f"{BEGIN}\n\n{table}\n\n{END}"
-    if BEGIN in text and END in text:
-        text = text.split(BEGIN)[0] + part + text.split(END, 1)[1]
-    else:
-        text = f"{text.rstrip()}\n\n## Sources\n\n{part}\n"
-    with write_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+    write_part(path, "sources", "Sources", table)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -60,6 +60,13 @@ def held_by(shards: Sequence[Path]) -> dict[str, Holds]:
     return holds_of(genes)
 
 
+def samples_of(shards: Sequence[Path]) -> list[str]:
+    """Names of the samples in the shards, sorted."""
+    return sorted(
+        {name for path in expand_shards(shards) for name in read_columns(path, ["sample"])["sample"].to_pylist()}
+    )
+
+
 def load_examples(config: Config) -> tuple[Sequence[Example] | StreamedExamples, list[Example]]:
     """Train and validation examples: by the shards' split, or all but one fold and that fold.
 
