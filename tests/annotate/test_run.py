@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,15 @@ def test_augment_keeps_the_users_lines(here: Path, model: Path) -> None:
     result = run(settings(here, model, annotation=here / "a.gff3", augment=True))
     lines = result.annotation.read_text().splitlines()
     assert [line for line in (here / "a.gff3").read_text().splitlines() if line not in lines] == []
+    assert "echo" not in json.loads((here / "out" / "evaluation" / "g.json").read_text())
+
+
+def test_augment_against_a_reference_stands_beside_an_echo(here: Path, model: Path) -> None:
+    shutil.copy(here / "a.gff3", here / "b.gff3")
+    run(settings(here, model, annotation=here / "a.gff3", augment=True, reference=here / "b.gff3"))
+    found = json.loads((here / "out" / "evaluation" / "g.json").read_text())
+    assert found["echo"]["cds"]["transcript"]["f1"] == 1.0
+    assert found["added"]["cds"]["all"]["alternatives"] == 0
 
 
 def test_a_run_that_ended_early_goes_on(here: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -307,6 +307,7 @@ class _Run:
             references=(reference,), predictions=(annotation,), json_path=folder / f"{config.name}.json",
             tsv_path=table("tsv"), genes_path=table("genes.tsv", config.evaluation_tables),
             transcripts_path=table("transcripts.tsv", config.evaluation_tables), reads=config.reads, fasta=config.fasta,
+            echo=config.annotation if config.augment and config.reference is not None else None,
         )  # fmt: skip
 
         def work() -> list[Path]:
