@@ -150,10 +150,10 @@ def _write(result: Result, config: Config, initial: Path, model: Path) -> None:
     if result.taken:
         last = result.rounds[result.taken - 1]
         making = Making(
-            way="`tg-train --self-train`, from its own confident predictions,",
+            way="`tg-train --self-train`",
             genes=result.learned, samples=samples_of(config.shards),
             judges=f"{last.genes:,} held-out predictions", figures=[("nats a gene", last.before, last.after)],
-            caution="These are predictions of the model before, so mistakes that both share do not show.",
+            caution="Learned from and judged by were confident predictions alone: shared mistakes do not show.",
         )  # fmt: skip
         write_making(config.outdir, initial, making)
     with write_aside(config.outdir / "adaptation.json") as aside:
