@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.train.builders import shards
 from transgenic_tools.errors import UsageError
 from transgenic_tools.lattice.vocabulary import N_SITES, PAD_CODE
 from transgenic_tools.model.config import StrandEncoderConfig
+from transgenic_tools.model.files import load_network
 from transgenic_tools.model.strand_trunk import StrandTrunk, trunk_of
 from transgenic_tools.model.transgenic import TransgenicConfig, TransgenicModel
 from transgenic_tools.train.mixture import StrandBatch
-from transgenic_tools.train.narrow import axes_of, channel_worth, cut, kept_channels, match_norms
+from transgenic_tools.train.narrow import axes_of, channel_worth, cut, kept_channels, main, match_norms
+from transgenic_tools.train.trunk_model import model_of_trunk
 
 WIDE = StrandEncoderConfig(stem=6, channels=6, dim=24, blocks=2, heads=2, patch=6, attention_every=2)
+SAME = {"blocks": 2, "heads": 2, "patch": 6, "attention_every": 2}
 NARROW = replace(WIDE, stem=4, channels=5, dim=16)
 
 
@@ -95,3 +103,20 @@ def test_a_wider_or_another_network_is_no_narrower_form() -> None:
     for sizes in (replace(NARROW, dim=32), replace(NARROW, blocks=1), replace(NARROW, patch=9)):
         with pytest.raises(UsageError, match="no narrower form"):
             kept_channels(worth, WIDE, sizes)
+
+
+def test_genes_alone_are_enough_to_cut_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet without stretches has no tiles; the recipe's steps go on from what is written."""
+    shards(tmp_path / "shards", n_train=2, n_validation=1)
+    sheet, plan, trunk = tmp_path / "genomes.yaml", tmp_path / "plan.yaml", StrandTrunk(WIDE)
+    sheet.write_text("genomes: [{name: g, shards: shards, gene_share: 1.0}]")
+    plan.write_text(yaml.safe_dump({"encoder": {"stem": 4, "channels": 5, "dim": 16, **SAME}, "init": "narrow"}))
+    (tmp_path / "trunk").mkdir()
+    save_file(trunk.state_dict(), tmp_path / "trunk" / "trunk.safetensors")
+    (tmp_path / "trunk" / "config.json").write_text(json.dumps({"encoder": asdict(WIDE), "step": 1}))
+    model_of_trunk(tmp_path / "trunk").save_pretrained(tmp_path / "model")
+    wanted = ["--sheet", str(sheet), "--outdir", str(tmp_path / "narrow"), "--steps", "2"]
+    monkeypatch.setattr("sys.argv", ["narrow", str(tmp_path / "model"), str(plan), *wanted])
+    main()
+    cut_out, _ = load_network(tmp_path / "narrow")
+    assert trunk_of(cut_out).encoder.config == NARROW

@@ -181,8 +181,8 @@ def main() -> None:
     settings = {**model.settings.to_dict(), "encoder": asdict(plan.encoder)}
     narrow = TransgenicModel(TransgenicConfig(**settings))
     narrow.load_state_dict(cut(model.state_dict(), kept))
-    tiles = (step[1] for step in steps[:8] if step[1] is not None)
-    match_norms(trunk_of(narrow).encoder, wide.encoder, kept["dim"], tiles)
+    read = (genes if tiles is None else tiles for genes, tiles in steps[:8])
+    match_norms(trunk_of(narrow).encoder, wide.encoder, kept["dim"], (batch for batch in read if batch is not None))
     narrow.save_pretrained(given.outdir)
 
 
