@@ -110,7 +110,7 @@ def _strands(dtype: Any) -> Iterator[Contest]:
         ),
         torch_norm,
     )
-    yield _attention(dtype)
+    yield _attention(dtype, sizes)
     bases = torch.randn(1024 * patch, channels).to(dtype)
     yield Contest(
         "turn_patches",
@@ -119,7 +119,7 @@ def _strands(dtype: Any) -> Iterator[Contest]:
     )
 
 
-def _attention(dtype: Any) -> Contest:
+def _attention(dtype: Any, sizes: StrandEncoderConfig) -> Contest:
     """Of one strand of it: 6 windows of 167 patches."""
     import torch
     import torch.nn.functional as F
@@ -128,7 +128,6 @@ def _attention(dtype: Any) -> Contest:
     from transgenic_tools.fast.numbers import plain
     from transgenic_tools.fast.pack import Rotary
 
-    sizes = _sizes()
     dim, heads = sizes.dim, sizes.heads
     mixed, out = torch.randn(6 * 167, 3 * dim).to(dtype), torch.empty(6 * 167, dim, dtype=dtype)
     cosine, sine = Rotary(dim // heads).reach(167)

@@ -66,14 +66,17 @@ def _edges_to(graph: Graph, state: int, site: Site, position: int) -> list[int]:
     return edges[(_SITE[graph.kind[targets]] == site) & (graph.position[targets] == position)].tolist()
 
 
-def rivals(graph: Graph, state: int, edge: int) -> Ints:
-    """Edges that leave the state of one that is taken, in their order; where it passes a UTR over, all that do."""
+def rivals(graph: Graph, state: int, edge: int, *, utrs: bool) -> Ints:
+    """Edges that leave the state of one that is taken, in their order.
+
+    Args:
+        utrs: False: where the edge passes a UTR over, only those that do.
+    """
     edges = np.arange(graph.first[state], graph.first[state + 1])
     passed_over = {int(Kind.BEGIN): int(Kind.START), int(Kind.STOP): int(Kind.END)}.get(int(graph.kind[state]))
-    kinds = graph.kind[graph.target[edges]]
-    if passed_over is None or graph.kind[graph.target[edge]] != passed_over:
+    if utrs or passed_over is None or graph.kind[graph.target[edge]] != passed_over:
         return edges
-    return edges[kinds == passed_over]
+    return edges[graph.kind[graph.target[edges]] == passed_over]
 
 
 def _nearest_tss(graph: Graph, near: int, before: int) -> int | None:

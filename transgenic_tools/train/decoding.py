@@ -75,9 +75,7 @@ def gold_steps(sites: SiteGraph, paths: Sequence[Path], gene_id: str, holds: Hol
     count = 0
     for ordinal, path in enumerate(paths):
         for state, edge in zip(path.states[:-1], path.edges, strict=True):
-            edges = np.arange(graph.first[state], graph.first[state + 1])
-            if not holds.utrs:
-                edges = rivals(graph, state, edge)
+            edges = rivals(graph, state, edge, utrs=holds.utrs)
             targets = graph.target[edges].astype(np.int64)
             gold.append(count + int(np.searchsorted(edges, edge)))
             parts["token"].append(np.full(len(edges), len(tokens), dtype=np.int64))

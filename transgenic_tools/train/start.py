@@ -8,7 +8,7 @@ A surprise: nothing is computed under `no_grad`. A frozen encoder still passes g
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -53,11 +53,14 @@ def _by_fold(config: Config) -> tuple[Wanted, Wanted]:
 
 def held_by(shards: Sequence[Path]) -> dict[str, Holds]:
     """What the annotation of each sample in the shards holds, by all its genes, whatever their split."""
-    genes: list[tuple[str, str | None, int]] = []
-    for path in expand_shards(shards):
-        columns = read_columns(path, ["sample", "gsf", "n_transcripts"])
-        genes += zip(*(columns[name].to_pylist() for name in ("sample", "gsf", "n_transcripts")), strict=True)
-    return holds_of(genes)
+    names = ("sample", "gsf", "n_transcripts")
+
+    def genes() -> Iterator[tuple[str, str | None, int]]:  # file by file: streamed shards are more than memory holds
+        for path in expand_shards(shards):
+            columns = read_columns(path, names)
+            yield from zip(*(columns[name].to_pylist() for name in names), strict=True)
+
+    return holds_of(genes())
 
 
 def samples_of(shards: Sequence[Path]) -> list[str]:
