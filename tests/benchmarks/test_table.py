@@ -44,6 +44,7 @@ def results() -> dict:
 def test_alternatives_and_the_echo_have_tables() -> None:
     row = {
         "extras_per_gene": 0.25, "precision": 0.5, "recall": 0.125, "precision_with_primary": 0.75,
+        "by_length": {"precision": 0.5625, "recall": 0.25},
         "events": {name: {"f1": 0.25} for name in ("SE", "A5SS", "A3SS", "RI")},
     }  # fmt: skip
     row["transcript"] = row | {"precision": 0.375}
@@ -53,7 +54,8 @@ def test_alternatives_and_the_echo_have_tables() -> None:
     text = results_markdown(
         results() | {"alternatives": found | {"augment": {"echo": figures, "transgenic": figures, "added": added}}}
     )
-    assert "| 0.25 | transgenic_tools | 0.250 | 0.500 / 0.125 | 0.750 | 0.375 / 0.125 | 0.250 |" in text
+    shares = "0.500 / 0.125 | 0.750 | 0.562 / 0.250 | 0.375 / 0.125 | 0.562 / 0.250"
+    assert f"| 0.25 | transgenic_tools | 0.250 | {shares} | 0.250 |" in text
     assert "| all | AUGUSTUS, exactlyone" not in text
     assert "| the prompt alone (echo) | 0.875 | 0.625 | 0.875 | 0.625 |" in text
     assert "Withheld 22 CDS structures, added 17, of them right 1" in text

@@ -186,7 +186,7 @@ def alternatives(
         primary["ref", g.id] = _isoform(longest, view)
         hidden = {primary["ref", g.id]} if given is None else given
         wanted["ref", g.id] = {_isoform(t, view) for t in g.transcripts} - hidden
-    extras, kept = [], set()
+    extras, kept, best = [], set(), []
     for name, some in members.items():
         groups: dict[tuple, list[Transcript]] = {}
         for t in some:
@@ -200,15 +200,22 @@ def alternatives(
         for i, row in enumerate(rows):
             if (i == 0) if given is None else (row[2] in given):
                 kept.add(_key(row[3], view))
+                best.append((*row, name, longest[row[2]]))
             else:
-                extras.append((*row, name))
+                extras.append((*row, name, longest[row[2]]))
     extras.sort(key=lambda r: r[:2])
     size = len(extras) if budget is None else min(len(extras), int(budget * len(reference) + 1e-9))
     taken = extras[:size]
     found = events(kept | {_key(row[3], view) for row in taken})
     truth = events(distinct(reference, view))
+    left = []
+    for name in members:
+        written = [row for row in best + taken if row[4] == name]
+        written.sort(key=lambda r: (-r[5][0], -r[5][1], r[1]))
+        left += written[1:]
     return {
         "extras": size,
+        "right_by_length": None if prompt is not None else sum(r[2] in wanted.get(r[4], ()) for r in left),
         "right": sum(row[2] in wanted.get(row[4], ()) for row in taken),
         "primary": sum(given is None and row[2] == primary.get(row[4]) for row in taken),
         "alternatives": sum(len(w) for w in wanted.values()),

@@ -44,6 +44,18 @@ def test_a_primary_isoform_that_comes_second_is_wrong_but_told_apart() -> None:
     assert found.to_json()["precision_with_primary"] == 1.0
 
 
+def test_a_perfect_prediction_is_perfect_by_length_whichever_isoform_is_the_likelier() -> None:
+    reference = [gene("a", transcript("a.1", LONG), transcript("a.2", SHORT))]
+    prediction = [gene("p", transcript("p.1", LONG, score=0.4), transcript("p.2", SHORT, score=0.9))]
+    found = alternatives(reference, prediction)
+    assert (found.extras, found.right, found.primary, found.right_by_length) == (1, 0, 1, 1)
+    assert found.to_json()["by_length"] == {"right": 1, "precision": 1.0, "recall": 1.0, "f1": 1.0}
+    wrong = [gene("p", transcript("p.1", LONG, score=0.4), transcript("p.2", OTHER, score=0.9))]
+    assert alternatives(reference, wrong).right_by_length == 0
+    none = alternatives(reference, prediction, row="budget_0.1")
+    assert (none.extras, none.right_by_length) == (0, 0)
+
+
 def test_the_budget_takes_the_highest_scores_over_all_genes() -> None:
     """Four genes, so 0.5 a gene are two extras: of b and c; a's extra has the lowest score."""
     starts = {"a": 0, "b": 200, "c": 400, "d": 600}
@@ -117,6 +129,7 @@ def test_figures_agree_with_the_oracle(
             assert {
                 "extras": row.extras,
                 "right": row.right,
+                "right_by_length": row.right_by_length,
                 "primary": row.primary,
                 "alternatives": row.alternatives,
                 "events": events,

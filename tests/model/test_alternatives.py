@@ -44,15 +44,15 @@ def walked(trees: Trees, numbers: np.ndarray) -> float:
 
 
 def test_trees_are_walked_as_they_were_grown() -> None:
-    from sklearn.ensemble import GradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     features, outcomes = drawn()
     trees = grow(features, outcomes, seed=3)
     found = trees.probability(features[:50])
     assert found.tolist() == pytest.approx([walked(trees, row) for row in features[:50]])
-    theirs = GradientBoostingClassifier(
-        n_estimators=150, learning_rate=0.06, max_leaf_nodes=5, min_samples_leaf=40, subsample=0.5, max_features=0.3,
-        random_state=3,
+    theirs = HistGradientBoostingClassifier(
+        max_iter=150, learning_rate=0.06, max_leaf_nodes=16, min_samples_leaf=15, l2_regularization=10.0,
+        max_features=0.3, early_stopping=False, random_state=3,
     ).fit(features.astype(np.float32), outcomes)  # fmt: skip
     assert found.tolist() == pytest.approx(
         theirs.predict_proba(features[:50].astype(np.float32))[:, 1].tolist(), abs=1e-3

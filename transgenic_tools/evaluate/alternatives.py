@@ -3,8 +3,9 @@
 In: reference genes, predicted genes and their pairing; for augment, the prompt's isoforms. Out: per view and budget,
 how many of the predicted further isoforms are right, how many of the reference's are found, and the splice events.
 A surprise: what is taken off on the two sides differs: from the reference a gene's primary isoform (longest CDS), from
-the prediction its best one (highest score, then longest CDS). A prediction whose best is wrong may find the primary one
-too late; that counts as wrong in `precision` and is told apart by `precision_with_primary`.
+the prediction its best one (highest score, then longest CDS). So an extra that is the primary isoform counts as wrong
+in `precision`, and where the likelier of two right isoforms is the shorter, neither counts. Two figures tell that:
+`precision_with_primary` takes such an extra for right, `by_length` takes the longest CDS off on both sides.
 """
 
 from __future__ import annotations
@@ -60,8 +61,12 @@ class Predicted:
         return -self.score, self.place
 
     @property
+    def rank_by_length(self) -> tuple[int, int, int]:
+        return -self.size[0], -self.size[1], self.place
+
+    @property
     def rank_in_gene(self) -> tuple[float, int, int, int]:
-        return -self.score, -self.size[0], -self.size[1], self.place
+        return -self.score, *self.rank_by_length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,8 @@ class AtBudget:
     Attributes:
         genes, alternatives: Reference genes, and their alternatives.
         extras, right, primary: Predicted extras; those that are alternatives; those that are a gene's primary isoform.
+        right_by_length: Of the best isoforms and these extras, all but each gene's longest, those that are
+            alternatives; None where isoforms were given.
         threshold: Lowest score of the extras taken; None where there are none or where it has no score.
         events: Splice events of the best isoforms and these extras, against those of all reference transcripts.
     """
@@ -80,6 +87,7 @@ class AtBudget:
     extras: int
     right: int
     primary: int
+    right_by_length: int | None
     threshold: float | None
     events: Mapping[str, Score]
 
@@ -91,12 +99,17 @@ class AtBudget:
     def recall(self) -> float:
         return ratio(self.right, self.alternatives)
 
-    def to_json(self) -> dict[str, object]:
-        both = self.precision + self.recall
+    def _shares(self, right: int) -> dict[str, object]:
         return {
-            "precision": round(self.precision, 6),
-            "recall": round(self.recall, 6),
-            "f1": round(ratio(2 * self.precision * self.recall, both), 6),
+            "precision": round(ratio(right, self.extras), 6),
+            "recall": round(ratio(right, self.alternatives), 6),
+            "f1": round(ratio(2 * right, self.extras + self.alternatives), 6),
+        }
+
+    def to_json(self) -> dict[str, object]:
+        by_length = self.right_by_length
+        return self._shares(self.right) | {
+            "by_length": None if by_length is None else self._shares(by_length) | {"right": by_length},
             "precision_with_primary": round(ratio(self.right + self.primary, self.extras), 6),
             "extras": self.extras,
             "extras_per_gene": round(ratio(self.extras, self.genes), 6),
@@ -133,6 +146,7 @@ class _Prediction:
         self.view, self.places, self.given = view, places, given
         self.first: list[Structure] = []
         self.extras: list[Predicted] = []
+        self.genes: list[list[Predicted]] = []
 
     def add(
         self, transcripts: Sequence[Transcript], alternatives: Collection[Isoform], primary: Isoform | None = None
@@ -159,6 +173,17 @@ class _Prediction:
         taken = {isoform for isoform, _ in ranked[:1]} if self.given is None else self.given
         self.first += [row.structure for isoform, row in ranked if isoform in taken]
         self.extras += [row for isoform, row in ranked if isoform not in taken]
+        self.genes.append([row for _, row in ranked])
+
+    def right_by_length(self, extras: Sequence[Predicted]) -> int:
+        """How many alternatives there are among the best isoforms and some extras without each gene's longest."""
+        taken = {id(row) for row in extras}
+        right = 0
+        for best, *others in filter(None, self.genes):
+            written = [best, *(row for row in others if id(row) in taken)]
+            main = min(written, key=lambda row: row.rank_by_length)
+            right += sum(row.known for row in written if row is not main)
+        return right
 
 
 def _unpaired(prediction: Sequence[Gene], pairing: Pairing) -> Iterator[list[Transcript]]:
@@ -211,6 +236,7 @@ def find_alternatives(
                 extras=size,
                 right=sum(row.known for row in extras[:size]),
                 primary=sum(row.primary for row in extras[:size]),
+                right_by_length=found.right_by_length(extras[:size]) if given is None else None,
                 threshold=extras[size - 1].score if size and math.isfinite(extras[size - 1].score) else None,
                 events=events[size],
             )

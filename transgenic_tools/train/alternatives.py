@@ -30,7 +30,8 @@ from transgenic_tools.lattice.window import WindowInput
 from transgenic_tools.model.alternatives import AlternativeScoring, Trees, write_alternatives
 from transgenic_tools.model.files import load_network, model_hash
 from transgenic_tools.provenance import Provenance
-from transgenic_tools.search.alternatives import Candidate, find_candidates
+from transgenic_tools.search.alternatives import Candidate, find_candidates, first_of
+from transgenic_tools.search.confidence import found_transcript
 from transgenic_tools.search.config import DecodingConfig
 from transgenic_tools.search.departures import AT, FEATURES
 from transgenic_tools.search.further import judge
@@ -42,9 +43,10 @@ logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 #: Genes that are read and searched together.
 GENES = 64
-#: From which probabilities candidates are written, see `AlternativeScoring`. Chosen with trees of four folds on 2,900
-#: training and 347 other genes (docs/lab-notebook.md): so much is written that no figure falls below the decoder's own.
-MIN_RIGHT, MIN_FURTHER, MIN_BESIDE, MIN_ADDED = 0.25, 0.17, 0.35, 0.5
+#: From which probabilities candidates are written, see `AlternativeScoring`. Chosen with trees of four folds on 5,092
+#: training and 347 other genes (docs/lab-notebook.md): no more than a quarter of a CDS more a gene, and no F1 of exons
+#: and transcripts that is lost by it.
+MIN_RIGHT, MIN_FURTHER, MIN_BESIDE, MIN_ADDED = 0.25, 0.18, 0.3, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,8 @@ class Sample:
 
     Attributes:
         right: It is an isoform of the gene: by its CDS, or where that is the first's by its introns.
-        further: It is right and not the gene's main isoform.
+        further: With it there is one isoform more beside the gene's main one, its longest CDS: it is right and, if
+            longer than the first transcript, so is that; if not longer, it is not the main one.
         same_cds: Its CDS is the first transcript's.
     """
 
@@ -73,12 +76,13 @@ def _main_of(transcripts: Sequence[Transcript]) -> Transcript:
 def _judged(gene: GeneSearch, candidates: Iterable[Candidate], isoforms: Sequence[Transcript]) -> Iterator[Sample]:
     cds, main = {t.cds for t in isoforms}, _main_of(isoforms)
     whole = {(t.cds, t.introns) for t in isoforms}
+    first = found_transcript(first_of(gene), gene, "first")
     for candidate in candidates:
         transcript, like_first = candidate.transcript, bool(candidate.features[AT.same_cds])
         right = (transcript.cds, transcript.introns) in whole if like_first else transcript.cds in cds
+        beside = first.cds in cds if transcript.cds_length > first.cds_length else transcript.cds != main.cds
         yield Sample(
-            gene=gene.key, features=candidate.features, right=right,
-            further=right and (like_first or transcript.cds != main.cds),
+            gene=gene.key, features=candidate.features, right=right, further=right and (like_first or beside),
             known=bool(candidate.features[AT.known]), same_cds=like_first,
         )  # fmt: skip
 
@@ -128,8 +132,8 @@ def grow(
     outcomes: npt.NDArray[np.bool_],
     *,
     rounds: int = 150,
-    leaves: int = 5,
-    depth: int = 3,
+    leaves: int = 16,
+    depth: int | None = None,
     rate: float = 0.06,
     seed: int = 1,
 ) -> Trees:
@@ -144,30 +148,31 @@ def grow(
             hint="take more genes, with several isoforms",
         )
     try:
-        from sklearn.ensemble import GradientBoostingClassifier
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise UsageError("scikit-learn is not installed", hint="pip install 'transgenic-tools[fit]'") from error
-    machine = GradientBoostingClassifier(
-        n_estimators=rounds, learning_rate=rate, max_leaf_nodes=leaves, max_depth=depth, min_samples_leaf=40,
-        subsample=0.5, max_features=0.3, random_state=seed,
-    ).fit(features.astype(np.float32), outcomes)  # fmt: skip
-    share = float(outcomes.mean())
-    trees = [each.tree_ for each in machine.estimators_[:, 0]]
-    most = max(tree.node_count for tree in trees)
+    with threadpool_limits(1):  # sums of one thread are the same each time
+        machine = HistGradientBoostingClassifier(
+            max_iter=rounds, learning_rate=rate, max_leaf_nodes=leaves, max_depth=depth, min_samples_leaf=15,
+            l2_regularization=10.0, max_features=0.3, early_stopping=False, random_state=seed,
+        ).fit(features.astype(np.float32), outcomes)  # fmt: skip
+    # There is no public way to the nodes; a test holds the probabilities of both against each other.
+    trees = [stage[0].nodes for stage in machine._predictors]
+    most = max(len(nodes) for nodes in trees)
 
-    def filled(name: str, empty: float) -> Floats:
-        return np.array([np.append(getattr(t, name).ravel(), [empty] * (most - t.node_count)) for t in trees])
+    def filled(name: str) -> npt.NDArray[Any]:
+        return np.array([np.append(nodes[name], np.zeros(most - len(nodes), nodes[name].dtype)) for nodes in trees])
 
-    feature = filled("feature", -1).astype(np.int64)
-    inner, itself = feature >= 0, np.arange(most)[None]
-    value = np.where(inner, 0.0, filled("value", 0.0) * machine.learning_rate)
+    itself = np.arange(most)[None]
+    inner = (itself < [[len(nodes)] for nodes in trees]) & (filled("is_leaf") == 0)
     return Trees(
-        bias=round(float(np.log(share / (1.0 - share))), 6),
-        feature=np.where(inner, feature, -1),
-        threshold=np.where(inner, filled("threshold", 0.0), 0.0),
-        left=np.where(inner, filled("children_left", 0), itself).astype(np.int64),
-        right=np.where(inner, filled("children_right", 0), itself).astype(np.int64),
-        value=value.astype(np.float64).round(6),
+        bias=round(float(machine._baseline_prediction.item()), 6),
+        feature=np.where(inner, filled("feature_idx"), -1).astype(np.int64),
+        threshold=np.where(inner, filled("num_threshold"), 0.0),
+        left=np.where(inner, filled("left"), itself).astype(np.int64),
+        right=np.where(inner, filled("right"), itself).astype(np.int64),
+        value=np.where(inner, 0.0, filled("value")).round(6),
     )
 
 
