@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from transgenic_tools.evaluate.alternatives import Alternatives
-from transgenic_tools.evaluate.metrics import LEVELS, Score
+from transgenic_tools.evaluate.alternatives import Alternatives, AtBudget
+from transgenic_tools.evaluate.metrics import LEVELS, Score, ratio
 from transgenic_tools.evaluate.result import Evaluation, Result
 from transgenic_tools.evaluate.sides import SIDES, WORDS, reasons
 from transgenic_tools.evaluate.structures import VIEWS, View
@@ -93,8 +93,16 @@ def _alternatives(name: str, views: Mapping[View, Alternatives]) -> Iterator[str
         label = "CDS" if view == "cds" else "mRNA"
         rows = [row for key, row in views[view].rows.items() if key in ("budget_0.25", "all")]
         if any(row.extras or row.alternatives for row in rows):
-            figures = "; ".join(f"{row.extras} extra, Pr {row.precision:.3f}, Sn {row.recall:.3f}" for row in rows)
+            figures = "; ".join(map(_extras, rows))
             yield f"{name}, {label}: {rows[0].alternatives} in the reference; at 0.25 a gene and all: {figures}"
+
+
+def _extras(row: AtBudget) -> str:
+    text = f"{row.extras} extra, Pr {row.precision:.3f}, Sn {row.recall:.3f}"
+    if row.right_by_length is None:
+        return text
+    shares = [ratio(row.right_by_length, whole) for whole in (row.extras, row.alternatives)]
+    return f"{text} (by length {shares[0]:.3f}, {shares[1]:.3f})"
 
 
 def summary_text(result: Result) -> str:
