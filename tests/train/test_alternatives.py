@@ -6,10 +6,12 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tests.evaluate.builders import transcript
 from tests.generate.conftest import shard_dir  # noqa: F401
 from transgenic_tools.errors import UsageError
 from transgenic_tools.io.shards import read_shard, write_gene_shards
@@ -18,6 +20,8 @@ from transgenic_tools.provenance import Provenance
 from transgenic_tools.search.departures import FEATURES
 from transgenic_tools.train import alternatives
 from transgenic_tools.train.alternatives import Sample, fit, grow
+
+Chain = list[tuple[int, int]]
 
 
 def drawn(n: int, seed: int) -> list[Sample]:
@@ -46,6 +50,31 @@ def test_trees_find_what_is_right_on_genes_that_they_have_not_seen() -> None:
     probability, likely = scoring.right.probability(features), features[:, 0] > 1.0
     assert 0.5 < probability[likely].mean() < 0.7  # 0.6 is true
     assert probability[~likely].mean() < 0.05  # 0.02 is
+
+
+LONG, SHORT, OTHER = [(0, 30), (40, 70)], [(0, 15), (40, 55)], [(0, 21), (40, 61)]
+
+
+@pytest.mark.parametrize(
+    ("first", "candidate", "known", "right", "further"),
+    [
+        (LONG, SHORT, [LONG, SHORT], True, True),
+        (SHORT, LONG, [LONG, SHORT], True, True),  # the first one is what stands beside the main isoform
+        (OTHER, LONG, [LONG, SHORT], True, False),  # the main isoform, and nothing beside it
+        (OTHER, SHORT, [LONG, SHORT], True, True),
+        (LONG, OTHER, [LONG, SHORT], False, False),
+        (SHORT, OTHER, [LONG, SHORT], False, False),
+    ],
+)
+def test_one_isoform_more_whichever_of_two_is_the_longer(
+    monkeypatch: pytest.MonkeyPatch, first: Chain, candidate: Chain, known: list[Chain], right: bool, further: bool
+) -> None:
+    monkeypatch.setattr(alternatives, "first_of", lambda gene: None)
+    monkeypatch.setattr(alternatives, "found_transcript", lambda found, gene, name: transcript(name, first))
+    seen = SimpleNamespace(transcript=transcript("c", candidate), features=np.zeros(len(FEATURES)))
+    isoforms = [transcript(f"i{i}", chain) for i, chain in enumerate(known)]
+    (sample,) = alternatives._judged(SimpleNamespace(key="g"), [seen], isoforms)  # type: ignore[arg-type,list-item]
+    assert (sample.right, sample.further) == (right, further)
 
 
 def test_candidates_that_are_all_wrong_teach_nothing() -> None:
