@@ -119,7 +119,7 @@ class AlternativeScoring:
 
     Attributes:
         right: Probability that a candidate with a CDS of its own is an isoform of its gene.
-        further: Probability that it is one beside the gene's main isoform.
+        further: Probability that with it one more isoform stands beside the gene's longest.
         added: Probability that a candidate with the first transcript's CDS is one, or any where an isoform is known.
         min_right, min_further: By default a candidate with a CDS of its own is written where it reaches one of them.
         min_beside: By default a candidate with the first transcript's CDS is written from this `added` on,
