@@ -91,25 +91,23 @@ class AtBudget:
     threshold: float | None
     events: Mapping[str, Score]
 
-    @property
-    def precision(self) -> float:
-        return ratio(self.right, self.extras)
+    def _score(self, right: int) -> Score:
+        return Score(self.alternatives, right, self.extras, right)
 
     @property
-    def recall(self) -> float:
-        return ratio(self.right, self.alternatives)
+    def score(self) -> Score:
+        """Of the extras against the alternatives."""
+        return self._score(self.right)
 
-    def _shares(self, right: int) -> dict[str, object]:
-        return {
-            "precision": round(ratio(right, self.extras), 6),
-            "recall": round(ratio(right, self.alternatives), 6),
-            "f1": round(ratio(2 * right, self.extras + self.alternatives), 6),
-        }
+    @property
+    def score_by_length(self) -> Score | None:
+        """The same where the longest isoform is the main one on both sides."""
+        return None if self.right_by_length is None else self._score(self.right_by_length)
 
     def to_json(self) -> dict[str, object]:
-        by_length = self.right_by_length
-        return self._shares(self.right) | {
-            "by_length": None if by_length is None else self._shares(by_length) | {"right": by_length},
+        by_length = self.score_by_length
+        return _shares(self.score) | {
+            "by_length": None if by_length is None else _shares(by_length) | {"right": self.right_by_length},
             "precision_with_primary": round(ratio(self.right + self.primary, self.extras), 6),
             "extras": self.extras,
             "extras_per_gene": round(ratio(self.extras, self.genes), 6),
@@ -118,6 +116,12 @@ class AtBudget:
             "threshold": None if self.threshold is None else round(self.threshold, 6),
             "events": {name: score.to_json() for name, score in self.events.items()},
         }
+
+
+def _shares(score: Score) -> dict[str, object]:
+    return {
+        "precision": round(score.precision, 6), "recall": round(score.sensitivity, 6), "f1": round(score.f1, 6),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -158,12 +162,11 @@ class _Prediction:
             if isoform is None or structure is None:
                 continue
             score = math.inf if transcript.score is None else transcript.score
-            size = (transcript.cds_length, sum(map(len, transcript.exons)))
             place = self.places[id(transcript)]
             old = found.get(isoform)
             found[isoform] = Predicted(
                 score=score if old is None else max(score, old.score),
-                size=size if old is None else max(size, old.size),
+                size=transcript.size if old is None else max(transcript.size, old.size),
                 place=place if old is None else min(place, old.place),
                 structure=structure if old is None or place < old.place else old.structure,
                 known=isoform in alternatives,

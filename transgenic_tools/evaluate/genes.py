@@ -52,7 +52,7 @@ class GeneResult:
 def primary_of(transcripts: Iterable[Transcript]) -> Transcript | None:
     """The coding one with the longest CDS, then the longest exons, then the first; None where none has a CDS."""
     coding = (t for t in transcripts if t.cds)
-    return max(coding, key=lambda t: (t.cds_length, sum(map(len, t.exons))), default=None)
+    return max(coding, key=lambda t: t.size, default=None)
 
 
 def gene_result(gene: Gene, predicted: Sequence[Transcript]) -> GeneResult | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from transgenic_tools.evaluate.alternatives import Alternatives, AtBudget
-from transgenic_tools.evaluate.metrics import LEVELS, Score, ratio
+from transgenic_tools.evaluate.metrics import LEVELS, Score
 from transgenic_tools.evaluate.result import Evaluation, Result
 from transgenic_tools.evaluate.sides import SIDES, WORDS, reasons
 from transgenic_tools.evaluate.structures import VIEWS, View
@@ -98,11 +98,9 @@ def _alternatives(name: str, views: Mapping[View, Alternatives]) -> Iterator[str
 
 
 def _extras(row: AtBudget) -> str:
-    text = f"{row.extras} extra, Pr {row.precision:.3f}, Sn {row.recall:.3f}"
-    if row.right_by_length is None:
-        return text
-    shares = [ratio(row.right_by_length, whole) for whole in (row.extras, row.alternatives)]
-    return f"{text} (by length {shares[0]:.3f}, {shares[1]:.3f})"
+    found, by_length = row.score, row.score_by_length
+    text = f"{row.extras} extra, Pr {found.precision:.3f}, Sn {found.sensitivity:.3f}"
+    return text if by_length is None else f"{text} (by length {by_length.precision:.3f}, {by_length.sensitivity:.3f})"
 
 
 def summary_text(result: Result) -> str:

@@ -110,6 +110,11 @@ class Transcript:
     def cds_length(self) -> int:
         return total_length(self.cds)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Bases of the CDS, and of the exons: a gene's primary transcript has the largest, of equal ones the first."""
+        return self.cds_length, total_length(self.exons)
+
     def spliced(self, sequence: str, *, offset: int = 0, coding: bool = False) -> str:
         """Spliced sequence 5' to 3'.
 

@@ -185,7 +185,7 @@ def prepare(task: Task, fasta: Fasta, config: Config) -> Prepared:
             written = [shortened.transcript_to_short(t) for t in written]
             kept = tuple(edge for i in shortened.kept for edge in (i.start, i.end))
         sentence = gsf.write(written, strand=gene.strand)
-        chosen = max(transcripts, key=lambda t: (t.cds_length, sum(map(len, t.exons)))).id
+        chosen = max(transcripts, key=lambda t: t.size).id
     row = GeneRow(
         gene_id=gene.id,
         sample=config.sample,
@@ -223,7 +223,7 @@ def _wanted(
                 findings.append(Finding("unclean_transcript", gene.id, detail))
         wanted = [t for t in wanted if not faults[t.id]]
     if config.filters.longest_only and len(wanted) > 1:
-        longest = max(wanted, key=lambda t: (t.cds_length, sum(map(len, t.exons))))
+        longest = max(wanted, key=lambda t: t.size)
         findings += [Finding("not_longest", gene.id, t.id) for t in wanted if t is not longest]
         wanted = [longest]
     return wanted

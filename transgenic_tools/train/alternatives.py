@@ -44,8 +44,8 @@ Floats = npt.NDArray[np.float64]
 #: Genes that are read and searched together.
 GENES = 64
 #: From which probabilities candidates are written, see `AlternativeScoring`. Chosen with trees of four folds on 5,092
-#: training and 347 other genes (docs/lab-notebook.md): no more than a quarter of a CDS more a gene, no F1 of exons and
-#: transcripts that is lost by it, and calibration that stays.
+#: training and 347 other genes, and on validation for UTRs (docs/lab-notebook.md): at most a quarter of a CDS more a
+#: gene, and an F1 of transcripts that is not below that of first transcripts alone.
 MIN_RIGHT, MIN_FURTHER, MIN_BESIDE, MIN_ADDED = 0.25, 0.18, 0.4, 0.5
 
 
@@ -69,8 +69,7 @@ class Sample:
 
 
 def _main_of(transcripts: Sequence[Transcript]) -> Transcript:
-    """The longest CDS, then the longest exons, then the first."""
-    return max(transcripts, key=lambda t: (t.cds_length, sum(map(len, t.exons))))
+    return max(transcripts, key=lambda t: t.size)
 
 
 def _judged(gene: GeneSearch, candidates: Iterable[Candidate], isoforms: Sequence[Transcript]) -> Iterator[Sample]:
